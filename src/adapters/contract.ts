@@ -1,0 +1,67 @@
+/**
+ * The one contract between the catalog and a real system. An adapter knows paths, bytes and its target; it knows nothing
+ * of records, peers or conflicts. `test/contract/adapter.ts` is the suite every adapter passes.
+ */
+import type { GrapevineError } from '../errors.js'
+import type { Startable } from '../runtime.js'
+import type { BodyRef } from '../wire/index.js'
+
+export type { BodyRef }
+
+
+/** What is at one path of the target. Paths are `/`-separated, relative, without `.` or `..`, valid Unicode. */
+export type TargetEntry =
+  | { readonly path: string; readonly kind: 'file'; readonly body: BodyRef; readonly exec: boolean; readonly inode: string }
+  | { readonly path: string; readonly kind: 'dir'; readonly inode: string }
+
+/** Something that cannot be shared as it is; reported, never fatal. */
+export interface TargetProblem {
+  readonly path: string
+  readonly error: GrapevineError
+}
+
+export interface ScanResult {
+  /** Everything there now. Each path once, parents before children. */
+  readonly entries: ReadonlyMap<string, TargetEntry>
+  /** Left out, and why. A path listed here must not be taken for deleted, nor anything below it. */
+  readonly problems: readonly TargetProblem[]
+  /** Paths not looked at because they match an ignore rule are in neither list. */
+}
+
+/** Where the bytes of a body come from when a file is written. */
+export type BodySource = (body: BodyRef) => AsyncIterable<Uint8Array>
+
+export type ApplyItem =
+  | { readonly do: 'write'; readonly path: string; readonly body: BodyRef; readonly exec: boolean; readonly expect: TargetEntry | null }
+  | { readonly do: 'mkdir'; readonly path: string; readonly expect: TargetEntry | null }
+  | { readonly do: 'remove'; readonly path: string; readonly expect: TargetEntry }
+  | { readonly do: 'move'; readonly from: string; readonly path: string; readonly expect: TargetEntry }
+
+export interface ApplyResult {
+  readonly item: ApplyItem
+  /**
+   * done: the target holds it now (`entry` is what is there, null after a removal).
+   * differs: the target did not hold what was expected; nothing was changed; a scan will show what is there.
+   * failed: it could not be written; nothing was changed; may be tried again.
+   */
+  readonly outcome: 'done' | 'differs' | 'failed'
+  readonly entry: TargetEntry | null
+  readonly error?: GrapevineError
+}
+
+/** What a watcher noticed: paths to look at again, or everything. Only a hint; the scan is the truth. */
+export type WatchHint = { readonly paths: readonly string[] } | { readonly all: true }
+
+export interface Adapter extends Startable {
+  readonly kind: string
+  /** What the watcher noticed is handed to `listener`, gathered over a short time. Called before start(). */
+  onHint(listener: (hint: WatchHint) => void): void
+  /** Looks at everything, or only at the given paths and what is below them (a path that is gone is simply absent). */
+  scan(options?: { paths?: readonly string[]; signal?: AbortSignal; progress?: (done: number) => void }): Promise<ScanResult>
+  /** The bytes of a file as scanned; throws `file-changed` when they no longer hash to `entry.body`. */
+  read(entry: TargetEntry & { kind: 'file' }, signal?: AbortSignal): AsyncIterable<Uint8Array>
+  /** Applies one set in the order given; one result an item. */
+  apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal): Promise<ApplyResult[]>
+  /** Moves what is at `path` out of the target to `saveTo` (a directory outside the target), keeping its bytes. */
+  setAside(path: string, saveTo: string): Promise<void>
+}

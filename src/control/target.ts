@@ -1,0 +1,208 @@
+/**
+ * What the local HTTP API needs of a node. `node.ts` satisfies it for a running daemon and `cli/offline.ts` the reading
+ * part for a stopped home. Every shape here is JSON: bytes are hex or come as streams, times are ISO 8601 text.
+ */
+import type { NodeId } from '../runtime.js'
+import type { ErrorCode } from '../errors.js'
+
+export type Role = 'admin' | 'author' | 'public' | 'relay'
+
+/** Log id (32 hex) -> newest sequence number held. */
+export type VectorView = Readonly<Record<string, number>>
+
+export interface SpaceStatus {
+  name: string
+  entries: number
+  conflicts: number
+  /** Entries complete in the catalog but not yet in the target, and records waiting for what they build on. */
+  waiting: number
+  /** 64 hex characters; equal root means equal catalog. */
+  root: string
+  vector: VectorView
+}
+
+export interface ProblemView {
+  code: ErrorCode
+  path?: string
+  message: string
+  next: string
+  since: string
+}
+
+export interface TargetStatus {
+  adapter: string
+  dir: string
+  state: 'scanning' | 'watching' | 'stopped' | 'error'
+  /** Paths whose target content differs from the catalog and is not adopted (nodes that may not write). */
+  drift: string[]
+  lastScan?: { at: string; ms: number; entries: number }
+}
+
+export interface PeerStatus {
+  node: NodeId
+  name?: string
+  role: Role | 'unknown'
+  connected: boolean
+  rttMs?: number
+  found?: string
+  addresses: string[]
+  /** null: not connected or not known yet. */
+  inSync: boolean | null
+  /** Records this peer has and we do not, and the other way round. */
+  behind: number
+  ahead: number
+}
+
+export interface StatusView {
+  node: NodeId
+  name: string
+  cluster: string
+  clusterName: string
+  role: Role
+  state: 'starting' | 'running' | 'read-only' | 'stopping' | 'stopped'
+  version: string
+  since: string
+  listen: string[]
+  peers: PeerStatus[]
+  spaces: SpaceStatus[]
+  target?: TargetStatus
+  blobs: { stored: number; bytes: number; wanted: number; fetching: Array<{ hash: string; size: number; have: number }> }
+  problems: ProblemView[]
+}
+
+export interface EntryLine {
+  path: string
+  id: string
+  kind: 'file' | 'dir'
+  size: number
+  hash?: string
+  exec: boolean
+  /** When and by whom its newest value was written. */
+  time: string
+  author: NodeId
+  conflict: boolean
+}
+
+export interface TupleView {
+  field: string
+  value: unknown
+  time: string
+  author: NodeId
+  /** The record that wrote it. */
+  dot: { log: string; epoch: string; seq: number }
+  wins: boolean
+}
+
+export interface ConflictView {
+  kind: 'field' | 'edit-delete' | 'name' | 'cycle'
+  field?: string
+  note: string
+}
+
+export interface EntryView extends EntryLine {
+  parent: string
+  order: string | null
+  deleted: boolean
+  tuples: TupleView[]
+  conflicts: ConflictView[]
+  canonicalHash: string
+}
+
+export interface DocView {
+  path: string
+  id: string
+  /** Yjs client id -> clock. */
+  stateVector: Record<string, number>
+  clients: Array<{ client: string; author: NodeId; epoch: string; clock: number }>
+  tuples: TupleView[]
+  tombstones: Array<{ client: string; clock: number; length: number }>
+  structs: number
+  bytes: number
+}
+
+export interface RecordLine {
+  id: string
+  space: string
+  author: NodeId
+  log: string
+  epoch: string
+  seq: number
+  depth: number
+  time: string
+  deps: Array<{ log: string; seq: number }>
+  ops: string[]
+  size: number
+  state: 'applied' | 'waiting' | 'rejected'
+  reason?: string
+}
+
+export interface HistoryLine {
+  time: string
+  author: NodeId
+  record: string
+  seq: number
+  change: string
+  size?: number
+  hash?: string
+}
+
+export interface VerifyView {
+  equal: boolean
+  root: string
+  nodes: Array<{ node: NodeId; name?: string; reachable: boolean; root?: string; equal: boolean }>
+  differences: Array<{ path: string; id: string; nodes: NodeId[] }>
+}
+
+export interface WriteReceipt {
+  path: string
+  id: string
+  record: string | null
+  seq: number | null
+  /** False when the content was already the same and no record was needed. */
+  changed: boolean
+}
+
+/** A fact in the past tense. */
+export interface EventView {
+  seq: number
+  time: string
+  event:
+    | 'entry-changed' | 'entry-removed' | 'entry-moved' | 'conflict-opened' | 'conflict-closed'
+    | 'peer-joined' | 'peer-connected' | 'peer-disconnected' | 'in-sync' | 'record-rejected' | 'fork-found'
+    | 'file-written' | 'file-imported' | 'problem-opened' | 'problem-closed' | 'blob-progress' | 'blob-completed'
+    | 'scan-finished' | 'node-started' | 'node-stopping'
+  [fact: string]: unknown
+}
+
+export type InspectTopic = 'heads' | 'vector' | 'log' | 'gossip' | 'store'
+
+/** The reading half: also answered for a stopped node's home. */
+export interface CatalogReader {
+  /** All entries below `path` ('' is the root), parents before children, siblings in order. */
+  list(path: string): AsyncIterable<EntryLine>
+  /** The bytes of a file; `path` may be `id:<32 hex>`; `hash` asks for one value of a conflict. Throws not-found, not-a-file, blob-missing. */
+  open(path: string, options?: { hash?: string }): Promise<{ entry: EntryLine; body: AsyncIterable<Uint8Array> }>
+  history(path: string): Promise<HistoryLine[]>
+  inspect(topic: InspectTopic): Promise<unknown>
+  inspectLog(options: { limit: number; log?: string }): AsyncIterable<RecordLine>
+  record(id: string): Promise<RecordLine & { body: unknown }>
+  entry(path: string): Promise<EntryView>
+  doc(path: string): Promise<DocView>
+  /** For a stopped node: only itself. */
+  verify(options: { waitMs: number; signal?: AbortSignal }): Promise<VerifyView>
+}
+
+export interface ControlTarget extends CatalogReader {
+  status(): Promise<StatusView>
+  peers(): Promise<PeerStatus[]>
+  put(path: string, body: AsyncIterable<Uint8Array>, options?: { exec?: boolean }): Promise<WriteReceipt>
+  /** Many small files in one call: packed into as few records as the caps allow. */
+  putMany(files: Array<{ path: string; body: Uint8Array }>): Promise<WriteReceipt[]>
+  remove(path: string): Promise<WriteReceipt>
+  move(from: string, to: string, options?: { before?: string }): Promise<WriteReceipt>
+  invite(options: { role: Role; expiresMs: number; uses: number }): Promise<{ token: string; expires: string; role: Role; uses: number }>
+  /** Events from now on until the signal aborts. */
+  events(signal: AbortSignal): AsyncIterable<EventView>
+  /** Starts an orderly stop; resolves before the process ends. */
+  shutdown(): Promise<void>
+}
