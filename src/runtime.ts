@@ -9,6 +9,8 @@ export interface Clock {
   monotonic(): number
   /** Runs `fn` once after `ms`; returns the cancel function. Does not keep the process alive. */
   timer(ms: number, fn: () => void): () => void
+  /** Lets other work run before going on with something long. */
+  pause(): Promise<void>
 }
 
 export interface Random {

@@ -1,0 +1,4 @@
+export * from './keys.js'
+export * from './node-id.js'
+export * from './cluster.js'
+export * from './members.js'

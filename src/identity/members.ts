@@ -1,0 +1,191 @@
+/**
+ * The fold of the members space: who belongs to the cluster, with which role, and which invitations are open. A pure
+ * function of the valid records; every node comes to the same answer.
+ *
+ * Rules:
+ * 1. The cluster begins with a record whose root key hashes to the cluster id and signs its author.
+ * 2. Any other record of this space counts only when its author was an admin in the record's own past.
+ * 3. A key keeps the first role it was admitted with, and invitations are used up in the order of the fold.
+ */
+import { timingSafeEqual } from 'node:crypto'
+import { GrapevineError } from '../errors.js'
+import type { Overlay } from '../store/index.js'
+import {
+  decodeCborRaw,
+  encodeCbor,
+  hexOf,
+  sha256,
+  type AdmitOp,
+  type InviteOp,
+  type JoinRequest,
+  type Op,
+  type Role,
+  type SignedRecord
+} from '../wire/index.js'
+import { clusterIdOf, isFounder } from './cluster.js'
+
+export const MEMBERS_SPACE = 'members'
+
+export interface Member {
+  readonly key: Uint8Array
+  readonly role: Role
+  readonly name: string
+  /** The record that admitted it. */
+  readonly log: string
+  readonly seq: number
+}
+
+export interface Invitation {
+  readonly invite: string
+  readonly secretHash: Uint8Array
+  readonly role: Role
+  readonly expires: number
+  readonly uses: number
+  readonly used: number
+  readonly issuer: Uint8Array
+}
+
+/** Whether the record being judged has (log, seq) in its past. */
+export type Knows = (log: string, seq: number) => boolean
+
+const MEMBER_KEY = 'm/k/'
+const INVITE_KEY = 'm/i/'
+const CLUSTER_KEY = 'm/c'
+
+export class Members {
+  readonly cluster: string
+  clusterName = ''
+  root: Uint8Array | undefined
+  readonly #members = new Map<string, Member>()
+  readonly #invites = new Map<string, Invitation>()
+
+  constructor(cluster: string) {
+    this.cluster = cluster
+  }
+
+  /** Reads what the fold left in the index. */
+  async load(rows: AsyncIterable<[string, Uint8Array]>): Promise<void> {
+    for await (const [key, bytes] of rows) {
+      const row = decodeCborRaw(bytes) as Record<string, unknown>
+      if (key.startsWith(MEMBER_KEY)) this.#members.set(key.slice(MEMBER_KEY.length), row as unknown as Member)
+      else if (key.startsWith(INVITE_KEY)) this.#invites.set(key.slice(INVITE_KEY.length), row as unknown as Invitation)
+      else if (key === CLUSTER_KEY) {
+        this.clusterName = row.name as string
+        this.root = row.root as Uint8Array
+      }
+    }
+  }
+
+  get(key: Uint8Array): Member | undefined {
+    return this.#members.get(hexOf(key))
+  }
+
+  list(): Member[] {
+    return [...this.#members.values()]
+  }
+
+  invitations(): Invitation[] {
+    return [...this.#invites.values()]
+  }
+
+  /** Whether `key`'s right to `roles` lies in the past of the record being judged. */
+  mayAct(key: Uint8Array, roles: readonly Role[], knows: Knows): boolean {
+    const member = this.get(key)
+    return member !== undefined && roles.includes(member.role) && knows(member.log, member.seq)
+  }
+
+  /** Applies one record of the members space, or throws `record-refused` and changes nothing. Returns the keys admitted. */
+  apply(record: SignedRecord, knows: Knows, rows: Overlay): Uint8Array[] {
+    const { author, ops } = record.body
+    if (!this.isFounding(record) && !this.mayAct(author, ['admin'], (log, at) => log === record.log || knows(log, at))) {
+      throw new GrapevineError('record-refused', 'a record of the members space was not written by an admin', { next: 'nothing: it has no effect' })
+    }
+    const admitted: Uint8Array[] = []
+    for (const op of ops) this.#applyOp(op, record, rows, admitted)
+    return admitted
+  }
+
+  #applyOp(op: Op, record: SignedRecord, rows: Overlay, admitted: Uint8Array[]): void {
+    switch (op.k) {
+      case 'found':
+        this.clusterName = op.name
+        this.root = op.root
+        rows.put(CLUSTER_KEY, encodeCbor({ name: op.name, root: op.root }))
+        return this.#admit({ key: record.body.author, role: 'admin', name: op.nodeName }, record, rows, admitted)
+      case 'invite':
+        return this.#invite(op, record, rows)
+      case 'admit':
+        this.#admit(op, record, rows, admitted)
+        if (op.invite !== undefined) this.#use(op.invite, rows)
+        return
+      default:
+        return
+    }
+  }
+
+  /** Whether this is the first record of this cluster: its root vouches for the author. */
+  isFounding(record: SignedRecord): boolean {
+    const { space, seq, author, ops } = record.body
+    const [op] = ops
+    return space === MEMBERS_SPACE && seq === 1 && op?.k === 'found' && clusterIdOf(op.root) === this.cluster && isFounder(op.root, author, op.signature)
+  }
+
+  #admit(op: Pick<AdmitOp, 'key' | 'role' | 'name'>, record: SignedRecord, rows: Overlay, admitted: Uint8Array[]): void {
+    const name = hexOf(op.key)
+    if (this.#members.has(name)) return
+    const member: Member = { key: op.key, role: op.role, name: op.name, log: record.log, seq: record.body.seq }
+    this.#members.set(name, member)
+    rows.put(MEMBER_KEY + name, encodeCbor(member))
+    admitted.push(op.key)
+  }
+
+  #invite(op: InviteOp, record: SignedRecord, rows: Overlay): void {
+    if (this.#invites.has(op.invite)) return
+    this.#saveInvite(
+      { invite: op.invite, secretHash: op.secretHash, role: op.role, expires: op.expires, uses: op.uses, used: 0, issuer: record.body.author },
+      rows
+    )
+  }
+
+  #use(invite: string, rows: Overlay): void {
+    const open = this.#invites.get(invite)
+    if (open !== undefined) this.#saveInvite({ ...open, used: open.used + 1 }, rows)
+  }
+
+  #saveInvite(invitation: Invitation, rows: Overlay): void {
+    this.#invites.set(invitation.invite, invitation)
+    rows.put(INVITE_KEY + invitation.invite, encodeCbor({ ...invitation }))
+  }
+
+  /** Whether `issuer` has an invitation somebody could still redeem at `now` (ms). */
+  hasOpenInvitation(issuer: Uint8Array, now: number): boolean {
+    const own = hexOf(issuer)
+    return this.invitations().some((open) => hexOf(open.issuer) === own && open.expires > now && open.used < open.uses)
+  }
+
+  /** Checks a redemption at its issuer; throws `token-unknown`, `token-expired` or `token-used`. */
+  checkRedemption(request: JoinRequest, issuer: Uint8Array, now: number): Invitation {
+    const open = this.#invites.get(request.invite)
+    const offered = sha256(request.secret)
+    if (open === undefined || hexOf(open.issuer) !== hexOf(issuer) || !timingSafeEqual(offered, open.secretHash)) {
+      throw refusal('token-unknown', 'this node never issued such an invitation')
+    }
+    if (open.expires <= now) throw refusal('token-expired', 'the invitation has expired')
+    if (open.used >= open.uses) throw refusal('token-used', 'the invitation has no uses left')
+    return open
+  }
+}
+
+function refusal(code: 'token-unknown' | 'token-expired' | 'token-used', message: string): GrapevineError {
+  return new GrapevineError(code, message, { next: 'ask for a new invitation' })
+}
+
+/** The rows `load` wants. */
+export const MEMBER_ROWS = 'm/'
+
+/** An invitation op and its secret, from 32 random bytes. */
+export function makeInvitation(random: Uint8Array, role: Role, expires: number, uses: number): { op: InviteOp; secret: Uint8Array } {
+  const secret = random.slice(16, 32)
+  return { op: { k: 'invite', invite: hexOf(random.subarray(0, 16)), secretHash: sha256(secret), role, expires, uses }, secret }
+}
+

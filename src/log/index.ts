@@ -1,0 +1,3 @@
+export { RecordLog, type LogHead, type RecordLogDeps, type DamagedRange } from './record-log.js'
+export { SegmentLog, type Location, type Scanned } from './segments.js'
+export type { Knowledge, RecordRow, RecordState } from './rows.js'

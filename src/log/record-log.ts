@@ -1,0 +1,326 @@
+/**
+ * The log of everybody's records: segments hold the bytes, the store an index over them. A record is `held` once it is
+ * fsynced and `applied` once the fold has taken it; in between it waits for what it builds on.
+ *
+ * Invariants (tests cite the numbers):
+ * 1. The records held of a log are 1..seq without a gap, each naming the one before it.
+ * 2. A record is held only after its bytes are fsynced.
+ * 3. Records are applied in causal order: after their predecessor and all their deps.
+ * 4. Two records with one (log, seq) freeze the log; both are kept.
+ */
+import { GrapevineError } from '../errors.js'
+import type { Logger } from '../runtime.js'
+import { prefixRange, type Overlay, type Store } from '../store/index.js'
+import { bodyOf, decodeRecord, sha256, type SignedRecord, type VectorEntry } from '../wire/index.js'
+import {
+  decodeKnowledge,
+  decodeLogRow,
+  decodeRecordRow,
+  encodeKnowledge,
+  encodeLogRow,
+  encodeRecordRow,
+  idKey,
+  knowledgeKey,
+  LOG_ROWS,
+  logKey,
+  recordKey,
+  type Knowledge,
+  type LogRow,
+  type RecordRow
+} from './rows.js'
+import type { Location, SegmentLog } from './segments.js'
+
+/** One log as we hold it. */
+export interface LogHead {
+  readonly log: string
+  readonly space: string
+  readonly author: Uint8Array
+  readonly epoch: string
+  seq: number
+  id: string
+  applied: number
+  frozen: boolean
+  /** What the newest applied record knows of others, and the seq whose row says so. */
+  knowledge: Knowledge
+  knowledgeAt: number
+}
+
+export interface RecordLogDeps {
+  readonly segments: SegmentLog
+  readonly rows: Overlay
+  readonly store: Store
+  readonly logger: Logger
+}
+
+/** Bytes of records in one append: half of what the segments take at once. */
+const MAX_APPEND_RECORD_BYTES = 8 * 1024 * 1024
+const MARK = '~mark'
+const FORKS = 'F/'
+const NOTHING: Knowledge = new Map()
+
+export class RecordLog {
+  readonly #deps: RecordLogDeps
+  readonly #logs = new Map<string, LogHead>()
+  /** Log -> logs whose next record waits for it. */
+  readonly #blocked = new Map<string, Set<string>>()
+
+  constructor(deps: RecordLogDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Reads the logs from the index, then indexes what the segments hold beyond its mark. `accept` judges a record that is
+   * in the segments but not in the index (after a crash, or all of them after the index was dropped).
+   */
+  async open(options: { onProgress?: (done: { segment: number; records: number }) => void } = {}): Promise<{ indexed: number; damaged: DamagedRange[] }> {
+    for await (const [key, bytes] of this.#deps.store.iterate(prefixRange(LOG_ROWS))) this.#load(key.slice(LOG_ROWS.length), decodeLogRow(bytes))
+    const damaged: DamagedRange[] = []
+    let indexed = 0
+    for await (const scanned of this.#deps.segments.scan(this.#mark())) {
+      if ('damaged' in scanned) damaged.push(scanned.damaged)
+      else if (this.#indexScanned(scanned.at, scanned.bytes)) {
+        indexed += 1
+        options.onProgress?.({ segment: scanned.at.segment, records: indexed })
+        if (this.#deps.rows.size > 20_000) await this.#deps.rows.flush()
+      }
+    }
+    await this.#deps.rows.flush()
+    return { indexed, damaged }
+  }
+
+  #load(log: string, row: LogRow): void {
+    const head: LogHead = { ...row, log, knowledge: NOTHING, knowledgeAt: 0 }
+    if (head.applied > 0) {
+      const at = this.row(log, head.applied)?.knowledge ?? 0
+      head.knowledgeAt = at
+      head.knowledge = this.#knowledgeRow(log, at)
+    }
+    this.#logs.set(log, head)
+  }
+
+  #mark(): { segment: number; offset: number } | undefined {
+    const bytes = this.#deps.rows.get(MARK)
+    if (bytes === undefined) return undefined
+    const row = Buffer.from(bytes)
+    return { segment: row.readUInt32BE(0), offset: row.readUIntBE(4, 6) }
+  }
+
+  #setMark(position: { segment: number; offset: number }): void {
+    const row = Buffer.alloc(10)
+    row.writeUInt32BE(position.segment, 0)
+    row.writeUIntBE(position.offset, 4, 6)
+    this.#deps.rows.put(MARK, row)
+  }
+
+  /** A record found in the segments behind the mark; what does not continue its log is left where it lies. */
+  #indexScanned(at: Location, bytes: Uint8Array): boolean {
+    let record: SignedRecord
+    try {
+      record = decodeRecord(bytes)
+    } catch (error) {
+      if (!(error instanceof GrapevineError)) throw error
+      this.#deps.logger.warn('A stored record is not readable by this version and is skipped.', { segment: at.segment, offset: at.offset, code: error.code })
+      return false
+    }
+    if (this.continues(record) !== 'next') return false
+    this.#index(record, at)
+    this.#setMark(this.#deps.segments.positionAfter(at))
+    return true
+  }
+
+  logs(): IterableIterator<LogHead> {
+    return this.#logs.values()
+  }
+
+  get(log: string): LogHead | undefined {
+    return this.#logs.get(log)
+  }
+
+  /** What we hold of every log. */
+  vector(): VectorEntry[] {
+    return [...this.#logs.values()].map((head) => ({ log: head.log, seq: head.seq, head: head.id.slice(0, 16) }))
+  }
+
+  row(log: string, seq: number): RecordRow | undefined {
+    const bytes = this.#deps.rows.get(recordKey(log, seq))
+    return bytes === undefined ? undefined : decodeRecordRow(bytes)
+  }
+
+  /** How `record` relates to what we hold: the next one, known already, beyond a gap, or proof of a fork. */
+  continues(record: SignedRecord): 'next' | 'known' | 'gap' | 'fork' | 'frozen' | 'broken' {
+    const head = this.#logs.get(record.log)
+    const held = head?.seq ?? 0
+    const { seq, prev } = record.body
+    if (seq <= held) {
+      const id = seq === held ? head?.id : this.row(record.log, seq)?.id
+      return id === record.id ? 'known' : 'fork'
+    }
+    if (head?.frozen === true) return 'frozen'
+    if (seq > held + 1) return 'gap'
+    return prev === (head?.id ?? null) ? 'next' : 'broken'
+  }
+
+  /**
+   * Appends verified records, each the next of its log, fsyncs them, then indexes them. Resolves when they are held.
+   * Callers keep the order: nobody appends to a log while another append to it is under way.
+   */
+  async append(records: readonly SignedRecord[]): Promise<void> {
+    for (let from = 0; from < records.length; ) {
+      const some = takeBytes(records, from, MAX_APPEND_RECORD_BYTES)
+      const at = await this.#deps.segments.append(some.map((record) => record.bytes))
+      some.forEach((record, index) => this.#index(record, at[index]!))
+      this.#setMark(this.#deps.segments.positionAfter(at.at(-1)!))
+      from += some.length
+    }
+  }
+
+  #index(record: SignedRecord, at: Location): void {
+    const { body, log, id } = record
+    let head = this.#logs.get(log)
+    if (head === undefined) {
+      head = { log, space: body.space, author: body.author, epoch: body.epoch, seq: 0, id: '', applied: 0, frozen: false, knowledge: NOTHING, knowledgeAt: 0 }
+      this.#logs.set(log, head)
+    }
+    head.seq = body.seq
+    head.id = id
+    const row: RecordRow = { at, id, depth: body.depth, time: body.time, knowledge: 0, state: 'waiting', reason: '' }
+    this.#deps.rows.put(recordKey(log, body.seq), encodeRecordRow(row))
+    this.#deps.rows.put(idKey(id), Buffer.from(recordKey(log, body.seq)))
+    this.#saveHead(head)
+  }
+
+  #saveHead(head: LogHead): void {
+    const { space, author, epoch, seq, id, applied, frozen } = head
+    this.#deps.rows.put(logKey(head.log), encodeLogRow({ space, author, epoch, seq, id, applied, frozen }))
+  }
+
+  /** The record at (log, seq), checked against its id; throws `store-damaged` or `not-found`. */
+  read(log: string, seq: number): SignedRecord {
+    const row = this.row(log, seq)
+    if (row === undefined) throw new GrapevineError('not-found', 'there is no such record here', { next: 'check the log id and the sequence number', facts: { log, seq } })
+    const bytes = this.readBytes(row)
+    return decodeRecord(bytes)
+  }
+
+  /** A record's bytes, checked against its id. */
+  readBytes(row: RecordRow): Uint8Array {
+    const bytes = this.#deps.segments.read(row.at)
+    if (sha256(bodyOf(bytes)).toString('hex') !== row.id) {
+      throw new GrapevineError('store-damaged', 'a stored record does not match its id', { next: 'run "grapevine rebuild"; peers hold it too', facts: { id: row.id } })
+    }
+    return bytes
+  }
+
+  /** Log and seq of the record with this id (64 hex), if held. */
+  find(id: string): { log: string; seq: number } | undefined {
+    const bytes = this.#deps.rows.get(idKey(id))
+    if (bytes === undefined) return undefined
+    const [, log, seq] = Buffer.from(bytes).toString().split('/')
+    if (log === undefined || seq === undefined) return undefined
+    const found = { log, seq: Number.parseInt(seq, 16) }
+    return this.row(found.log, found.seq)?.id === id ? found : undefined
+  }
+
+  /** Keeps both sides of a fork as proof and takes nothing more of that log. */
+  freeze(record: SignedRecord): void {
+    const head = this.#logs.get(record.log)
+    if (head === undefined || head.frozen) return
+    head.frozen = true
+    this.#saveHead(head)
+    this.#deps.rows.put(`${FORKS}${record.log}/${record.id}`, record.bytes)
+  }
+
+  // --- causal order -------------------------------------------------------------------------------------------
+
+  /** What `record` waits for, or undefined when it can be applied now. Its predecessor must be applied. */
+  missing(record: SignedRecord): { log: string; seq: number } | undefined {
+    return record.body.deps.find((dep) => (this.#logs.get(dep.log)?.applied ?? 0) < dep.seq)
+  }
+
+  /** Remembers that the next record of `log` waits for `missing`. */
+  block(log: string, missing: { log: string }): void {
+    const waiting = this.#blocked.get(missing.log)
+    if (waiting === undefined) this.#blocked.set(missing.log, new Set([log]))
+    else waiting.add(log)
+  }
+
+  /** Logs that waited for `log`; they are to be looked at again. */
+  unblock(log: string): Iterable<string> {
+    const waiting = this.#blocked.get(log)
+    this.#blocked.delete(log)
+    return waiting ?? []
+  }
+
+  /** Records held but not applied. */
+  waitingCount(space?: string): number {
+    let count = 0
+    for (const head of this.#logs.values()) if (space === undefined || head.space === space) count += head.seq - head.applied
+    return count
+  }
+
+  /**
+   * The greatest depth and the knowledge a record with these deps has: its predecessor's, each dep's, and the deps
+   * themselves. All of them must be applied. A dep whose id is not the one we applied makes the answer undefined.
+   */
+  past(log: string, deps: readonly { log: string; seq: number; id: string }[]): { depth: number; knowledge: Knowledge; changed: boolean } | undefined {
+    const own = this.#logs.get(log)
+    let depth = own === undefined || own.applied === 0 ? 0 : this.row(log, own.applied)!.depth
+    if (deps.length === 0) return { depth, knowledge: own?.knowledge ?? NOTHING, changed: false }
+    const knowledge = new Map(own?.knowledge ?? NOTHING)
+    for (const dep of deps) {
+      const row = this.row(dep.log, dep.seq)
+      if (row === undefined || row.id !== dep.id) return undefined
+      depth = Math.max(depth, row.depth)
+      raise(knowledge, dep.log, dep.seq)
+      for (const [other, seq] of this.#knowledgeAt(dep.log, row.knowledge)) if (other !== log) raise(knowledge, other, seq)
+    }
+    return { depth, knowledge, changed: true }
+  }
+
+  #knowledgeAt(log: string, at: number): Knowledge {
+    const head = this.#logs.get(log)
+    return head !== undefined && head.knowledgeAt === at ? head.knowledge : this.#knowledgeRow(log, at)
+  }
+
+  #knowledgeRow(log: string, at: number): Knowledge {
+    if (at === 0) return NOTHING
+    const bytes = this.#deps.rows.get(knowledgeKey(log, at))
+    return bytes === undefined ? NOTHING : decodeKnowledge(bytes)
+  }
+
+  /** Marks the next record of its log as folded (or rejected, with the reason). */
+  setApplied(record: SignedRecord, past: { knowledge: Knowledge; changed: boolean }, rejected?: string): void {
+    const head = this.#logs.get(record.log)!
+    const { seq } = record.body
+    if (past.changed) {
+      head.knowledge = past.knowledge
+      head.knowledgeAt = seq
+      this.#deps.rows.put(knowledgeKey(record.log, seq), encodeKnowledge(past.knowledge))
+    }
+    head.applied = seq
+    const row = this.row(record.log, seq)!
+    this.#deps.rows.put(
+      recordKey(record.log, seq),
+      encodeRecordRow({ ...row, knowledge: head.knowledgeAt, state: rejected === undefined ? 'applied' : 'rejected', reason: rejected ?? '' })
+    )
+    this.#saveHead(head)
+  }
+}
+
+export interface DamagedRange {
+  readonly segment: number
+  readonly offset: number
+  readonly length: number
+  readonly reason: string
+}
+
+function raise(knowledge: Map<string, number>, log: string, seq: number): void {
+  if ((knowledge.get(log) ?? 0) < seq) knowledge.set(log, seq)
+}
+
+/** As many records from `from` on as fit into `bytes`, at least one. */
+function takeBytes(records: readonly SignedRecord[], from: number, bytes: number): SignedRecord[] {
+  let end = from
+  for (let sum = 0; end < records.length && (end === from || sum + records[end]!.bytes.length <= bytes); end++) sum += records[end]!.bytes.length
+  return records.slice(from, end)
+}

@@ -1,0 +1,43 @@
+/** Answers to members' requests about records and hashes. Reading only. */
+import type { Catalog, CatalogReader } from '../catalog/index.js'
+import type { RecordLog } from '../log/index.js'
+import { decodeRequest, encodeAnswer, MAX_PULL_BYTES, type PullRequest, type SyncAnswer, type VectorEntry } from '../wire/index.js'
+
+export interface AnswerDeps {
+  readonly log: RecordLog
+  readonly catalog: Catalog
+  readonly reader: CatalogReader
+  vector(): VectorEntry[]
+}
+
+export async function answerRequest(frame: Uint8Array, deps: AnswerDeps): Promise<Uint8Array> {
+  return encodeAnswer(await answer(frame, deps))
+}
+
+async function answer(frame: Uint8Array, { log, catalog, reader, vector }: AnswerDeps): Promise<SyncAnswer> {
+  const request = decodeRequest(frame)
+  switch (request.t) {
+    case 'pull':
+      return pull(request, log)
+    case 'root':
+      return { t: 'root-is', root: catalog.root(), vector: vector() }
+    case 'buckets':
+      return { t: 'buckets-are', sums: catalog.buckets.sums() }
+    case 'bucket':
+      return { t: 'bucket-is', rows: await reader.bucketRows(request.index) }
+  }
+}
+
+/** Records from `from` on, as many as fit; at least one when there is one. */
+function pull({ log, from, count }: PullRequest, records: RecordLog): SyncAnswer {
+  const head = records.get(log)?.seq ?? 0
+  const found: Uint8Array[] = []
+  let bytes = 0
+  for (let seq = from; seq <= head && found.length < count; seq++) {
+    const row = records.row(log, seq)
+    if (row === undefined || (found.length > 0 && bytes + row.at.length > MAX_PULL_BYTES)) break
+    found.push(records.readBytes(row))
+    bytes += row.at.length + 4
+  }
+  return { t: 'records', records: found, head }
+}

@@ -1,0 +1,3 @@
+export { Replica, CATALOG_SPACE, MEMBERS_SPACE, type ReplicaDeps, type ReplicaEvents, type ReplicaOptions, type OpenReport } from './replica.js'
+export { isoTime } from './clock.js'
+export type { Written } from './writer.js'

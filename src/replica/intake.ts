@@ -1,0 +1,141 @@
+/**
+ * Records from other nodes, on their way to the log: shape, cluster, membership, chain, signature, fork; then append,
+ * fsync, apply. What fails is refused by name, and the peer asked again or another one.
+ */
+import { GrapevineError } from '../errors.js'
+import { MEMBERS_SPACE, verify, verifyAsync, type Members } from '../identity/index.js'
+import type { RecordLog } from '../log/index.js'
+import { bodyOf, decodeRecord, SIGNATURE_BYTES, signedBytes, type SignedRecord } from '../wire/index.js'
+import { CATALOG_SPACE } from './applier.js'
+
+export interface IntakeDeps {
+  readonly cluster: string
+  readonly log: RecordLog
+  readonly members: Members
+  /** Checks a signature off the main thread; the simulated world does it on the spot, to be repeatable. */
+  readonly verify?: typeof verifyAsync
+}
+
+/** What became of one offered run. */
+export type Refusal = 'malformed' | 'foreign' | 'unknown-author' | 'bad-signature' | 'broken-chain' | 'gap' | 'fork' | 'frozen'
+
+export interface Judged {
+  readonly accepted: SignedRecord[]
+  readonly refused: Array<{ record: SignedRecord; why: Refusal }>
+  readonly forks: SignedRecord[]
+}
+
+/** Signatures known to be good, so that what gossip verified is not verified again. */
+const MAX_VERIFIED = 8_192
+/** Records of one batch that a later one of it is compared with. */
+const MAX_TIPS = 8
+
+export class Intake {
+  readonly #deps: IntakeDeps
+  readonly #verified = new Set<string>()
+
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps
+  }
+
+  /** Decodes what a peer sent; throws `record-malformed` or `record-refused` when it is not a record of this cluster. */
+  decode(bytes: Uint8Array): SignedRecord {
+    const record = decodeRecord(bytes)
+    if (record.body.cluster !== this.#deps.cluster) {
+      throw new GrapevineError('record-refused', 'a record belongs to another cluster', { next: 'nothing: it was not taken' })
+    }
+    return record
+  }
+
+  /** Quick check before gossip is passed on: a member's signature. */
+  checkGossip(record: SignedRecord): 'accept' | 'ignore' | 'reject' {
+    if (this.#verified.has(record.id)) return 'accept'
+    if (this.#deps.members.get(record.body.author) === undefined) return 'ignore'
+    if (!verify(record.body.author, signedBytes(bodyOf(record.bytes)), record.bytes.subarray(0, SIGNATURE_BYTES))) return 'reject'
+    this.#remember(record.id)
+    return 'accept'
+  }
+
+  /**
+   * Verifies the signatures a run needs: of consecutive records of one log the newest is enough, because it commits to
+   * all before it. Returns the ids that are proven.
+   */
+  async prove(records: readonly SignedRecord[]): Promise<ReadonlySet<string>> {
+    const proven = new Set<string>()
+    await Promise.all(runsOf(records).map((run) => this.#proveRun(run, proven)))
+    return proven
+  }
+
+  async #proveRun(run: readonly SignedRecord[], proven: Set<string>): Promise<void> {
+    // from the newest down: one good signature proves everything before it
+    for (let last = run.length - 1; last >= 0; last--) {
+      if (!(await this.#signed(run[last]!))) continue
+      for (let at = 0; at <= last; at++) proven.add(run[at]!.id)
+      return
+    }
+  }
+
+  async #signed(record: SignedRecord): Promise<boolean> {
+    if (this.#verified.has(record.id)) return true
+    const good = await (this.#deps.verify ?? verifyAsync)(record.body.author, signedBytes(bodyOf(record.bytes)), record.bytes.subarray(0, SIGNATURE_BYTES))
+    if (good) this.#remember(record.id)
+    return good
+  }
+
+  #remember(id: string): void {
+    if (this.#verified.size >= MAX_VERIFIED) this.#verified.clear()
+    this.#verified.add(id)
+  }
+
+  /** Sorts proven records into those that continue their logs and those that do not. Takes a turn: nothing moves meanwhile. */
+  judge(records: readonly SignedRecord[], proven: ReadonlySet<string>): Judged {
+    const judged: Judged = { accepted: [], refused: [], forks: [] }
+    const taken = new Map<string, SignedRecord[]>()
+    for (const record of records) {
+      const why = this.#judgeOne(record, proven, taken.get(record.log) ?? [])
+      if (why === 'next') {
+        judged.accepted.push(record)
+        taken.set(record.log, [...(taken.get(record.log) ?? []).slice(-MAX_TIPS), record])
+      } else if (why === 'fork') judged.forks.push(record)
+      else if (why !== 'known') judged.refused.push({ record, why })
+    }
+    return judged
+  }
+
+  #judgeOne(record: SignedRecord, proven: ReadonlySet<string>, taken: readonly SignedRecord[]): 'next' | 'known' | Refusal {
+    if (record.body.space !== CATALOG_SPACE && record.body.space !== MEMBERS_SPACE) return 'foreign'
+    if (!this.#authorKnown(record)) return 'unknown-author'
+    if (!proven.has(record.id)) return 'bad-signature'
+    const twin = taken.find((other) => other.body.seq === record.body.seq)
+    if (twin !== undefined) return twin.id === record.id ? 'known' : 'fork'
+    const tip = taken.at(-1)
+    if (tip !== undefined && record.body.seq > tip.body.seq) {
+      if (record.body.seq > tip.body.seq + 1) return 'gap'
+      return record.body.prev === tip.id ? 'next' : 'broken-chain'
+    }
+    const relation = this.#deps.log.continues(record)
+    return relation === 'broken' ? 'broken-chain' : relation
+  }
+
+  /** The founder is vouched for by the cluster's root, checked when the record is applied; everybody else by a record. */
+  #authorKnown(record: SignedRecord): boolean {
+    return this.#deps.members.get(record.body.author) !== undefined || this.#deps.members.isFounding(record)
+  }
+}
+
+/** Splits records into runs of one log without gaps, each naming the one before. */
+function runsOf(records: readonly SignedRecord[]): SignedRecord[][] {
+  const runs: SignedRecord[][] = []
+  const open = new Map<string, SignedRecord[]>()
+  for (const record of records) {
+    const run = open.get(record.log)
+    const last = run?.at(-1)
+    if (run !== undefined && last !== undefined && record.body.seq === last.body.seq + 1 && record.body.prev === last.id) run.push(record)
+    else {
+      const fresh = [record]
+      runs.push(fresh)
+      open.set(record.log, fresh)
+    }
+  }
+  return runs
+}

@@ -1,0 +1,465 @@
+/**
+ * One node's copy of everything: log, folds and sync joined over the disk, store and transport it is given. The daemon
+ * and the simulated world run this same class.
+ */
+import { Catalog, CatalogReader, type Draft } from '../catalog/index.js'
+import { GrapevineError, reasonOf } from '../errors.js'
+import { MEMBERS_SPACE, Members, MEMBER_ROWS, nodeIdOf, type KeyPair } from '../identity/index.js'
+import { RecordLog, SegmentLog, type DamagedRange } from '../log/index.js'
+import type { Clock, Disk, Logger, NodeId, PeerInfo, Random, Transport } from '../runtime.js'
+import { Overlay, prefixRange, type Store } from '../store/index.js'
+import { SyncEngine, type SyncEffect, type SyncOptions } from '../sync/index.js'
+import {
+  decodeAnswer,
+  decodeGossip,
+  decodeNotice,
+  encodeNotice,
+  encodeRequest,
+  hexOf,
+  type Op,
+  type SignedRecord,
+  type VectorEntry
+} from '../wire/index.js'
+import { answerRequest } from './answers.js'
+import { Applier, CATALOG_SPACE, type Applied } from './applier.js'
+import { HybridClock } from './clock.js'
+import { Gossiper } from './gossiper.js'
+import { Heads } from './heads.js'
+import { Intake } from './intake.js'
+import { Turns } from './turns.js'
+import { Writer, type Written } from './writer.js'
+
+export interface ReplicaDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly disk: Disk
+  readonly store: Store
+  readonly transport: Transport
+  readonly keys: KeyPair
+  /** See Intake. */
+  readonly verify?: (publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array) => Promise<boolean>
+}
+
+export interface ReplicaOptions {
+  /** 32 hex. */
+  readonly cluster: string
+  readonly sync?: Partial<SyncOptions>
+  readonly maxSegmentBytes?: number
+}
+
+/** Facts for those who follow what happens here. */
+export interface ReplicaEvents {
+  /** Entries changed; `local` when by this node's own writing. */
+  entriesChanged?(ids: ReadonlySet<string>, local: boolean): void
+  conflictsChanged?(before: number, after: number): void
+  membersChanged?(keys: readonly Uint8Array[]): void
+  recordRejected?(record: SignedRecord, reason: string): void
+  forkFound?(log: string, author: NodeId): void
+  peerUp?(peer: PeerInfo): void
+  peerDown?(node: NodeId): void
+}
+
+export interface OpenReport {
+  readonly indexed: number
+  readonly damaged: readonly DamagedRange[]
+  readonly cutBytes: number
+}
+
+/** Offered records waiting to be judged, bytes; beyond it gossip is left to the pull. */
+const MAX_BACKLOG_BYTES = 16 * 1024 * 1024
+const PULL_TIMEOUT_MS = 15_000
+
+interface Offer {
+  readonly from: NodeId
+  readonly records: readonly SignedRecord[]
+  readonly bytes: number
+  readonly proven: Promise<ReadonlySet<string>>
+}
+
+export class Replica {
+  readonly node: NodeId
+  readonly members: Members
+  readonly catalog: Catalog
+  readonly reader: CatalogReader
+  readonly log: RecordLog
+  readonly engine: SyncEngine
+  readonly #deps: ReplicaDeps
+  readonly #events: ReplicaEvents
+  readonly #segments: SegmentLog
+  readonly #rows: Overlay
+  readonly #heads = new Heads()
+  readonly #turns = new Turns()
+  readonly #applier: Applier
+  readonly #intake: Intake
+  readonly #writer: Writer
+  readonly #gossiper: Gossiper
+  #epoch = ''
+  #offers: Offer[] = []
+  #backlog = 0
+  #taking = false
+  #tick: (() => void) | undefined
+  #running = false
+  #failure: GrapevineError | undefined
+
+  /** Opens the log and the index and brings them in step; nothing is sent or written before `start`. */
+  static async open(deps: ReplicaDeps, options: ReplicaOptions, events: ReplicaEvents = {}): Promise<{ replica: Replica; report: OpenReport }> {
+    const segments = await SegmentLog.open(deps.disk, { logger: deps.logger }, options.maxSegmentBytes === undefined ? {} : { maxSegmentBytes: options.maxSegmentBytes })
+    const replica = new Replica(deps, options, events, segments)
+    const report = await replica.#open()
+    return { replica, report: { ...report, cutBytes: segments.recovered.cutBytes } }
+  }
+
+  private constructor(deps: ReplicaDeps, options: ReplicaOptions, events: ReplicaEvents, segments: SegmentLog) {
+    this.#deps = deps
+    this.#events = events
+    this.#segments = segments
+    const { store, logger, keys } = deps
+    const rows = new Overlay({ store })
+    this.#rows = rows
+    this.node = nodeIdOf(keys.publicKey)
+    this.members = new Members(options.cluster)
+    this.log = new RecordLog({ segments, rows, store, logger })
+    const authorOf = (log: string): string => this.authorOf(log)
+    this.catalog = new Catalog({ rows, store, authorOf })
+    this.reader = new CatalogReader({ rows, store, authorOf })
+    this.#applier = new Applier({ log: this.log, members: this.members, catalog: this.catalog, heads: this.#heads, rows, logger, clock: deps.clock })
+    this.#intake = new Intake({ cluster: options.cluster, log: this.log, members: this.members, ...(deps.verify === undefined ? {} : { verify: deps.verify }) })
+    this.#gossiper = new Gossiper({ clock: deps.clock, logger, publish: (frame) => deps.transport.publish(frame) })
+    this.engine = new SyncEngine(
+      { root: () => (this.log.waitingCount() === 0 ? this.catalog.root() : undefined), backlogBytes: () => this.#backlog, random: () => deps.random.float() },
+      options.sync
+    )
+    this.#writer = new Writer({
+      cluster: options.cluster,
+      keys,
+      log: this.log,
+      catalog: this.catalog,
+      members: this.members,
+      heads: this.#heads,
+      rows,
+      turns: this.#turns,
+      clock: new HybridClock(deps.clock),
+      epoch: () => this.#epoch,
+      checkMayWrite: () => this.#checkMayWrite(),
+      applied: (records, entries) => this.#wroteLocally(records, entries),
+      applyMembers: (record) => this.#applyOwnMembers(record)
+    })
+  }
+
+  async #open(): Promise<{ indexed: number; damaged: DamagedRange[] }> {
+    await this.catalog.load()
+    await this.members.load(this.#deps.store.iterate(prefixRange(MEMBER_ROWS)))
+    const report = await this.log.open({
+      onProgress: ({ records }) => {
+        if (records % 10_000 === 0) this.#deps.logger.info('Records are being indexed again.', { records })
+      }
+    })
+    this.#heads.load(this.log)
+    await this.#applier.drainAll()
+    await this.#rows.flush()
+    this.#epoch = this.#ownEpoch(report.damaged.length > 0)
+    const now = this.#deps.clock.monotonic()
+    this.engine.held(this.log.vector(), now)
+    return report
+  }
+
+  /** The epoch we wrote under last; a new one when there is none, or when our own log may be incomplete. */
+  #ownEpoch(doubtful: boolean): string {
+    const own = [...this.log.logs()].filter((head) => hexOf(head.author) === hexOf(this.#deps.keys.publicKey) && !head.frozen)
+    const last = own.toSorted((a, b) => (this.log.row(a.log, a.seq)?.time ?? 0) - (this.log.row(b.log, b.seq)?.time ?? 0)).at(-1)
+    return last === undefined || doubtful ? hexOf(this.#deps.random.bytes(8)) : last.epoch
+  }
+
+  get epoch(): string {
+    return this.#epoch
+  }
+
+  authorOf(log: string): string {
+    const head = this.log.get(log)
+    return head === undefined ? '' : hexOf(head.author)
+  }
+
+  stats(): { segments: number; bytes: number } {
+    return this.#segments.stats()
+  }
+
+  heads(space = CATALOG_SPACE): Array<{ log: string; seq: number; id: string }> {
+    return this.#heads.of(space)
+  }
+
+  /** Why nothing can be written here now, or undefined. */
+  get failure(): GrapevineError | undefined {
+    return this.#failure
+  }
+
+  get waiting(): number {
+    return this.log.waitingCount()
+  }
+
+  // --- life -------------------------------------------------------------------------------------------------------
+
+  /** Begins to talk to peers. The transport's handler must already route to `notified`, `requested` and `gossip`. */
+  start(): void {
+    if (this.#running) return
+    this.#running = true
+    this.#schedule()
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false
+    this.#tick?.()
+    this.#tick = undefined
+    this.#gossiper.stop()
+    await this.#turns.idle()
+    if (this.#failure === undefined) await this.#rows.flush()
+    await this.#segments.close()
+  }
+
+  // --- writing ----------------------------------------------------------------------------------------------------
+
+  /** Changes the catalog: resolves when the change is fsynced and indexed here. */
+  change<T>(change: (draft: Draft) => T, bytes = 512): Promise<Written<T>> {
+    return this.#writer.change(change, bytes)
+  }
+
+  /** Writes to the members space; `make` runs in turn, so that a check and its use are one step. */
+  async writeMembers(make: () => readonly Op[]): Promise<SignedRecord> {
+    const record = await this.#writer.writeMembers(make)
+    this.#announce([record])
+    return record
+  }
+
+  #checkMayWrite(): void {
+    if (this.#failure !== undefined) throw this.#failure
+    const member = this.members.get(this.#deps.keys.publicKey)
+    if (member === undefined || (member.role !== 'admin' && member.role !== 'author')) {
+      throw new GrapevineError('role-forbids', `this node is ${member === undefined ? 'not a member yet' : `a ${member.role} node`} and may not write`, {
+        next: 'make the change on a node with the role author or admin'
+      })
+    }
+    for (const head of this.log.logs()) {
+      if (head.applied < head.seq && head.epoch === this.#epoch && hexOf(head.author) === hexOf(this.#deps.keys.publicKey)) this.#epoch = hexOf(this.#deps.random.bytes(8))
+    }
+  }
+
+  #wroteLocally(records: readonly SignedRecord[], entries: ReadonlySet<string>): void {
+    this.#announce(records)
+    this.#events.entriesChanged?.(entries, true)
+    this.#events.conflictsChanged?.(0, this.catalog.conflicts)
+  }
+
+  async #applyOwnMembers(record: SignedRecord): Promise<void> {
+    const applied = await this.#applier.drain([record.log], new Map([[`${record.log}/${record.body.seq}`, record]]))
+    await this.#rows.flush()
+    this.#follow(applied)
+  }
+
+  #announce(records: readonly SignedRecord[]): void {
+    this.#perform(this.engine.held(tipsOf(records), this.#deps.clock.monotonic()))
+    if (!this.#running) return
+    for (const record of records) this.#gossiper.add(record)
+  }
+
+  // --- what peers say ---------------------------------------------------------------------------------------------
+
+  peerUp(peer: PeerInfo): void {
+    this.#perform(this.engine.peerUp(peer.node, this.#deps.clock.monotonic()))
+    this.#events.peerUp?.(peer)
+  }
+
+  peerDown(node: NodeId): void {
+    this.#perform(this.engine.peerDown(node, this.#deps.clock.monotonic()))
+    this.#events.peerDown?.(node)
+  }
+
+  notified(from: NodeId, frame: Uint8Array): void {
+    const message = decodeNotice(frame)
+    if (message.t === 'vector') this.#checkOwnLog(message.vector)
+    this.#perform(this.engine.heard(from, message, this.#deps.clock.monotonic()))
+  }
+
+  /** A peer holds more of our own log than we do: our store is an older copy. Never reuse a number: write anew. */
+  #checkOwnLog(vector: readonly VectorEntry[]): void {
+    for (const { log, seq } of vector) {
+      const head = this.log.get(log)
+      const own = head !== undefined && head.epoch === this.#epoch && hexOf(head.author) === hexOf(this.#deps.keys.publicKey)
+      if (!own || seq <= head.seq) continue
+      this.#epoch = hexOf(this.#deps.random.bytes(8))
+      this.#deps.logger.warn('A peer holds more of this node\'s own log than this node; writing goes on under a new epoch.', { log, here: head.seq, there: seq })
+    }
+  }
+
+  requested(frame: Uint8Array): Promise<Uint8Array> {
+    return answerRequest(frame, { log: this.log, catalog: this.catalog, reader: this.reader, vector: () => this.engine.vector() })
+  }
+
+  gossip(from: NodeId, frame: Uint8Array): 'accept' | 'ignore' | 'reject' {
+    let records: SignedRecord[]
+    let heads: readonly VectorEntry[]
+    try {
+      const message = decodeGossip(frame)
+      heads = message.heads
+      records = message.records.map((bytes) => this.#intake.decode(bytes))
+    } catch (error) {
+      if (!(error instanceof GrapevineError)) throw error
+      return 'reject'
+    }
+    for (const record of records) {
+      const verdict = this.#intake.checkGossip(record)
+      if (verdict !== 'accept') return verdict
+    }
+    this.#takeGossip(from, records, heads)
+    return 'accept'
+  }
+
+  #takeGossip(from: NodeId, records: readonly SignedRecord[], heads: readonly VectorEntry[]): void {
+    const fresh = records.filter((record) => record.body.seq === this.engine.fetched(record.log) + 1 && this.#markFetching(record))
+    if (fresh.length > 0 && this.#backlog < MAX_BACKLOG_BYTES) this.#offer(from, fresh)
+    this.#perform(this.engine.gossiped(from, heads, this.#deps.clock.monotonic()))
+  }
+
+  #markFetching(record: SignedRecord): boolean {
+    if (this.#backlog >= MAX_BACKLOG_BYTES) return false
+    this.engine.fetching(record.log, record.body.seq)
+    return true
+  }
+
+  // --- taking records in --------------------------------------------------------------------------------------------
+
+  /** Records from a peer (a pull, gossip, a join answer), to be judged in turn. */
+  #offer(from: NodeId, records: readonly SignedRecord[]): void {
+    const bytes = records.reduce((sum, record) => sum + record.bytes.length, 0)
+    this.#backlog += bytes
+    this.#offers.push({ from, records, bytes, proven: this.#intake.prove(records) })
+    if (this.#taking) return
+    this.#taking = true
+    void this.#turns.take(() => this.#takeOffers())
+  }
+
+  /** Takes records in and resolves when those that hold are durable and applied. For `join`. */
+  async takeIn(from: NodeId, bytes: readonly Uint8Array[]): Promise<void> {
+    const records = bytes.map((each) => this.#intake.decode(each))
+    // one by one: each may admit the author of the next
+    for (const record of records) {
+      this.#offer(from, [record])
+      await this.#turns.idle()
+    }
+  }
+
+  async #takeOffers(): Promise<void> {
+    this.#taking = false
+    const offers = this.#offers
+    this.#offers = []
+    try {
+      await this.#takeIn(offers)
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      for (const offer of offers) this.#backlog -= offer.bytes
+      this.#perform(this.engine.evaluate(this.#deps.clock.monotonic()))
+    }
+  }
+
+  async #takeIn(offers: readonly Offer[]): Promise<void> {
+    const proven = new Set<string>()
+    for (const offer of offers) for (const id of await offer.proven) proven.add(id)
+    const judged = this.#intake.judge(
+      offers.flatMap((offer) => offer.records),
+      proven
+    )
+    for (const fork of judged.forks) this.#foundFork(fork)
+    const { accepted } = judged
+    if (accepted.length > 0) await this.log.append(accepted)
+    const now = this.#deps.clock.monotonic()
+    for (const { record, why } of judged.refused) {
+      if (why !== 'gap') this.#deps.logger.warn('A record from a peer was not taken.', { log: record.log, seq: record.body.seq, why })
+      const from = offers.find((offer) => offer.records.includes(record))?.from ?? ''
+      this.#perform(this.engine.refused(record.log, from, now))
+    }
+    if (accepted.length === 0) return
+    const applied = await this.#applier.drain(new Set(accepted.map((record) => record.log)), atHand(accepted))
+    await this.#rows.flush()
+    this.#perform(this.engine.held(tipsOf(accepted), this.#deps.clock.monotonic()))
+    this.#follow(applied)
+  }
+
+  #foundFork(record: SignedRecord): void {
+    this.log.freeze(record)
+    this.#deps.logger.error('Two different records claim one place in a log; the log is frozen.', { log: record.log, seq: record.body.seq })
+    this.#events.forkFound?.(record.log, nodeIdOf(record.body.author))
+    if (record.log === this.#ownLog()) this.#epoch = hexOf(this.#deps.random.bytes(8))
+  }
+
+  #ownLog(): string | undefined {
+    for (const head of this.log.logs()) if (head.epoch === this.#epoch && hexOf(head.author) === hexOf(this.#deps.keys.publicKey) && head.space === CATALOG_SPACE) return head.log
+    return undefined
+  }
+
+  #follow(applied: Applied): void {
+    for (const { record, reason } of applied.rejected) this.#events.recordRejected?.(record, reason)
+    if (applied.admitted.length > 0) {
+      this.#events.membersChanged?.(applied.admitted)
+      this.#perform(this.engine.retryNow(this.#deps.clock.monotonic()))
+    }
+    if (applied.entries.size > 0) this.#events.entriesChanged?.(applied.entries, false)
+    if (applied.conflictsBefore !== applied.conflictsAfter) this.#events.conflictsChanged?.(applied.conflictsBefore, applied.conflictsAfter)
+  }
+
+  /** The store failed: nothing is acknowledged any more, reading goes on. */
+  #fail(error: unknown): void {
+    this.#failure =
+      error instanceof GrapevineError ? error : new GrapevineError('internal', `taking records in failed: ${reasonOf(error)}`, { next: 'restart the daemon; if it happens again run "grapevine rebuild"', cause: error })
+    this.#deps.logger.error('Records cannot be stored; this node is read-only.', { code: this.#failure.code, reason: reasonOf(error), stack: error instanceof Error ? error.stack : undefined })
+  }
+
+  // --- effects ------------------------------------------------------------------------------------------------------
+
+  #perform(effects: readonly SyncEffect[]): void {
+    for (const effect of effects) {
+      if (effect.do === 'notify') this.#deps.transport.notify(effect.to, encodeNotice(effect.message))
+      else if (effect.do === 'hang-up') this.#deps.transport.hangUp(effect.to, effect.reason)
+      else void this.#pull(effect)
+    }
+    this.#schedule()
+  }
+
+  async #pull({ id, to, log, from, count }: Extract<SyncEffect, { do: 'pull' }>): Promise<void> {
+    const now = (): number => this.#deps.clock.monotonic()
+    try {
+      const bytes = await this.#deps.transport.request(to, 'sync', encodeRequest({ t: 'pull', log, from, count }), { timeoutMs: PULL_TIMEOUT_MS })
+      const answer = decodeAnswer(bytes, 'records')
+      const records = answer.records.map((each) => this.#intake.decode(each)).filter((record) => record.log === log)
+      const run = records.filter((record, index) => record.body.seq === from + index)
+      if (!this.#running) return
+      if (run.length > 0) this.#offer(to, run)
+      this.#perform(this.engine.pulled(id, run.at(-1)?.body.seq ?? 0, answer.head, now()))
+    } catch (error) {
+      this.#deps.logger.debug('A pull failed; another peer is asked.', { to, log, from, reason: reasonOf(error) })
+      if (this.#running) this.#perform(this.engine.pullFailed(id, now()))
+    }
+  }
+
+  #schedule(): void {
+    if (!this.#running) return
+    this.#tick?.()
+    const now = this.#deps.clock.monotonic()
+    this.#tick = this.#deps.clock.timer(this.engine.nextTickMs(now), () => {
+      this.#tick = undefined
+      this.#perform(this.engine.evaluate(this.#deps.clock.monotonic()))
+    })
+  }
+}
+
+export { CATALOG_SPACE, MEMBERS_SPACE }
+
+function atHand(records: readonly SignedRecord[]): Map<string, SignedRecord> {
+  return new Map(records.map((record) => [`${record.log}/${record.body.seq}`, record]))
+}
+
+/** The newest of each log. */
+function tipsOf(records: readonly SignedRecord[]): VectorEntry[] {
+  const tips = new Map<string, VectorEntry>()
+  for (const { log, id, body } of records) tips.set(log, { log, seq: body.seq, head: id.slice(0, 16) })
+  return [...tips.values()]
+}

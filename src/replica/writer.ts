@@ -1,0 +1,195 @@
+/**
+ * Local changes on their way out: validate, append, fsync, index, acknowledge; gossip follows. Changes that arrive
+ * together are packed into one record, so that one signature and one fsync serve many of them.
+ */
+import { Draft, type Catalog } from '../catalog/index.js'
+import { GrapevineError } from '../errors.js'
+import { MEMBERS_SPACE, type KeyPair, type Members } from '../identity/index.js'
+import type { RecordLog } from '../log/index.js'
+import type { Overlay } from '../store/index.js'
+import { logIdOf, MAX_RECORD_DEPS, sealRecord, type Dep, type Op, type SignedRecord } from '../wire/index.js'
+import { CATALOG_SPACE } from './applier.js'
+import type { HybridClock } from './clock.js'
+import type { Heads } from './heads.js'
+import type { Turns } from './turns.js'
+
+export interface WriterDeps {
+  readonly cluster: string
+  readonly keys: KeyPair
+  readonly log: RecordLog
+  readonly catalog: Catalog
+  readonly members: Members
+  readonly heads: Heads
+  readonly rows: Overlay
+  readonly turns: Turns
+  readonly clock: HybridClock
+  /** Epoch under which this node writes, 16 hex. */
+  epoch(): string
+  /** Throws when this node may not write now. */
+  checkMayWrite(): void
+  /** Applies members' records this node wrote. */
+  applied(records: readonly SignedRecord[], entries: ReadonlySet<string>): void
+  applyMembers(record: SignedRecord): Promise<void>
+}
+
+/** What a change came to. */
+export interface Written<T> {
+  readonly result: T
+  /** Null when nothing had to be written. */
+  readonly record: { readonly id: string; readonly seq: number; readonly time: number } | null
+}
+
+interface Pending {
+  readonly change: (draft: Draft) => unknown
+  readonly bytes: number
+  resolve(written: Written<unknown>): void
+  reject(error: unknown): void
+}
+
+interface Drafted {
+  readonly draft: Draft
+  readonly done: Array<{ pending: Pending; result: unknown; wrote: boolean }>
+  /** Index behind the last change that is in it. */
+  readonly end: number
+}
+
+/** Changes waiting for their turn before new ones are refused. */
+const MAX_PENDING = 100_000
+
+export class Writer {
+  readonly #deps: WriterDeps
+  #pending: Pending[] = []
+  #scheduled = false
+
+  constructor(deps: WriterDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Runs `change` on a draft when its turn comes; resolves when the record holding it is fsynced and indexed. `bytes`
+   * is what it will roughly add. What `change` throws before it wrote anything reaches the caller and nobody else.
+   */
+  change<T>(change: (draft: Draft) => T, bytes: number): Promise<Written<T>> {
+    if (this.#pending.length >= MAX_PENDING) {
+      return Promise.reject(new GrapevineError('too-large', `more than ${MAX_PENDING} changes wait to be written`, { next: 'wait for earlier ones to be acknowledged' }))
+    }
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ change, bytes, resolve: resolve as Pending['resolve'], reject })
+      if (this.#scheduled) return
+      this.#scheduled = true
+      void this.#deps.turns.take(() => this.#run()).catch(() => undefined)
+    })
+  }
+
+  async #run(): Promise<void> {
+    this.#scheduled = false
+    const batch = this.#pending
+    this.#pending = []
+    for (let from = 0; from < batch.length; ) from = await this.#writeSome(batch, from)
+  }
+
+  /** Fills one record from `batch` beginning at `from`; returns where the next begins. */
+  async #writeSome(batch: readonly Pending[], from: number): Promise<number> {
+    let at = from
+    try {
+      this.#deps.checkMayWrite()
+      const start = this.#start(CATALOG_SPACE)
+      const { draft, done, end } = this.#draftSome(batch, from, start)
+      at = end
+      const record = draft.empty ? null : await this.#write(start, CATALOG_SPACE, draft.ops, draft)
+      for (const { pending, result, wrote } of done) {
+        pending.resolve({ result, record: wrote && record !== null ? { id: record.id, seq: record.body.seq, time: record.body.time } : null })
+      }
+    } catch (error) {
+      at = Math.max(at, from + 1)
+      for (const pending of batch.slice(from, at)) pending.reject(error)
+    }
+    return at
+  }
+
+  /** Drafts as many changes as fit. One that throws halfway is dropped and the others are drafted anew without it. */
+  #draftSome(batch: readonly Pending[], from: number, start: { log: string; seq: number; time: number }): Drafted {
+    const failed = new Set<Pending>()
+    for (;;) {
+      const draft = new Draft(this.#deps.catalog.stage(), { ...start, author: this.#deps.keys.publicKey, epoch: this.#deps.epoch() })
+      const done: Drafted['done'] = []
+      let end = from
+      let halfway = false
+      for (; !halfway && end < batch.length && draft.fits(batch[end]!.bytes); end++) {
+        const pending = batch[end]!
+        if (!failed.has(pending)) halfway = !this.#draftOne(pending, draft, done, failed)
+      }
+      if (!halfway) return { draft, done, end }
+    }
+  }
+
+  /** False when the change threw after it had written something. */
+  #draftOne(pending: Pending, draft: Draft, done: Drafted['done'], failed: Set<Pending>): boolean {
+    const before = draft.ops.length
+    try {
+      const result = pending.change(draft)
+      done.push({ pending, result, wrote: draft.ops.length > before })
+      return true
+    } catch (error) {
+      failed.add(pending)
+      pending.reject(error)
+      return draft.ops.length === before
+    }
+  }
+
+  /** Writes ops to the members space in a record of their own; `make` runs in this node's turn. */
+  writeMembers(make: () => readonly Op[]): Promise<SignedRecord> {
+    return this.#deps.turns.take(async () => {
+      const ops = make()
+      return this.#write(this.#start(MEMBERS_SPACE), MEMBERS_SPACE, ops, undefined)
+    })
+  }
+
+  #start(space: string): { log: string; seq: number; time: number } {
+    const log = logIdOf(space, this.#deps.keys.publicKey, this.#deps.epoch())
+    return { log, seq: (this.#deps.log.get(log)?.seq ?? 0) + 1, time: this.#deps.clock.next() }
+  }
+
+  async #write(start: { log: string; seq: number; time: number }, space: string, ops: readonly Op[], draft: Draft | undefined): Promise<SignedRecord> {
+    const { log, keys, cluster, rows } = this.#deps
+    const deps = this.#newDeps(start.log, space)
+    const past = log.past(start.log, deps)
+    if (past === undefined) throw new GrapevineError('internal', 'a head of the log is not in the log', { next: 'run "grapevine rebuild"' })
+    const record = sealRecord(
+      {
+        cluster,
+        space,
+        author: keys.publicKey,
+        epoch: this.#deps.epoch(),
+        seq: start.seq,
+        prev: log.get(start.log)?.id ?? null,
+        deps,
+        depth: past.depth + 1,
+        time: start.time,
+        ops
+      },
+      keys.sign
+    )
+    await log.append([record])
+    if (draft === undefined) await this.#deps.applyMembers(record)
+    else {
+      const delta = this.#deps.catalog.commit(draft.stage, record)
+      log.setApplied(record, past)
+      this.#deps.heads.applied(record)
+      await rows.flush()
+      this.#deps.applied([record], delta.entries)
+    }
+    return record
+  }
+
+  /** Heads of the space, and of the members space, that this log does not know yet. */
+  #newDeps(own: string, space: string): Dep[] {
+    const head = this.#deps.log.get(own)
+    const heads = this.#deps.heads.of(space).filter((dep) => dep.log !== own)
+    if (space !== MEMBERS_SPACE) {
+      const known = head?.knowledge
+      for (const dep of this.#deps.heads.of(MEMBERS_SPACE)) if ((known?.get(dep.log) ?? 0) < dep.seq) heads.push(dep)
+    }
+    return heads.slice(0, MAX_RECORD_DEPS)
+  }
+}

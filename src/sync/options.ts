@@ -1,0 +1,29 @@
+/** Timings and bounds of sync. */
+export interface SyncOptions {
+  /** Our digest goes to each peer about this often, ms. */
+  readonly announceIntervalMs: number
+  /** Changes are told after so long without another one, ms: gossip was faster, this is what makes it sure. */
+  readonly vectorQuietMs: number
+  /** Changes are told at the latest after this, ms. */
+  readonly vectorMaxDelayMs: number
+  /** A peer that failed to serve a log is asked for it again after this, ms. */
+  readonly retryMs: number
+  /** A peer that said nothing for this long is hung up on, ms: three announcements missed. */
+  readonly silenceMs: number
+  readonly maxPullsPerPeer: number
+  /** Records asked for at once; the answer is cut at `MAX_PULL_BYTES` besides. */
+  readonly maxPullRecords: number
+  /** Fetched bytes that may wait to be stored before pulling pauses. */
+  readonly maxBacklogBytes: number
+}
+
+export const SYNC_DEFAULTS: SyncOptions = {
+  announceIntervalMs: 30_000,
+  vectorQuietMs: 200,
+  vectorMaxDelayMs: 1_000,
+  retryMs: 1_000,
+  silenceMs: 150_000,
+  maxPullsPerPeer: 4,
+  maxPullRecords: 4_096,
+  maxBacklogBytes: 4 * 1024 * 1024
+}

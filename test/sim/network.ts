@@ -1,0 +1,177 @@
+/** A network that loses, delays, duplicates, reorders and parts. Deterministic: everything is drawn from the seed. */
+import { createHash } from 'node:crypto'
+import { GrapevineError } from '../../src/errors.js'
+import type { NodeId, PeerInfo, Transport, TransportHandler } from '../../src/runtime.js'
+import type { SeededRandom } from './random.js'
+import type { SimTime } from './time.js'
+
+export interface NetworkFaults {
+  /** Probability that a one-way or gossip message is lost. */
+  loss: number
+  /** Probability that it arrives twice. */
+  duplicate: number
+  /** Probability that a request or its answer is lost. */
+  requestLoss: number
+  maxLatencyMs: number
+}
+
+export class SimNetwork {
+  readonly endpoints = new Map<NodeId, SimTransport>()
+  readonly #links = new Set<string>()
+  faults: NetworkFaults = { loss: 0, duplicate: 0, requestLoss: 0, maxLatencyMs: 5 }
+  messages = 0
+
+  constructor(
+    readonly time: SimTime,
+    readonly random: SeededRandom
+  ) {}
+
+  join(node: NodeId): SimTransport {
+    const transport = new SimTransport(this, node)
+    this.endpoints.set(node, transport)
+    return transport
+  }
+
+  leave(node: NodeId): void {
+    for (const other of this.endpoints.keys()) if (other !== node) this.disconnect(node, other)
+    this.endpoints.get(node)?.close()
+    this.endpoints.delete(node)
+  }
+
+  connected(a: NodeId, b: NodeId): boolean {
+    return this.#links.has(linkOf(a, b))
+  }
+
+  connect(a: NodeId, b: NodeId): void {
+    if (this.connected(a, b) || !this.endpoints.has(a) || !this.endpoints.has(b)) return
+    this.#links.add(linkOf(a, b))
+    this.endpoints.get(a)!.up(b)
+    this.endpoints.get(b)!.up(a)
+  }
+
+  disconnect(a: NodeId, b: NodeId): void {
+    if (!this.#links.delete(linkOf(a, b))) return
+    this.endpoints.get(a)?.down(b)
+    this.endpoints.get(b)?.down(a)
+  }
+
+  latency(): number {
+    return 0.2 + this.random.float() * this.faults.maxLatencyMs
+  }
+
+  /** Delivers later, if the link is then still there. */
+  send(from: NodeId, to: NodeId, deliver: (target: SimTransport) => void, loss = this.faults.loss): void {
+    this.messages += 1
+    const copies = this.random.chance(loss) ? 0 : this.random.chance(this.faults.duplicate) ? 2 : 1
+    for (let copy = 0; copy < copies; copy++) {
+      this.time.after(this.latency(), () => {
+        const target = this.endpoints.get(to)
+        if (target !== undefined && this.connected(from, to)) deliver(target)
+      })
+    }
+  }
+}
+
+function linkOf(a: NodeId, b: NodeId): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`
+}
+
+export class SimTransport implements Transport {
+  #handler: TransportHandler | undefined
+  readonly #peers = new Map<NodeId, PeerInfo>()
+  readonly #seen = new Set<string>()
+  #closed = false
+
+  constructor(
+    readonly network: SimNetwork,
+    readonly self: NodeId
+  ) {}
+
+  handle(handler: TransportHandler): void {
+    this.#handler = handler
+  }
+
+  peers(): PeerInfo[] {
+    return [...this.#peers.values()]
+  }
+
+  up(node: NodeId): void {
+    const info: PeerInfo = { node, addresses: [], found: 'given', connectedAt: this.network.time.now }
+    this.#peers.set(node, info)
+    this.#handler?.peerUp(info)
+  }
+
+  down(node: NodeId): void {
+    if (this.#peers.delete(node)) this.#handler?.peerDown(node)
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  notify(to: NodeId, frame: Uint8Array): boolean {
+    if (!this.#peers.has(to)) return false
+    this.network.send(this.self, to, (target) => target.arrive(this.self, frame))
+    return true
+  }
+
+  arrive(from: NodeId, frame: Uint8Array): void {
+    if (!this.#closed) void this.#handler?.notified(from, frame)
+  }
+
+  request(to: NodeId, _lane: 'sync' | 'blob', frame: Uint8Array, options: { timeoutMs?: number } = {}): Promise<Uint8Array> {
+    const { time, faults } = this.network
+    return new Promise((resolve, reject) => {
+      const cancel = time.after(options.timeoutMs ?? 10_000, () => reject(unreachable()))
+      if (!this.#peers.has(to)) {
+        cancel()
+        reject(unreachable())
+        return
+      }
+      this.network.send(
+        this.self,
+        to,
+        (target) => {
+          void target.answer(this.self, frame).then(
+            (answer) => this.network.send(to, this.self, () => (cancel(), resolve(answer)), faults.requestLoss),
+            (error: unknown) => this.network.send(to, this.self, () => (cancel(), reject(error as Error)), faults.requestLoss)
+          )
+        },
+        faults.requestLoss
+      )
+    })
+  }
+
+  answer(from: NodeId, frame: Uint8Array): Promise<Uint8Array> {
+    return this.#handler!.requested(from, 'sync', frame)
+  }
+
+  async publish(frame: Uint8Array): Promise<number> {
+    this.#seen.add(messageId(frame))
+    return this.#spread(frame)
+  }
+
+  #spread(frame: Uint8Array): number {
+    for (const peer of this.#peers.keys()) this.network.send(this.self, peer, (target) => target.gossip(this.self, frame))
+    return this.#peers.size
+  }
+
+  gossip(from: NodeId, frame: Uint8Array): void {
+    const id = messageId(frame)
+    if (this.#closed || this.#seen.has(id)) return
+    this.#seen.add(id)
+    if (this.#handler?.gossip(from, frame) === 'accept') this.#spread(frame)
+  }
+
+  hangUp(node: NodeId): void {
+    this.network.disconnect(this.self, node)
+  }
+}
+
+function messageId(frame: Uint8Array): string {
+  return createHash('sha256').update(frame).digest('latin1')
+}
+
+function unreachable(): GrapevineError {
+  return new GrapevineError('peer-unreachable', 'no answer in time', { next: 'another peer is asked' })
+}

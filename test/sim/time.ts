@@ -1,0 +1,63 @@
+import type { Clock } from '../../src/runtime.js'
+
+interface Event {
+  readonly at: number
+  readonly order: number
+  readonly run: () => void
+  cancelled: boolean
+}
+
+/** Virtual time for the whole world: events run one after the other, each to the end of what it set off. */
+export class SimTime {
+  now = 0
+  #events: Event[] = []
+  #order = 0
+
+  after(ms: number, run: () => void): () => void {
+    const event: Event = { at: this.now + Math.max(0, ms), order: this.#order++, run, cancelled: false }
+    this.#insert(event)
+    return () => {
+      event.cancelled = true
+    }
+  }
+
+  #insert(event: Event): void {
+    let low = 0
+    let high = this.#events.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const other = this.#events[middle]!
+      if (other.at < event.at || (other.at === event.at && other.order < event.order)) low = middle + 1
+      else high = middle
+    }
+    this.#events.splice(low, 0, event)
+  }
+
+  /** Runs events until `until` (virtual ms), or until `done` says so; false when time ran out. */
+  async run(until: number, done: () => boolean = () => false): Promise<boolean> {
+    for (;;) {
+      if (done()) return true
+      const event = this.#events.shift()
+      if (event === undefined || event.at > until) {
+        if (event !== undefined) this.#events.unshift(event)
+        this.now = Math.max(this.now, until)
+        return done()
+      }
+      if (event.cancelled) continue
+      this.now = event.at
+      event.run()
+      // everything the event set off is microtasks; one turn of the real loop lets all of them end
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  /** A node's view of it: its wall clock is off by `skewMs`. */
+  clock(alive: () => boolean, skewMs: number): Clock {
+    return {
+      now: () => 1_750_000_000_000 + this.now + skewMs,
+      monotonic: () => this.now,
+      timer: (ms, fn) => this.after(ms, () => alive() && fn()),
+      pause: () => Promise.resolve()
+    }
+  }
+}
