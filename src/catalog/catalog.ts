@@ -1,0 +1,131 @@
+/**
+ * The catalog: a pure fold over the valid records of its space, kept in the index. Records come in causal order; each is
+ * applied whole or rejected whole, with the same verdict on every node.
+ */
+import { prefixRange, type Overlay, type Store } from '../store/index.js'
+import { sha256, type Op, type SignedRecord } from '../wire/index.js'
+import { Buckets } from './buckets.js'
+import { compactIfLong } from './doc.js'
+import { applyUpdate, encodeEntry, entryHash, type UpdateContext } from './entry.js'
+import { clientIdOf } from './ids.js'
+import { entryKey, Stage, type Cell } from './stage.js'
+import { decodeIds, Tree } from './tree.js'
+import { decodeUpdate, type EditUpdate } from './update.js'
+import { checkField, type AuthorOf } from './view.js'
+
+export interface CatalogDeps {
+  readonly rows: Overlay
+  readonly store: Store
+  readonly authorOf: AuthorOf
+}
+
+/** What one record did, for those who follow. */
+export interface CatalogDelta {
+  /** Entries whose tuples or listing changed. */
+  readonly entries: ReadonlySet<string>
+  readonly conflictsBefore: number
+  readonly conflictsAfter: number
+}
+
+const BODY_ROWS = 'b/'
+const CONFLICT_ROWS = 'x/'
+const HISTORY_ROWS = 'h/'
+const COUNTS_KEY = '~counts'
+
+export const bodyKey = (hash: string): string => BODY_ROWS + hash
+export const historyPrefix = (id: string): string => `${HISTORY_ROWS}${id}/`
+export const conflictRange = prefixRange(CONFLICT_ROWS)
+
+export class Catalog {
+  readonly #deps: CatalogDeps
+  readonly buckets = new Buckets()
+  #entries = 0
+  #conflicts = 0
+
+  constructor(deps: CatalogDeps) {
+    this.#deps = deps
+  }
+
+  async load(): Promise<void> {
+    await this.buckets.load(this.#deps.store)
+    const counts = this.#deps.rows.get(COUNTS_KEY)
+    if (counts !== undefined) [this.#entries = 0, this.#conflicts = 0] = Buffer.from(counts).toString().split(' ').map(Number)
+  }
+
+  /** Entries that are listed. */
+  get entries(): number {
+    return this.#entries
+  }
+
+  get conflicts(): number {
+    return this.#conflicts
+  }
+
+  root(): string {
+    return this.buckets.root()
+  }
+
+  stage(): Stage {
+    return new Stage(this.#deps.rows, this.#deps.authorOf)
+  }
+
+  /** Folds one record; throws `record-malformed` and changes nothing when any of its ops does not hold. */
+  apply(record: SignedRecord, knows: (log: string, seq: number) => boolean): CatalogDelta {
+    const stage = this.stage()
+    for (const op of record.body.ops) this.#stageOp(stage, op, record, knows)
+    new Tree(stage).settle([...stage.cells.values()].filter((cell) => cell.written))
+    return this.commit(stage, record)
+  }
+
+  #stageOp(stage: Stage, op: Op, record: SignedRecord, knows: (log: string, seq: number) => boolean): void {
+    if (op.k === 'body') stage.put(bodyKey(sha256(op.bytes).toString('hex')), op.bytes)
+    if (op.k !== 'edit') return
+    const { author, epoch, seq, time } = record.body
+    stageEdit(stage, op.entry, decodeUpdate(op.update), { log: record.log, seq, time, client: clientIdOf(author, epoch, op.entry), knows })
+  }
+
+  /** Moves what a settled stage holds into the index. Nothing can fail from here on. */
+  commit(stage: Stage, record: { log: string; body: { seq: number; time: number } }): CatalogDelta {
+    const conflictsBefore = this.#conflicts
+    for (const cell of stage.cells.values()) this.#commitCell(stage, cell, record)
+    for (const name of stage.delta.names) this.#setConflict(stage, name, decodeIds(stage.get(name)).length > 1)
+    this.#entries += stage.delta.listed
+    for (const [key, value] of stage.rows) {
+      if (value === null) this.#deps.rows.delete(key)
+      else this.#deps.rows.put(key, value)
+    }
+    this.buckets.save(this.#deps.rows)
+    this.#deps.rows.put(COUNTS_KEY, Buffer.from(`${this.#entries} ${this.#conflicts}`))
+    return { entries: new Set(stage.cells.keys()), conflictsBefore, conflictsAfter: this.#conflicts }
+  }
+
+  #commitCell(stage: Stage, cell: Cell, record: { log: string; body: { seq: number; time: number } }): void {
+    if (cell.written) {
+      compactIfLong(cell.state)
+      this.buckets.replace(cell.id, cell.hashBefore, entryHash(cell.id, cell.state))
+      const stamp = `${record.body.time.toString(16).padStart(14, '0')}/${record.log}/${record.body.seq.toString(16).padStart(12, '0')}`
+      stage.put(historyPrefix(cell.id) + stamp, new Uint8Array())
+      const meaning = stage.meaning(cell)
+      this.#setConflict(stage, `e/${cell.id}`, meaning.conflicts.length > 0 || meaning.editDelete)
+    }
+    this.#setConflict(stage, `c/${cell.id}`, cell.state.level > 0)
+    stage.put(entryKey(cell.id), encodeEntry(cell.state))
+  }
+
+  #setConflict(stage: Stage, what: string, open: boolean): void {
+    const key = CONFLICT_ROWS + what
+    const was = stage.get(key) !== undefined
+    if (was === open) return
+    if (open) stage.put(key, new Uint8Array())
+    else stage.delete(key)
+    this.#conflicts += open ? 1 : -1
+  }
+}
+
+/** Applies one decoded update to a staged entry. Both the fold and the local writer come through here. */
+export function stageEdit(stage: Stage, entry: string, update: EditUpdate, context: UpdateContext): void {
+  for (const [field, value] of update.tuples) checkField(field, value)
+  const cell = stage.cell(entry)
+  applyUpdate(cell.state, update, context)
+  cell.written = true
+}

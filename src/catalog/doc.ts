@@ -1,0 +1,62 @@
+/** The Yjs doc behind an entry: hydrate, compact, and read it as the array of tuples it is. */
+import * as Y from 'yjs'
+import type { EntryState } from './entry.js'
+import { ARRAY_NAME, type TupleContent } from './update.js'
+
+/** Updates after which an entry's doc is merged into one state. */
+const MAX_TAIL_UPDATES = 16
+
+/** Everything merged first and applied once: one by one can get stuck (YJS.md, section 4). */
+export function hydrate(updates: readonly Uint8Array[]): Y.Doc {
+  // a guid of our own: the default one costs 60 us of randomness
+  const doc = new Y.Doc({ guid: 'entry' })
+  doc.getArray(ARRAY_NAME)
+  if (updates.length > 0) Y.applyUpdate(doc, updates.length === 1 ? updates[0]! : Y.mergeUpdates([...updates]))
+  return doc
+}
+
+export function compactIfLong(state: EntryState): void {
+  if (state.doc.length <= MAX_TAIL_UPDATES) return
+  state.doc = [Y.encodeStateAsUpdate(hydrate(state.doc))]
+}
+
+export interface DocTuple {
+  readonly client: number
+  readonly clock: number
+  readonly content: TupleContent
+}
+
+export interface DocInspection {
+  readonly stateVector: ReadonlyMap<number, number>
+  readonly tuples: readonly DocTuple[]
+  readonly tombstones: ReadonlyArray<{ client: number; clock: number; length: number }>
+  readonly structs: number
+  readonly bytes: number
+  readonly pending: boolean
+}
+
+/** What the doc holds, read from the doc itself and not from our row beside it. */
+export function inspectDoc(state: EntryState): DocInspection {
+  const doc = hydrate(state.doc)
+  const tuples: DocTuple[] = []
+  const tombstones: Array<{ client: number; clock: number; length: number }> = []
+  let structs = 0
+  const stateVector = new Map<number, number>()
+  for (const [client, list] of doc.store.clients) {
+    for (const struct of list) {
+      structs += 1
+      stateVector.set(client, struct.id.clock + struct.length)
+      if (struct instanceof Y.Item && !struct.deleted && struct.content instanceof Y.ContentAny) {
+        struct.content.arr.forEach((content, index) => tuples.push({ client, clock: struct.id.clock + index, content: content as TupleContent }))
+      } else if (struct.deleted) tombstones.push({ client, clock: struct.id.clock, length: struct.length })
+    }
+  }
+  return {
+    stateVector,
+    tuples,
+    tombstones,
+    structs,
+    bytes: Y.encodeStateAsUpdate(doc).length,
+    pending: doc.store.pendingStructs !== null || doc.store.pendingDs !== null
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * One entry as the fold keeps it: who wrote to it, its live tuples with their dots, and the Yjs doc behind them. The
+ * tuples are what the doc's array holds, read without hydrating it; `doc.ts` proves that both agree.
+ */
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+import { createHash } from 'node:crypto'
+import { bytesOf, hexOf, refuseRecord } from '../wire/index.js'
+import { encodeUpdate, encodeValue, type DeleteRange, type EditUpdate, type Value } from './update.js'
+
+export interface ClientRow {
+  /** Yjs client id. */
+  readonly client: number
+  /** The log whose author writes under it. */
+  readonly log: string
+  /** Tuples it has ever written here. */
+  clock: number
+}
+
+export interface Tuple {
+  readonly client: number
+  readonly clock: number
+  /** Log and seq of the record that wrote it: the dot. */
+  readonly log: string
+  readonly seq: number
+  readonly field: string
+  readonly value: Value
+  readonly time: number
+}
+
+export interface EntryState {
+  clients: ClientRow[]
+  tuples: Tuple[]
+  /** Yjs v1 updates that make up the doc: a state, then those applied since. */
+  doc: Uint8Array[]
+  /** Live children, by effective place. */
+  kids: number
+  /** 0: where its place says; 1: where it came from; 2: at the root. Raised to break a cycle. */
+  level: number
+}
+
+const ROW_VERSION = 1
+
+export function emptyEntry(): EntryState {
+  return { clients: [], tuples: [], doc: [], kids: 0, level: 0 }
+}
+
+export function encodeEntry(state: EntryState): Uint8Array {
+  const out = encoding.createEncoder()
+  encoding.writeVarUint(out, ROW_VERSION)
+  encoding.writeVarUint(out, state.kids)
+  encoding.writeVarUint(out, state.level)
+  encoding.writeVarUint(out, state.clients.length)
+  for (const row of state.clients) {
+    encoding.writeVarUint(out, row.client)
+    encoding.writeVarUint(out, row.clock)
+    encoding.writeUint8Array(out, bytesOf(row.log))
+  }
+  encoding.writeVarUint(out, state.tuples.length)
+  for (const tuple of state.tuples) {
+    encoding.writeVarUint(out, state.clients.findIndex((row) => row.client === tuple.client))
+    encoding.writeVarUint(out, tuple.clock)
+    encoding.writeVarUint(out, tuple.seq)
+    encoding.writeVarUint(out, tuple.time)
+    encoding.writeVarString(out, tuple.field)
+    encoding.writeAny(out, tuple.value as encoding.AnyEncodable)
+  }
+  encoding.writeVarUint(out, state.doc.length)
+  for (const update of state.doc) encoding.writeVarUint8Array(out, update)
+  return encoding.toUint8Array(out)
+}
+
+export function decodeEntry(bytes: Uint8Array): EntryState {
+  const input = decoding.createDecoder(bytes)
+  if (decoding.readVarUint(input) !== ROW_VERSION) throw new Error('an entry row of an unknown version')
+  const state = emptyEntry()
+  state.kids = decoding.readVarUint(input)
+  state.level = decoding.readVarUint(input)
+  for (let left = decoding.readVarUint(input); left > 0; left--) {
+    const client = decoding.readVarUint(input)
+    const clock = decoding.readVarUint(input)
+    state.clients.push({ client, clock, log: hexOf(decoding.readUint8Array(input, 16)) })
+  }
+  for (let left = decoding.readVarUint(input); left > 0; left--) {
+    const { client, log } = state.clients[decoding.readVarUint(input)]!
+    const clock = decoding.readVarUint(input)
+    const seq = decoding.readVarUint(input)
+    const time = decoding.readVarUint(input)
+    state.tuples.push({ client, clock, log, seq, time, field: decoding.readVarString(input), value: decoding.readAny(input) as Value })
+  }
+  for (let left = decoding.readVarUint(input); left > 0; left--) state.doc.push(decoding.readVarUint8Array(input))
+  return state
+}
+
+/** The record an update came in, as far as an entry must know it. */
+export interface UpdateContext {
+  readonly log: string
+  readonly seq: number
+  readonly time: number
+  /** The client id this author must write under, computed by the receiver. */
+  readonly client: number
+  /** Whether the record has (log, seq) in its past. */
+  knows(log: string, seq: number): boolean
+}
+
+/**
+ * Applies a checked update to `state`, or throws `record-malformed` and leaves it as it was. Deleting what the record
+ * cannot have seen is ignored, tuple by tuple: then every order of arrival ends the same (see README).
+ */
+export function applyUpdate(state: EntryState, update: EditUpdate, context: UpdateContext): void {
+  const own = state.clients.find((row) => row.client === context.client)
+  if (own !== undefined && own.log !== context.log) throw refuseRecord('writes under a client id of another log')
+  if (update.tuples.length > 0) checkOwnStruct(update, own?.clock ?? 0, context)
+  const gone = seenTuples(state.tuples, update.deletes, context)
+  const added = update.tuples.map(([field, value, time, seq], index): Tuple => ({
+    client: context.client,
+    clock: update.clock + index,
+    log: context.log,
+    seq,
+    field,
+    value,
+    time
+  }))
+  const asWritten = gone.length === countDeleted(update.deletes)
+  state.doc.push(encodeUpdate(asWritten ? update : { ...update, deletes: deleteRanges(gone) }))
+  state.tuples = [...state.tuples.filter((tuple) => !gone.includes(tuple)), ...added]
+  if (own !== undefined) own.clock += added.length
+  else if (added.length > 0) state.clients.push({ client: context.client, log: context.log, clock: added.length })
+}
+
+function checkOwnStruct(update: EditUpdate, clock: number, context: UpdateContext): void {
+  if (update.client !== context.client) throw refuseRecord("writes under a client id that is not its author's")
+  if (update.clock !== clock) throw refuseRecord(`continues an entry at clock ${update.clock} where ${clock} is next`)
+  for (const [, , time, seq] of update.tuples) {
+    if (time !== context.time || seq !== context.seq) throw refuseRecord("stamps a value with something else than its own time and seq")
+  }
+}
+
+/** The live tuples within `deletes` that the record can have seen. */
+function seenTuples(tuples: readonly Tuple[], deletes: readonly DeleteRange[], context: UpdateContext): Tuple[] {
+  if (deletes.length === 0) return []
+  return tuples.filter(
+    (tuple) =>
+      deletes.some(({ client, clock, length }) => client === tuple.client && clock <= tuple.clock && tuple.clock < clock + length) &&
+      (tuple.log === context.log ? tuple.seq <= context.seq : context.knows(tuple.log, tuple.seq))
+  )
+}
+
+function countDeleted(deletes: readonly DeleteRange[]): number {
+  return deletes.reduce((sum, { length }) => sum + length, 0)
+}
+
+/** Delete ranges over `tuples`, in the order Yjs writes them. */
+export function deleteRanges(tuples: readonly Tuple[]): DeleteRange[] {
+  const ordered = tuples.toSorted((a, b) => b.client - a.client || a.clock - b.clock)
+  const ranges: Array<{ client: number; clock: number; length: number }> = []
+  for (const { client, clock } of ordered) {
+    const last = ranges.at(-1)
+    if (last !== undefined && last.client === client && last.clock + last.length === clock) last.length += 1
+    else ranges.push({ client, clock, length: 1 })
+  }
+  return ranges
+}
+
+/** The canonical hash: what the entry means, not how its doc happens to be encoded. 32 bytes. */
+export function entryHash(id: string, state: EntryState): Buffer {
+  const rows = state.tuples.map((tuple) => {
+    const out = encoding.createEncoder()
+    encoding.writeVarString(out, tuple.field)
+    encoding.writeUint8Array(out, bytesOf(tuple.log))
+    encoding.writeVarUint(out, tuple.seq)
+    encoding.writeVarUint(out, tuple.clock)
+    encoding.writeVarUint(out, tuple.time)
+    encoding.writeVarUint8Array(out, encodeValue(tuple.value))
+    return encoding.toUint8Array(out)
+  })
+  const hash = createHash('sha256').update(bytesOf(id))
+  for (const row of rows.toSorted(Buffer.compare)) hash.update(row)
+  return hash.digest()
+}

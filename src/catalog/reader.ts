@@ -1,0 +1,203 @@
+/** Reads the catalog by path and by id. Paths follow effective places; a name two entries claim belongs to the first. */
+import { prefixRange, type Store } from '../store/index.js'
+import type { BodyRef } from '../wire/index.js'
+import { bodyKey, historyPrefix } from './catalog.js'
+import { decodeEntry, entryHash, type EntryState } from './entry.js'
+import { entryIdOfPath, ROOT_ID } from './ids.js'
+import { ENTRY_ROWS, entryKey, placementOf } from './stage.js'
+import { decodeIds, NAME_ROWS, nameKey } from './tree.js'
+import { compareStamps, effectivePlace, meaningOf, type AuthorOf, type EntryMeaning } from './view.js'
+
+export interface Entry {
+  readonly id: string
+  readonly state: EntryState
+  readonly meaning: EntryMeaning
+  /** Listed: it lives, or holds what lives. */
+  readonly listed: boolean
+  readonly parent: string
+  /** The name its place gives it. */
+  readonly name: string
+  readonly order: string | null
+}
+
+export interface Listed {
+  readonly path: string
+  readonly entry: Entry
+}
+
+const CONFLICT_MARK = '.conflict-'
+const CONFLICT_NAME = /^(.*)\.conflict-([0-9a-f]{8,32})(\.[^.]*)?$/s
+/** Deeper paths cannot exist in a file system; also ends a walk over damaged rows. */
+const MAX_DEPTH = 2_048
+
+/** Where rows are read: the index, or a stage above it. */
+export interface Rows {
+  get(key: string): Uint8Array | undefined
+}
+
+export class CatalogReader {
+  readonly #rows: Rows
+  readonly #store: Store
+  readonly #authorOf: AuthorOf
+
+  constructor(deps: { rows: Rows; store: Store; authorOf: AuthorOf }) {
+    this.#rows = deps.rows
+    this.#store = deps.store
+    this.#authorOf = deps.authorOf
+  }
+
+  entry(id: string): Entry | undefined {
+    const bytes = this.#rows.get(entryKey(id))
+    return bytes === undefined ? undefined : this.#entryOf(id, decodeEntry(bytes))
+  }
+
+  #entryOf(id: string, state: EntryState): Entry {
+    const meaning = meaningOf(state, this.#authorOf)
+    const place = effectivePlace(id, meaning, state.level)
+    return { id, state, meaning, listed: placementOf(id, state, meaning) !== undefined, ...place }
+  }
+
+  /** The same catalog as a draft sees it, with what is staged. Listings still come from the index. */
+  over(rows: Rows): CatalogReader {
+    return new CatalogReader({ rows, store: this.#store, authorOf: this.#authorOf })
+  }
+
+  /** Small bodies that came inside records. */
+  inlineBody(ref: BodyRef): Uint8Array | undefined {
+    return this.#rows.get(bodyKey(ref.hash))
+  }
+
+  /** The entry that owns this name, and the others that claim it, in a fixed order. */
+  atName(parent: string, name: string): Entry[] {
+    const ids = decodeIds(this.#rows.get(nameKey(parent, name)))
+    const entries = ids.map((id) => this.entry(id)).filter((entry) => entry !== undefined)
+    return entries.length < 2 ? entries : entries.toSorted((a, b) => this.#earlier(a, b))
+  }
+
+  #earlier(a: Entry, b: Entry): number {
+    const left = a.meaning.placeStamp
+    const right = b.meaning.placeStamp
+    const byStamp = left === undefined || right === undefined ? 0 : compareStamps(left, right, this.#authorOf)
+    return byStamp || (a.id < b.id ? -1 : 1)
+  }
+
+  /** The name under which an entry shows: its own, or marked when another owns that name. */
+  shownName(entry: Entry): string {
+    const [owner] = this.atName(entry.parent, entry.name)
+    if (owner === undefined || owner.id === entry.id) return entry.name
+    const dot = entry.name.lastIndexOf('.')
+    const stem = dot > 0 ? entry.name.slice(0, dot) : entry.name
+    return `${stem}${CONFLICT_MARK}${entry.id.slice(0, 8)}${entry.name.slice(stem.length)}`
+  }
+
+  /** The path of a listed entry; undefined when it, or what holds it, is not listed. */
+  pathOf(id: string): string | undefined {
+    const names: string[] = []
+    for (let at = id; at !== ROOT_ID; ) {
+      const entry = this.entry(at)
+      if (entry === undefined || !entry.listed || names.length > MAX_DEPTH) return undefined
+      names.push(this.shownName(entry))
+      at = entry.parent
+    }
+    return names.toReversed().join('/')
+  }
+
+  /** The entry at a path (`''` is the root and has none), or with an id written as `id:<32 hex>`. */
+  resolve(path: string): Entry | undefined {
+    if (path.startsWith('id:')) return this.entry(path.slice(3))
+    let parent = ROOT_ID
+    let found: Entry | undefined
+    for (const name of path.split('/')) {
+      found = this.child(parent, name)
+      if (found === undefined) return undefined
+      parent = found.id
+    }
+    return found
+  }
+
+  /** The child shown under this name. */
+  child(parent: string, name: string): Entry | undefined {
+    const [owner] = this.atName(parent, name)
+    if (owner !== undefined) return owner
+    const marked = CONFLICT_NAME.exec(name)
+    if (marked === null) return undefined
+    const others = this.atName(parent, (marked[1] ?? '') + (marked[3] ?? '')).slice(1)
+    return others.find((entry) => entry.id.startsWith(marked[2]!))
+  }
+
+  /** The id an entry born at this path would have, alive or not: for the history of what is gone. */
+  formerly(path: string): Entry | undefined {
+    const names = path.split('/')
+    const last = names.pop()!
+    let parent = ROOT_ID
+    for (const name of names) parent = this.child(parent, name)?.id ?? entryIdOfPath(parent, name, 'dir', 0)
+    return this.entry(entryIdOfPath(parent, last, 'file', 0)) ?? this.entry(entryIdOfPath(parent, last, 'dir', 0))
+  }
+
+  isDirectory(entry: Entry): boolean {
+    return entry.meaning.body === undefined
+  }
+
+  /** Listed children, by order key and then by name. */
+  async children(parent: string): Promise<Entry[]> {
+    const found: Entry[] = []
+    for await (const [, ids] of this.#store.iterate(prefixRange(nameKey(parent, '')))) {
+      for (const id of decodeIds(ids)) {
+        const entry = this.entry(id)
+        // the iterator shows the index as written; what is newer still is in the entry itself
+        if (entry !== undefined && entry.listed && entry.parent === parent) found.push(entry)
+      }
+    }
+    return found.toSorted((a, b) => compareOrder(a.order, b.order) || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1))
+  }
+
+  /** Everything below a directory, parents before children, siblings in order. */
+  async *walk(parent: string, path: string): AsyncIterable<Listed> {
+    for (const entry of await this.children(parent)) {
+      const shown = this.shownName(entry)
+      const at = path === '' ? shown : `${path}/${shown}`
+      yield { path: at, entry }
+      if (entry.state.kids > 0) yield* this.walk(entry.id, at)
+    }
+  }
+
+  /** Records that wrote to an entry, oldest first. */
+  async history(id: string): Promise<Array<{ log: string; seq: number }>> {
+    const rows: Array<{ log: string; seq: number }> = []
+    for await (const [key] of this.#store.iterate(prefixRange(historyPrefix(id)))) {
+      const [log, seq] = key.slice(historyPrefix(id).length + 15).split('/')
+      if (log !== undefined && seq !== undefined) rows.push({ log, seq: Number.parseInt(seq, 16) })
+    }
+    return rows
+  }
+
+  /** Ids and canonical hashes of one bucket, 48 bytes an entry. */
+  async bucketRows(bucket: number): Promise<Uint8Array> {
+    const rows: Uint8Array[] = []
+    const prefix = ENTRY_ROWS + bucket.toString(16).padStart(3, '0')
+    for await (const [key] of this.#store.iterate(prefixRange(prefix))) {
+      const id = key.slice(ENTRY_ROWS.length)
+      const entry = this.entry(id)
+      if (entry !== undefined && entry.state.tuples.length > 0) rows.push(Buffer.from(id, 'hex'), entryHash(id, entry.state))
+    }
+    return Buffer.concat(rows)
+  }
+
+  /** Ids of all entries ever written, gone ones included. */
+  async *ids(): AsyncIterable<string> {
+    for await (const [key] of this.#store.iterate(prefixRange(ENTRY_ROWS))) yield key.slice(ENTRY_ROWS.length)
+  }
+
+  /** Ids of all listed entries under their parents, by the name rows. */
+  async *listedIds(): AsyncIterable<string> {
+    for await (const [, ids] of this.#store.iterate(prefixRange(NAME_ROWS))) yield* decodeIds(ids)
+  }
+}
+
+/** Entries without an order key come first, by name. */
+function compareOrder(a: string | null, b: string | null): number {
+  if (a === b) return 0
+  if (a === null) return -1
+  if (b === null) return 1
+  return a < b ? -1 : 1
+}

@@ -1,0 +1,194 @@
+/**
+ * What an entry means: one winner a field, and what is in conflict. Pure functions of the live tuples.
+ *
+ * Deletion is one tuple `!` whose value keeps a copy of the fields it deleted; the delete removes what it had seen. So a
+ * tuple beside `!` was written by somebody who had not seen the deletion: the edit wins, the entry lives, and what the
+ * edit did not write is taken from that copy. The next write that saw both ends it.
+ */
+import type { BodyRef } from '../wire/index.js'
+import { hexOf, nameProblem, refuseRecord, MAX_BODY_BYTES } from '../wire/index.js'
+import { ROOT_ID } from './ids.js'
+import type { EntryState, Tuple } from './entry.js'
+import { encodeValue, type Value } from './update.js'
+
+export const PLACE = 'place'
+export const BODY = 'body'
+export const EXEC = 'exec'
+export const TOMBSTONE = '!'
+
+export interface Place {
+  /** 32 hex. */
+  readonly parent: string
+  readonly name: string
+  /** Fractional order key among siblings, or null. */
+  readonly order: string | null
+  /** Where the entry was before this move: what counts when the move would make a cycle. */
+  readonly from: { readonly parent: string; readonly name: string } | null
+}
+
+/** Where a field's value came from. */
+export interface Stamp {
+  readonly time: number
+  readonly log: string
+  readonly seq: number
+}
+
+export interface FieldConflict {
+  readonly field: string
+  readonly tuples: readonly Tuple[]
+}
+
+export interface EntryMeaning {
+  /** Written and not deleted; a directory with live children lives on besides. */
+  readonly alive: boolean
+  readonly place: Place | undefined
+  readonly placeStamp: Stamp | undefined
+  readonly body: BodyRef | undefined
+  readonly exec: boolean
+  /** Newest stamp of anything it holds. */
+  readonly newest: Stamp | undefined
+  readonly conflicts: readonly FieldConflict[]
+  /** It was deleted by somebody who had not seen a write that lives. */
+  readonly editDelete: boolean
+}
+
+/** Hex public key of a log's author, for ties. */
+export type AuthorOf = (log: string) => string
+
+export function meaningOf(state: EntryState, authorOf: AuthorOf): EntryMeaning {
+  const byField = new Map<string, Tuple[]>()
+  for (const tuple of state.tuples) {
+    const list = byField.get(tuple.field)
+    if (list === undefined) byField.set(tuple.field, [tuple])
+    else list.push(tuple)
+  }
+  const tombstones = byField.get(TOMBSTONE) ?? []
+  byField.delete(TOMBSTONE)
+  const alive = byField.size > 0
+  const tombstone = winnerOf(tombstones, authorOf)
+  const winner = (field: string): { value: Value; stamp: Stamp } | undefined => {
+    const tuple = winnerOf(byField.get(field) ?? [], authorOf)
+    if (tuple !== undefined) return { value: tuple.value, stamp: tuple }
+    const kept = tombstone === undefined ? undefined : (tombstone.value as Record<string, Value>)[field]
+    return kept === undefined ? undefined : { value: kept, stamp: tombstone! }
+  }
+  const place = winner(PLACE)
+  const body = winner(BODY)
+  return {
+    alive,
+    place: place === undefined ? undefined : readPlace(place.value),
+    placeStamp: place?.stamp,
+    body: body === undefined ? undefined : readBody(body.value),
+    exec: winner(EXEC)?.value === true,
+    newest: winnerOf(state.tuples, authorOf),
+    conflicts: conflictsOf(byField),
+    editDelete: alive && tombstones.length > 0
+  }
+}
+
+/** Later time wins; then the greater author key, then log, then clock: a total order every node shares. */
+export function compareStamps(a: Stamp & { clock?: number }, b: Stamp & { clock?: number }, authorOf: AuthorOf): number {
+  if (a.time !== b.time) return a.time - b.time
+  const byAuthor = compareText(authorOf(a.log), authorOf(b.log)) || compareText(a.log, b.log)
+  return byAuthor || a.seq - b.seq || (a.clock ?? 0) - (b.clock ?? 0)
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+export function winnerOf(tuples: readonly Tuple[], authorOf: AuthorOf): Tuple | undefined {
+  let best: Tuple | undefined
+  for (const tuple of tuples) if (best === undefined || compareStamps(tuple, best, authorOf) > 0) best = tuple
+  return best
+}
+
+/** Fields with more than one distinct value. Two nodes writing the same value are of one mind. */
+function conflictsOf(byField: ReadonlyMap<string, readonly Tuple[]>): FieldConflict[] {
+  const conflicts: FieldConflict[] = []
+  for (const [field, tuples] of byField) {
+    if (tuples.length < 2) continue
+    const values = tuples.map((tuple) => Buffer.from(encodeValue(field === PLACE ? placeTarget(tuple.value) : tuple.value)))
+    if (values.some((value) => !value.equals(values[0]!))) conflicts.push({ field, tuples })
+  }
+  return conflicts
+}
+
+/** Two moves to one place agree, wherever they came from. */
+function placeTarget(value: Value): Value {
+  return Array.isArray(value) ? (value as Value[]).slice(0, 3) : value
+}
+
+export function placeValue(place: Place): Value {
+  const base: Value[] = [Buffer.from(place.parent, 'hex'), place.name, place.order]
+  return place.from === null ? base : [...base, Buffer.from(place.from.parent, 'hex'), place.from.name]
+}
+
+export function bodyValue(body: BodyRef): Value {
+  return [Buffer.from(body.hash, 'hex'), body.size]
+}
+
+export function readPlace(value: Value): Place {
+  const list = value as readonly [Uint8Array, string, string | null, Uint8Array?, string?]
+  return {
+    parent: hexOf(list[0]),
+    name: list[1],
+    order: list[2],
+    from: list[3] === undefined ? null : { parent: hexOf(list[3]), name: list[4]! }
+  }
+}
+
+export function readBody(value: Value): BodyRef {
+  const [hash, size] = value as readonly [Uint8Array, number]
+  return { hash: hexOf(hash), size }
+}
+
+/** Throws `record-malformed` when a known field holds something it cannot. Unknown fields are kept as they are. */
+export function checkField(field: string, value: Value): void {
+  if (field === PLACE) checkPlace(value)
+  else if (field === BODY) checkBody(value)
+  else if (field === EXEC) {
+    if (typeof value !== 'boolean') throw refuseRecord('holds an exec that is not true or false')
+  } else if (field === TOMBSTONE) checkTombstone(value)
+}
+
+function checkPlace(value: Value): void {
+  const list = Array.isArray(value) ? (value as readonly Value[]) : []
+  const [parent, name, order, fromParent, fromName] = list
+  const ok =
+    (list.length === 3 || list.length === 5) &&
+    isId(parent) &&
+    typeof name === 'string' &&
+    (order === null || (typeof order === 'string' && order.length <= 1_024)) &&
+    (list.length === 3 || (isId(fromParent) && typeof fromName === 'string' && nameProblem(fromName) === undefined))
+  if (!ok) throw refuseRecord('holds a place that is not [parent, name, order]')
+  const problem = nameProblem(name)
+  if (problem !== undefined) throw refuseRecord(`holds an entry whose name ${problem}`)
+}
+
+function isId(value: Value | undefined): boolean {
+  return value instanceof Uint8Array && value.length === 16
+}
+
+function checkBody(value: Value): void {
+  const [hash, size] = Array.isArray(value) && value.length === 2 ? (value as readonly Value[]) : []
+  const ok = hash instanceof Uint8Array && hash.length === 32 && typeof size === 'number' && Number.isSafeInteger(size) && size >= 0 && size <= MAX_BODY_BYTES
+  if (!ok) throw refuseRecord('holds a body that is not [hash, size]')
+}
+
+function checkTombstone(value: Value): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) throw refuseRecord('holds a tombstone that is not a map')
+  for (const [field, kept] of Object.entries(value as Record<string, Value>)) {
+    if (field === TOMBSTONE) throw refuseRecord('holds a tombstone within a tombstone')
+    checkField(field, kept)
+  }
+}
+
+/** Where an entry is, after a move that would make a cycle was set aside `level` times. */
+export function effectivePlace(id: string, meaning: EntryMeaning, level: number): { parent: string; name: string; order: string | null } {
+  const { place } = meaning
+  if (place === undefined) return { parent: ROOT_ID, name: `lost-${id.slice(0, 12)}`, order: null }
+  if (level === 0) return { parent: place.parent, name: place.name, order: place.order }
+  if (level === 1 && place.from !== null) return { ...place.from, order: null }
+  return { parent: ROOT_ID, name: place.name, order: null }
+}
