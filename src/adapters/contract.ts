@@ -62,6 +62,8 @@ export interface Adapter extends Startable {
   read(entry: TargetEntry & { kind: 'file' }, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /** Applies one set in the order given; one result an item. */
   apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal): Promise<ApplyResult[]>
+  /** True when a rule leaves this path out: never imported, written or removed, and its absence means nothing. */
+  ignores(path: string, kind: 'file' | 'dir'): boolean
   /** Moves what is at `path` out of the target to `saveTo` (a directory outside the target), keeping its bytes. */
   setAside(path: string, saveTo: string): Promise<void>
 }

@@ -101,6 +101,14 @@ export class PathEditor {
     return { id: found.id, changed: true }
   }
 
+  /** Moves a known entry to `to`, whatever is there already: two entries at one path are a name conflict. */
+  moveEntry(id: string, to: string, seen: Seen): PathEdit {
+    checkPath(to)
+    const { parent, name } = this.#parentFor(to)
+    this.#draft.move(id, parent, name, { seen })
+    return { id, changed: true }
+  }
+
   /** A key before a sibling. Siblings that never had a place in an order are given one first, as they stand. */
   #orderIn(siblings: readonly Entry[], before: string): string {
     const keys = orderKeysFor(siblings)

@@ -219,8 +219,8 @@ export class Replica {
   // --- writing ----------------------------------------------------------------------------------------------------
 
   /** Changes the catalog: resolves when the change is fsynced and indexed here. */
-  change<T>(change: (draft: Draft) => T, bytes = 512): Promise<Written<T>> {
-    return this.#writer.change(change, bytes)
+  change<T>(change: (draft: Draft) => T, bytes = 512, time?: number): Promise<Written<T>> {
+    return this.#writer.change(change, bytes, time)
   }
 
   /** Writes to the members space; `make` runs in turn, so that a check and its use are one step. */
@@ -352,13 +352,20 @@ export class Replica {
     const offers = this.#offers
     this.#offers = []
     try {
-      await this.#takeIn(offers)
+      if (this.#failure === undefined) await this.#takeIn(offers)
     } catch (error) {
       this.#fail(error)
     } finally {
+      if (this.#failure !== undefined) this.#giveBack(offers)
       for (const offer of offers) this.#backlog -= offer.bytes
       this.#perform(this.engine.evaluate(this.#deps.clock.monotonic()))
     }
+  }
+
+  /** Nothing of these was stored: they are asked for again later. */
+  #giveBack(offers: readonly Offer[]): void {
+    const now = this.#deps.clock.monotonic()
+    for (const { from, records } of offers) for (const log of new Set(records.map((record) => record.log))) this.#perform(this.engine.refused(log, from, now))
   }
 
   async #takeIn(offers: readonly Offer[]): Promise<void> {
@@ -411,6 +418,22 @@ export class Replica {
     this.#failure =
       error instanceof GrapevineError ? error : new GrapevineError('internal', `taking records in failed: ${reasonOf(error)}`, { next: 'restart the daemon; if it happens again run "grapevine rebuild"', cause: error })
     this.#deps.logger.error('Records cannot be stored; this node is read-only.', { code: this.#failure.code, reason: reasonOf(error), stack: error instanceof Error ? error.stack : undefined })
+  }
+
+  /** Tries to store again after a failure: throws while the cause lasts. */
+  async recover(): Promise<void> {
+    if (this.#failure === undefined) return
+    await this.#turns.take(async () => {
+      if (this.#segments.failure !== undefined) await this.#segments.reopen()
+      await this.#rows.flush()
+      await this.#applier.drainAll()
+      await this.#rows.flush()
+      this.#failure = undefined
+    })
+    this.#deps.logger.info('Records can be stored again.')
+    const now = this.#deps.clock.monotonic()
+    this.#perform(this.engine.held(this.log.vector(), now))
+    this.#perform(this.engine.retryNow(now))
   }
 
   // --- effects ------------------------------------------------------------------------------------------------------

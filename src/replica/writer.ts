@@ -36,12 +36,13 @@ export interface WriterDeps {
 export interface Written<T> {
   readonly result: T
   /** Null when nothing had to be written. */
-  readonly record: { readonly id: string; readonly seq: number; readonly time: number } | null
+  readonly record: { readonly id: string; readonly log: string; readonly seq: number; readonly time: number } | null
 }
 
 interface Pending {
   readonly change: (draft: Draft) => unknown
   readonly bytes: number
+  readonly time: number | undefined
   resolve(written: Written<unknown>): void
   reject(error: unknown): void
 }
@@ -67,14 +68,15 @@ export class Writer {
 
   /**
    * Runs `change` on a draft when its turn comes; resolves when the record holding it is fsynced and indexed. `bytes`
-   * is what it will roughly add. What `change` throws before it wrote anything reaches the caller and nobody else.
+   * is what it will roughly add. What `change` throws reaches the caller and nobody else. `time` replaces the clock: 0
+   * lets every value that is there already win.
    */
-  change<T>(change: (draft: Draft) => T, bytes: number): Promise<Written<T>> {
+  change<T>(change: (draft: Draft) => T, bytes: number, time?: number): Promise<Written<T>> {
     if (this.#pending.length >= MAX_PENDING) {
       return Promise.reject(new GrapevineError('too-large', `more than ${MAX_PENDING} changes wait to be written`, { next: 'wait for earlier ones to be acknowledged' }))
     }
     return new Promise((resolve, reject) => {
-      this.#pending.push({ change, bytes, resolve: resolve as Pending['resolve'], reject })
+      this.#pending.push({ change, bytes, time, resolve: resolve as Pending['resolve'], reject })
       if (this.#scheduled) return
       this.#scheduled = true
       void this.#deps.turns.take(() => this.#run()).catch(() => undefined)
@@ -93,12 +95,12 @@ export class Writer {
     let at = from
     try {
       this.#deps.checkMayWrite()
-      const start = this.#start(CATALOG_SPACE)
+      const start = this.#start(CATALOG_SPACE, batch[from]!.time)
       const { draft, done, end } = this.#draftSome(batch, from, start)
       at = end
       const record = draft.empty ? null : await this.#write(start, CATALOG_SPACE, draft.ops, draft)
       for (const { pending, result, wrote } of done) {
-        pending.resolve({ result, record: wrote && record !== null ? { id: record.id, seq: record.body.seq, time: record.body.time } : null })
+        pending.resolve({ result, record: wrote && record !== null ? { id: record.id, log: record.log, seq: record.body.seq, time: record.body.time } : null })
       }
     } catch (error) {
       at = Math.max(at, from + 1)
@@ -115,7 +117,7 @@ export class Writer {
       const done: Drafted['done'] = []
       let end = from
       let halfway = false
-      for (; !halfway && end < batch.length && draft.fits(batch[end]!.bytes); end++) {
+      for (; !halfway && end < batch.length && batch[end]!.time === batch[from]!.time && draft.fits(batch[end]!.bytes); end++) {
         const pending = batch[end]!
         if (!failed.has(pending)) halfway = !this.#draftOne(pending, draft, done, failed)
       }
@@ -145,9 +147,9 @@ export class Writer {
     })
   }
 
-  #start(space: string): { log: string; seq: number; time: number } {
+  #start(space: string, time = this.#deps.clock.next()): { log: string; seq: number; time: number } {
     const log = logIdOf(space, this.#deps.keys.publicKey, this.#deps.epoch())
-    return { log, seq: (this.#deps.log.get(log)?.seq ?? 0) + 1, time: this.#deps.clock.next() }
+    return { log, seq: (this.#deps.log.get(log)?.seq ?? 0) + 1, time }
   }
 
   async #write(start: { log: string; seq: number; time: number }, space: string, ops: readonly Op[], draft: Draft | undefined): Promise<SignedRecord> {

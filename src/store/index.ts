@@ -9,12 +9,20 @@ export interface Store {
   close(): Promise<void>
 }
 
-/** The range of all keys that start with `prefix`. */
+/**
+ * The range of all keys that start with `prefix`. Keys are ordered by their UTF-8 bytes, so the end is the highest
+ * character there is: U+FFFF would leave out keys that go on with an emoji.
+ */
 export function prefixRange(prefix: string): { gte: string; lt: string } {
-  return { gte: prefix, lt: prefix + '\uffff' }
+  return { gte: prefix, lt: prefix + '\u{10ffff}' }
 }
 
 export { Overlay } from './overlay.js'
 export { MemoryStore } from './memory.js'
 export { LevelStore } from './level.js'
 export type { LevelStoreOptions } from './level.js'
+export { openStore, destroyStore } from './open-store.js'
+export type { OpenedStore } from './open-store.js'
+export { probeStore } from './probe.js'
+export { storeState } from './open-state.js'
+export type { OpenState, StoreState } from './open-state.js'

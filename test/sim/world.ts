@@ -52,7 +52,7 @@ export class SimNode {
         clock,
         random: this.world.random,
         logger: silentLogger,
-        disk: this.disk,
+        disk: this.disk.mount(),
         store: this.store,
         transport,
         keys: this.keys,

@@ -1,0 +1,211 @@
+/**
+ * A directory of files as a target. The scan is the truth and the watches only hint; nothing is replaced that is not
+ * what the catalog believes to be there; nothing leads out of the directory. README.md tells the rules.
+ */
+import { isAbsolute, relative, sep } from 'node:path'
+import { GrapevineError, isErrno } from '../../errors.js'
+import type { Clock, Logger } from '../../runtime.js'
+import type { Adapter, ApplyItem, ApplyResult, BodySource, ScanResult, TargetEntry, WatchHint } from '../contract.js'
+import { applySet } from './apply.js'
+import { setAside } from './aside.js'
+import type { ChangeDeps } from './change.js'
+import { streamFile } from './content.js'
+import { statOf } from './current.js'
+import { changing, notShared, unreadable } from './faults.js'
+import { IgnoreFile } from './ignore-file.js'
+import { removeLeftovers } from './leftovers.js'
+import { Root, splitPath, type RootIdentity } from './root.js'
+import { IGNORE_FILE, Rules } from './rules.js'
+import { Scan, type ScanOptions } from './scan.js'
+import { Settler, type Look } from './settle.js'
+import { rowMatches, type StatCache } from './stat-cache.js'
+import { Watches } from './watches.js'
+
+export interface DirectoryDeps {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly cache: StatCache
+}
+
+export interface DirectoryOptions {
+  /** The shared directory; it must exist. */
+  readonly root: string
+  /** What an earlier run saw, so that an unmounted disk is not taken for an emptied directory. */
+  readonly expectRoot?: RootIdentity
+  /** The node's home; left out when it lies in the shared directory. */
+  readonly home?: string
+  /** Further patterns in gitignore's syntax. */
+  readonly ignore?: readonly string[]
+  /** A changed path is hinted after so long without another event, ms. */
+  readonly settleMs?: number
+  /** An empty file is hinted after so long, ms: programs that make a file empty first fill it sooner. */
+  readonly emptySettleMs?: number
+}
+
+/** Measured: events of one save lie less than 10 ms apart; more only delays every change. */
+export const DEFAULT_SETTLE_MS = 25
+export const DEFAULT_EMPTY_SETTLE_MS = 1_000
+
+export class DirectoryAdapter implements Adapter {
+  readonly kind = 'directory'
+  readonly #deps: ChangeDeps & DirectoryDeps
+  readonly #emptySettleMs: number
+  readonly #ignoreFile: IgnoreFile
+  readonly #settler: Settler
+  readonly #watches: Watches
+  #listener: (hint: WatchHint) => void = () => {}
+  #state: 'new' | 'started' | 'stopped' = 'new'
+  #starting: Promise<void> | null = null
+
+  constructor(deps: DirectoryDeps, options: DirectoryOptions) {
+    const root = new Root(options.root, options.expectRoot)
+    const rules = new Rules([...(options.ignore ?? []), ...homeRule(options)])
+    this.#deps = { ...deps, root, rules, writing: new Set() }
+    this.#emptySettleMs = options.emptySettleMs ?? DEFAULT_EMPTY_SETTLE_MS
+    this.#ignoreFile = new IgnoreFile(this.#deps)
+    this.#watches = new Watches({ root, rules, logger: deps.logger, noticed: (path) => this.#settler.note(path) })
+    this.#settler = new Settler(
+      {
+        clock: deps.clock,
+        logger: deps.logger,
+        look: (path) => this.#look(path),
+        lookAtAll: () => this.#watches.add(''),
+        hint: (hint) => this.#listener(hint)
+      },
+      { settleMs: options.settleMs ?? DEFAULT_SETTLE_MS, emptySettleMs: this.#emptySettleMs }
+    )
+  }
+
+  /** Which directory this is; known after start() or the first scan. Keep it and hand it back as `expectRoot`. */
+  get rootIdentity(): RootIdentity | null {
+    return this.#deps.root.identity
+  }
+
+  /** False when the system gave too few watches: then scan more often. */
+  get watchesComplete(): boolean {
+    return this.#watches.complete
+  }
+
+  onHint(listener: (hint: WatchHint) => void): void {
+    this.#listener = listener
+  }
+
+  /** True when the path is left out by a rule: never imported, written or removed, and its absence means nothing. */
+  ignores(path: string, kind: 'file' | 'dir'): boolean {
+    return this.#deps.rules.ignores(path, kind)
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= this.#start()
+    return this.#starting
+  }
+
+  async stop(): Promise<void> {
+    if (this.#state === 'stopped') return
+    this.#state = 'stopped'
+    await this.#starting?.catch(() => {})
+    this.#watches.stop()
+    await this.#settler.stop()
+  }
+
+  async scan(options: ScanOptions = {}): Promise<ScanResult> {
+    try {
+      await this.#deps.root.check()
+      await this.#prepareScan()
+      const held = (path: string) => this.#settler.hold(path)
+      return await new Scan({ ...this.#deps, held }, this.#emptySettleMs, options).run()
+    } catch (error) {
+      // watches of a directory that was unmounted or replaced are dead; they are set again when it is back
+      if (error instanceof GrapevineError && error.code === 'target-missing') this.#watches.drop('')
+      throw error
+    }
+  }
+
+  async *read(entry: TargetEntry & { kind: 'file' }, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    await this.#deps.root.check()
+    const [parent, name] = splitPath(entry.path)
+    try {
+      const dir = await this.#deps.root.openDir(parent)
+      if (dir === null) throw changing(entry.path, 'is gone', true)
+      try {
+        const body = yield* streamFile(dir.at(name), signal)
+        if (body === 'other') throw notShared(entry.path, 'not a file any more')
+        if (body.hash !== entry.body.hash) throw changing(entry.path, 'changed since it was scanned', true)
+      } finally {
+        await dir.close()
+      }
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw changing(entry.path, 'is gone', true)
+      throw isErrno(error, 'EACCES', 'EPERM', 'EIO') ? unreadable(entry.path, error) : error
+    }
+  }
+
+  apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal): Promise<ApplyResult[]> {
+    return applySet(this.#deps, items, bodies, signal)
+  }
+
+  async setAside(path: string, saveTo: string): Promise<void> {
+    const place = await setAside(this.#deps, path, saveTo)
+    this.#deps.logger.info('a file was set aside', { path, savedAs: place })
+  }
+
+  async #start(): Promise<void> {
+    await this.#deps.root.check()
+    await this.#ignoreFile.refresh()
+    await removeLeftovers(this.#deps.root, this.#deps.rules, this.#deps.logger)
+    await this.#watches.add('')
+    if (this.#state === 'new') this.#state = 'started'
+  }
+
+  async #prepareScan(): Promise<void> {
+    const rulesChanged = await this.#ignoreFile.refresh()
+    if (this.#state !== 'started') return
+    if (rulesChanged) this.#settler.note('')
+    else if (this.#watches.size === 0) await this.#watches.add('')
+  }
+
+  /** What a path that came to rest is; runs before it is hinted. */
+  async #look(path: string): Promise<Look> {
+    if (path === IGNORE_FILE && (await this.#ignoreFile.refresh())) this.#settler.note('')
+    if (this.#deps.writing.has(path)) {
+      // whether it is our own write can only be told when its new stat is remembered
+      this.#settler.note(path)
+      return 'nothing'
+    }
+    const [parent, name] = splitPath(path)
+    const dir = await this.#deps.root.openDir(parent).catch(() => null)
+    if (dir === null) return 'hint'
+    try {
+      const stat = await statOf(dir, name)
+      if (stat?.isDirectory()) return await this.#lookAtDirectory(path)
+      this.#watches.drop(path)
+      if (!stat?.isFile()) return 'hint'
+      const row = this.#deps.cache.get(path)
+      if (row !== undefined && rowMatches(row, stat)) {
+        // our own write, reported when it was applied
+        if (row.recheck) return 'nothing'
+      } else if (stat.size === 0n) return 'empty'
+      return 'hint'
+    } finally {
+      await dir.close()
+    }
+  }
+
+  async #lookAtDirectory(path: string): Promise<Look> {
+    if (this.#deps.rules.ignores(path, 'dir')) return 'nothing'
+    await this.#watches.add(path)
+    return 'hint'
+  }
+}
+
+/** A home inside the shared directory must never be shared: it holds the node's key. */
+function homeRule(options: DirectoryOptions): string[] {
+  if (options.home === undefined) return []
+  const inside = relative(options.root, options.home)
+  if (inside === '' || inside.startsWith('..') || isAbsolute(inside)) return []
+  const escaped = inside
+    .split(sep)
+    .join('/')
+    .replace(/[\\*?[\]!# ]/g, '\\$&')
+  return [`/${escaped}`]
+}

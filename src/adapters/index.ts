@@ -1,0 +1,12 @@
+export * from './contract.js'
+export * from './names.js'
+export {
+  createDirectoryAdapter,
+  DirectoryAdapter,
+  MemoryStatCache,
+  type DirectoryDeps,
+  type DirectoryOptions,
+  type RootIdentity,
+  type StatCache,
+  type StatRow
+} from './directory/index.js'

@@ -1,0 +1,37 @@
+/** All commands, in the order of the help. */
+import * as cat from './cat.js'
+import type { CommandDefinition } from './context.js'
+import * as history from './history.js'
+import * as init from './init.js'
+import * as inspect from './inspect.js'
+import * as invite from './invite.js'
+import * as join from './join.js'
+import * as ls from './ls.js'
+import * as mv from './mv.js'
+import * as peers from './peers.js'
+import * as put from './put.js'
+import * as rm from './rm.js'
+import * as start from './start.js'
+import * as status from './status.js'
+import * as stop from './stop.js'
+import * as verify from './verify.js'
+import * as watch from './watch.js'
+
+export const COMMANDS: readonly CommandDefinition[] = [
+  init,
+  invite,
+  join,
+  start,
+  status,
+  peers,
+  ls,
+  cat,
+  put,
+  rm,
+  mv,
+  history,
+  verify,
+  inspect,
+  watch,
+  stop
+].map((module) => module.definition)

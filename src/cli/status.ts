@@ -1,0 +1,65 @@
+/** `grapevine status`: this node, its peers and its spaces. */
+import type { ProblemView, SpaceStatus, StatusView } from '../control/target.js'
+import { GrapevineError } from '../errors.js'
+import type { CommandDefinition, Context } from './context.js'
+import { peerTable } from './peers.js'
+import { print } from './print.js'
+import { withReader } from './reading.js'
+import { bytesText, pairs, safe, shortId, table } from './terminal.js'
+
+export async function run(_options: object, context: Context): Promise<void> {
+  const status = await withReader(context, async (reader) => {
+    if (reader.status) return reader.status()
+    throw new GrapevineError('daemon-unreachable', `no daemon answers on ${context.home}`, {
+      next: 'start it with `grapevine start`'
+    })
+  })
+  await print(context, status, () => statusText(status, context.out.columns))
+}
+
+export function statusText(status: StatusView, width: number): string {
+  const parts = [pairs(nodePairs(status)), spaceTable(status.spaces, width)]
+  parts.push(status.peers.length === 0 ? 'no other members known\n' : peerTable(status.peers, width))
+  if (status.problems.length > 0) parts.push(status.problems.map(problemText).join(''))
+  return parts.join('\n')
+}
+
+function nodePairs(status: StatusView): Array<[string, string]> {
+  const list: Array<[string, string]> = [
+    ['node', `${status.node}`],
+    ['name', `${status.name}, ${status.role}`],
+    ['cluster', `${status.clusterName} (${shortId(status.cluster)})`],
+    ['state', `${status.state} since ${status.since}`]
+  ]
+  for (const address of status.listen) list.push(['listen', address])
+  const { target, blobs } = status
+  if (target) list.push(['shares', `${target.dir} (${target.state})`])
+  for (const path of target?.drift ?? []) list.push(['drift', path])
+  list.push(['blobs', `${blobs.stored} stored, ${bytesText(blobs.bytes)}, ${blobs.wanted} wanted`])
+  return list
+}
+
+function spaceTable(spaces: readonly SpaceStatus[], width: number): string {
+  return table(
+    [
+      { title: 'entries', of: (space: SpaceStatus) => String(space.entries), align: 'right' },
+      { title: 'conflicts', of: (space) => String(space.conflicts), align: 'right' },
+      { title: 'waiting', of: (space) => String(space.waiting), align: 'right' },
+      { title: 'root', of: (space) => shortId(space.root) },
+      { title: 'space', of: (space) => space.name }
+    ],
+    spaces,
+    width
+  )
+}
+
+function problemText(problem: ProblemView): string {
+  const where = problem.path === undefined ? '' : ` ${problem.path}:`
+  return `${problem.code}:${safe(`${where} ${problem.message}`)}\n  next: ${safe(problem.next)}\n`
+}
+
+export const definition: CommandDefinition = {
+  name: 'status',
+  about: 'what this node holds, whom it knows, what needs attention',
+  run
+}

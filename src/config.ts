@@ -1,0 +1,280 @@
+/**
+ * Every setting, declared once: shape, default, unit, and what happens at each end. The file `<home>/config.json`, the
+ * environment (`GRAPEVINE_*`), the flags of `grapevine start` and the reference in the README all come from this table.
+ * A flag wins over the environment, that over the file, that over the default; lists are replaced, not joined.
+ */
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { z } from 'zod'
+import { GrapevineError, isErrno, reasonOf } from './errors.js'
+
+/** `flag` is the whole option text; `unit` is for the reference. */
+interface About<T> {
+  readonly default: T
+  readonly unit: string
+  readonly about: string
+  readonly flag: string
+}
+
+interface Setting<T> extends About<T> {
+  readonly schema: z.ZodType<T>
+}
+
+function setting<S extends z.ZodType>(schema: S, about: About<z.output<S>>): Setting<z.output<S>> {
+  return { schema: schema as unknown as z.ZodType<z.output<S>>, ...about }
+}
+
+const multiaddr = z
+  .string()
+  .max(1_024)
+  .regex(
+    /^\/(ip4|ip6|dns|dns4|dns6|dnsaddr)\/[^/\s]+(\/[^/\s]+)*$/,
+    'is not a multiaddress such as /ip4/192.0.2.1/tcp/4470'
+  )
+const path = z.string().min(1).max(4_096)
+const milliseconds = (least: number, most: number): z.ZodInt => z.int().min(least).max(most)
+
+export const SETTINGS = {
+  dir: setting(path, {
+    default: './catalog',
+    unit: 'path',
+    about:
+      'The directory that is shared; made when missing. Relative to the working directory as a flag or variable, to the directory that holds the home in the file. The first `start` writes it into the file, so that a later start elsewhere shares the same one.',
+    flag: '--dir <path>'
+  }),
+  name: setting(z.string().min(1).max(64), {
+    default: hostname().slice(0, 64) || 'node',
+    unit: 'text',
+    about: "What people call this node, 1 to 64 characters; the default is the host's name. It identifies nothing.",
+    flag: '--name <text>'
+  }),
+  listen: setting(z.array(multiaddr).max(32), {
+    default: ['/ip4/0.0.0.0/tcp/4470'],
+    unit: 'multiaddresses',
+    about:
+      'Where other nodes reach this one, at most 32. Port 0 takes any free port. With an empty list the node only dials.',
+    flag: '--listen <multiaddress>'
+  }),
+  peers: setting(z.array(multiaddr).max(1_024), {
+    default: [],
+    unit: 'multiaddresses',
+    about:
+      'Addresses that are dialled again and again until they answer, at most 1,024. Needed only where mDNS does not reach.',
+    flag: '--peer <multiaddress>'
+  }),
+  mdns: setting(z.boolean(), {
+    default: true,
+    unit: 'true or false',
+    about: 'Find nodes on the same network by multicast. An address found so is a hint, never an admission.',
+    flag: '--mdns'
+  }),
+  adopt: setting(z.enum(['merge', 'cluster']), {
+    default: 'merge',
+    unit: 'word',
+    about:
+      "What happens to files that are already there when this node first meets its cluster's catalog. `merge`: equal files meet, a differing one becomes a visible conflict. `cluster`: the cluster's content wins, local bytes are set aside in the home.",
+    flag: '--adopt <how>'
+  }),
+  ignore: setting(z.array(z.string().min(1).max(1_024)).max(1_000), {
+    default: [],
+    unit: 'patterns',
+    about: 'What is not shared, in the syntax of .gitignore; at most 1,000 patterns.',
+    flag: '--ignore <pattern>'
+  }),
+  logLevel: setting(z.enum(['debug', 'info', 'warn', 'error', 'silent']), {
+    default: 'info',
+    unit: 'word',
+    about:
+      'The least serious line that is logged to stderr. `info` tells what the daemon does, `debug` also what peers make it do.',
+    flag: '--log-level <level>'
+  }),
+  settleMs: setting(milliseconds(0, 60_000), {
+    default: 50,
+    unit: 'ms',
+    about:
+      'How long a changed file must be quiet before it is read, 0 to 60,000. Less finds half-written files, more delays every change.',
+    flag: '--settle-ms <ms>'
+  }),
+  rescanIntervalMs: setting(milliseconds(1_000, 86_400_000), {
+    default: 60_000,
+    unit: 'ms',
+    about:
+      'How often the whole directory is looked at, 1,000 to a day; watchers miss events, the scan does not. Less costs reading, more delays what a watcher missed.',
+    flag: '--rescan-interval-ms <ms>'
+  }),
+  announceIntervalMs: setting(milliseconds(100, 3_600_000), {
+    default: 30_000,
+    unit: 'ms',
+    about:
+      'How often vector and root are announced without a change, 100 to an hour. Less costs traffic, more delays the repair of a lost message.',
+    flag: '--announce-interval-ms <ms>'
+  }),
+  maxInlineBodyBytes: setting(z.int().min(0).max(16_384), {
+    default: 16_384,
+    unit: 'bytes',
+    about:
+      'Bodies up to this size travel inside their record, larger ones as blobs; 0 to 16,384. Less makes small files slower, more is not allowed by the wire format.',
+    flag: '--max-inline-body-bytes <bytes>'
+  })
+}
+
+export type SettingName = keyof typeof SETTINGS
+export type Settings = { -readonly [K in SettingName]: z.output<(typeof SETTINGS)[K]['schema']> }
+/** Everything a node needs to know. `home` and `dir` are absolute. */
+export type Config = Settings & { home: string }
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[]
+export const DEFAULT_HOME = './.grapevine'
+export const CONFIG_FILE = 'config.json'
+/** Larger than any sensible file, small enough to read at once, bytes. */
+export const MAX_CONFIG_BYTES = 1024 * 1024
+
+export interface ConfigSources {
+  /** The home directory; relative to `cwd`. */
+  readonly home: string
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Flags as given: text, a list of texts, or a boolean. Absent ones are undefined. */
+  readonly flags?: Readonly<Partial<Record<SettingName, string | readonly string[] | boolean>>>
+}
+
+/** The settings a node runs with. Throws `config-invalid`, naming the setting and where it was set. */
+export async function loadConfig(sources: ConfigSources): Promise<Config> {
+  const home = resolve(sources.cwd, sources.home)
+  const file = await readConfigFile(home)
+  const config: Record<string, unknown> = { home }
+  for (const name of SETTING_NAMES) {
+    const found = firstOf(name, sources, file, home)
+    config[name] =
+      found === undefined ? structuredClone(SETTINGS[name].default) : checkedSetting(name, found.value, found.where)
+    if (name === 'dir') config[name] = resolve(found?.base ?? sources.cwd, String(config[name]))
+  }
+  return config as Config
+}
+
+/** What the file sets, checked. An absent file sets nothing. */
+export async function readConfigFile(home: string): Promise<Partial<Settings>> {
+  const path = join(home, CONFIG_FILE)
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return '{}'
+    throw invalid(`${path} cannot be read: ${reasonOf(error)}`, 'make it readable, or remove it')
+  })
+  if (Buffer.byteLength(text) > MAX_CONFIG_BYTES)
+    throw invalid(`${path} is larger than ${MAX_CONFIG_BYTES} bytes`, 'shorten it')
+  const values = parseFile(path, text)
+  for (const [key, value] of Object.entries(values)) {
+    if (!Object.hasOwn(SETTINGS, key)) throw unknownKey(path, key)
+    checkedSetting(key as SettingName, value, path)
+  }
+  return values as Partial<Settings>
+}
+
+/** `logLevel` -> `GRAPEVINE_LOG_LEVEL`. */
+export function environmentName(name: string): string {
+  return `GRAPEVINE_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+}
+
+export type SettingKind = 'text' | 'number' | 'boolean' | 'list'
+
+export function kindOf(name: SettingName): SettingKind {
+  const value: unknown = SETTINGS[name].default
+  if (Array.isArray(value)) return 'list'
+  return typeof value === 'number' ? 'number' : typeof value === 'boolean' ? 'boolean' : 'text'
+}
+
+/** The candidate that differs in the fewest letters, when that is few enough to be a slip. */
+export function nearestOf(word: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined
+  let least = Math.max(2, Math.ceil(word.length / 3)) + 1
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), least)
+    if (distance < least) [best, least] = [candidate, distance]
+  }
+  return best
+}
+
+interface Found {
+  readonly value: unknown
+  readonly where: string
+  /** What a relative path is relative to. */
+  readonly base: string
+}
+
+function firstOf(name: SettingName, sources: ConfigSources, file: Partial<Settings>, home: string): Found | undefined {
+  const flag = sources.flags?.[name]
+  if (flag !== undefined)
+    return { value: fromText(name, flag), where: SETTINGS[name].flag.split(' ')[0]!, base: sources.cwd }
+  const variable = sources.env[environmentName(name)]
+  if (variable !== undefined && variable !== '')
+    return { value: fromText(name, variable), where: environmentName(name), base: sources.cwd }
+  const value = file[name]
+  return value === undefined ? undefined : { value, where: join(home, CONFIG_FILE), base: dirname(home) }
+}
+
+/** Text of a flag or variable as the setting's own kind; what cannot be one is left for the schema to refuse. */
+function fromText(name: SettingName, value: string | readonly string[] | boolean): unknown {
+  if (typeof value !== 'string') return value
+  switch (kindOf(name)) {
+    case 'list':
+      return value
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== '')
+    case 'number':
+      return /^-?\d{1,15}$/.test(value) ? Number(value) : value
+    case 'boolean':
+      return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value
+    case 'text':
+      return value
+  }
+}
+
+function checkedSetting(name: SettingName, value: unknown, where: string): unknown {
+  const result = (SETTINGS[name].schema as z.ZodType).safeParse(value)
+  if (result.success) return result.data
+  const message = result.error.issues[0]!.message
+  throw invalid(
+    `the setting ${name} in ${where} is not accepted: ${message}`,
+    `give it ${SETTINGS[name].unit}, as in ${JSON.stringify(SETTINGS[name].default)}`,
+    { setting: name, where }
+  )
+}
+
+function parseFile(path: string, text: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw invalid(`${path} is not JSON: ${reasonOf(error)}`, 'correct it, or remove it to use the defaults')
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw invalid(`${path} does not hold a JSON object`, 'write it as {"setting": value}')
+}
+
+function unknownKey(path: string, key: string): GrapevineError {
+  const nearest = nearestOf(key, SETTING_NAMES)
+  const next = nearest === undefined ? `the settings are ${SETTING_NAMES.join(', ')}` : `did you mean ${nearest}?`
+  return invalid(`${path} holds the unknown setting ${JSON.stringify(key)}`, next, { setting: key })
+}
+
+function invalid(message: string, next: string, facts: Record<string, unknown> = {}): GrapevineError {
+  return new GrapevineError('config-invalid', message, { next, facts })
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours; `limit` when there are at least that many. */
+function editDistance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) >= limit) return limit
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, i) => i)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      row[j] = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same)
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      if (swapped) row[j] = Math.min(row[j]!, rows[i - 2]![j - 2]! + 1)
+    }
+    rows.push(row)
+  }
+  return Math.min(limit, rows[a.length]![b.length]!)
+}

@@ -1,0 +1,197 @@
+/**
+ * A daemon's control target, reached over the socket in its home: the same interface, the same errors. The command line
+ * and scripts use nothing else.
+ */
+import { Agent } from 'node:http'
+import { resolve } from 'node:path'
+import { GrapevineError } from '../errors.js'
+import { bytesOf, call, linesOf, textOf, type Call, type Connection } from './exchange.js'
+import { MAX_VERIFY_WAIT_MS, REQUEST_TIMEOUT_MS } from './limits.js'
+import { ENTRY_HEADER } from './reply.js'
+import type {
+  ControlTarget,
+  DocView,
+  EntryLine,
+  EntryView,
+  EventView,
+  HistoryLine,
+  InspectTopic,
+  PeerStatus,
+  RecordLine,
+  Role,
+  StatusView,
+  VerifyView,
+  WriteReceipt
+} from './target.js'
+
+export interface ControlClientOptions {
+  readonly home: string
+  /** How long a plain request may take, ms; the default is REQUEST_TIMEOUT_MS. */
+  readonly timeoutMs?: number
+}
+
+export interface DaemonView {
+  pid: number
+  version: string
+  home: string
+}
+
+export class ControlClient implements ControlTarget {
+  readonly #connection: Connection
+  readonly #timeoutMs: number
+
+  constructor(options: ControlClientOptions) {
+    this.#connection = { home: resolve(options.home), agent: new Agent({ keepAlive: true }) }
+    this.#timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS
+  }
+
+  /** Closes kept connections; the client may be used again afterwards. */
+  close(): void {
+    this.#connection.agent.destroy()
+  }
+
+  daemon(): Promise<DaemonView> {
+    return this.#json({ method: 'GET', route: '/v1/daemon' })
+  }
+
+  status(): Promise<StatusView> {
+    return this.#json({ method: 'GET', route: '/v1/status' })
+  }
+
+  peers(): Promise<PeerStatus[]> {
+    return this.#json({ method: 'GET', route: '/v1/peers' })
+  }
+
+  list(path: string): AsyncGenerator<EntryLine> {
+    return this.#lines({ method: 'GET', route: '/v1/entries', query: { path }, timeoutMs: this.#timeoutMs })
+  }
+
+  async open(
+    path: string,
+    options: { hash?: string } = {}
+  ): Promise<{ entry: EntryLine; body: AsyncIterable<Uint8Array> }> {
+    const query = { path, hash: options.hash }
+    const response = await call(this.#connection, {
+      method: 'GET',
+      route: '/v1/body',
+      query,
+      timeoutMs: this.#timeoutMs
+    })
+    const header = response.headers[ENTRY_HEADER]
+    const entry = JSON.parse(Buffer.from(String(header), 'base64url').toString()) as EntryLine
+    return { entry, body: bytesOf(response, this.#connection.home) }
+  }
+
+  history(path: string): Promise<HistoryLine[]> {
+    return this.#json({ method: 'GET', route: '/v1/history', query: { path } })
+  }
+
+  inspect(topic: InspectTopic): Promise<unknown> {
+    return topic === 'log'
+      ? collect(this.inspectLog({ limit: 100 }))
+      : this.#json({ method: 'GET', route: `/v1/inspect/${topic}` })
+  }
+
+  inspectLog(options: { limit: number; log?: string }): AsyncGenerator<RecordLine> {
+    const query = { limit: String(options.limit), log: options.log }
+    return this.#lines({ method: 'GET', route: '/v1/inspect/log', query, timeoutMs: this.#timeoutMs })
+  }
+
+  record(id: string): Promise<RecordLine & { body: unknown }> {
+    return this.#json({ method: 'GET', route: `/v1/inspect/record/${encodeURIComponent(id)}` })
+  }
+
+  entry(path: string): Promise<EntryView> {
+    return this.#json({ method: 'GET', route: '/v1/inspect/entry', query: { path } })
+  }
+
+  doc(path: string): Promise<DocView> {
+    return this.#json({ method: 'GET', route: '/v1/inspect/doc', query: { path } })
+  }
+
+  verify(options: { waitMs: number; signal?: AbortSignal }): Promise<VerifyView> {
+    const waitMs = Math.min(options.waitMs, MAX_VERIFY_WAIT_MS)
+    return this.#json({
+      method: 'GET',
+      route: '/v1/verify',
+      query: { waitMs: String(waitMs) },
+      timeoutMs: waitMs + this.#timeoutMs,
+      ...(options.signal ? { signal: options.signal } : {})
+    })
+  }
+
+  /** Large bodies take as long as they take: there is no deadline. */
+  put(path: string, body: AsyncIterable<Uint8Array>, options: { exec?: boolean } = {}): Promise<WriteReceipt> {
+    const query = { path, exec: options.exec === undefined ? undefined : String(options.exec) }
+    return this.#json({ method: 'PUT', route: '/v1/body', query, body, timeoutMs: undefined })
+  }
+
+  putMany(files: Array<{ path: string; body: Uint8Array }>): Promise<WriteReceipt[]> {
+    const encoded = files.map(({ path, body }) => ({
+      path,
+      body: Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64')
+    }))
+    return this.#json({
+      method: 'POST',
+      route: '/v1/bodies',
+      body: JSON.stringify({ files: encoded }),
+      timeoutMs: undefined
+    })
+  }
+
+  remove(path: string): Promise<WriteReceipt> {
+    return this.#json({ method: 'DELETE', route: '/v1/entry', query: { path } })
+  }
+
+  move(from: string, to: string, options: { before?: string } = {}): Promise<WriteReceipt> {
+    return this.#json({ method: 'POST', route: '/v1/moves', body: JSON.stringify({ from, to, ...options }) })
+  }
+
+  invite(options: {
+    role: Role
+    expiresMs: number
+    uses: number
+  }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
+    const { role, expiresMs, uses } = options
+    return this.#json({ method: 'POST', route: '/v1/invites', body: JSON.stringify({ role, expiresMs, uses }) })
+  }
+
+  /** Events until the signal aborts (then it simply ends) or the daemon stops. */
+  async *events(signal: AbortSignal): AsyncGenerator<EventView> {
+    try {
+      yield* this.#lines<EventView>({ method: 'GET', route: '/v1/events', signal })
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#json({ method: 'POST', route: '/v1/shutdown' })
+  }
+
+  async #json<T>(options: Omit<Call, 'timeoutMs'> & { timeoutMs?: number | undefined }): Promise<T> {
+    const timeoutMs = 'timeoutMs' in options ? options.timeoutMs : this.#timeoutMs
+    const { timeoutMs: _, ...rest } = options
+    const response = await call(this.#connection, timeoutMs === undefined ? rest : { ...rest, timeoutMs })
+    const text = await textOf(response, this.#connection.home)
+    try {
+      return JSON.parse(text) as T
+    } catch (cause) {
+      throw new GrapevineError('internal', 'the daemon answered with something that is not JSON', {
+        next: "look at the daemon's log",
+        cause
+      })
+    }
+  }
+
+  async *#lines<T>(options: Call): AsyncGenerator<T> {
+    const response = await call(this.#connection, options)
+    yield* linesOf<T>(response, this.#connection.home)
+  }
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}

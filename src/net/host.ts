@@ -1,0 +1,80 @@
+/** Builds libp2p the one way that held up in measurements: each value has its reason in limits.ts or beside it. */
+import { noise } from '@libp2p/noise'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import type { ConnectionGater, PrivateKey } from '@libp2p/interface'
+import { createLibp2p, type Libp2p } from 'libp2p'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { GossipComponents } from './gossip.js'
+import {
+  ADDRESS_DIAL_TIMEOUT_MS,
+  DIAL_TIMEOUT_MS,
+  PARALLEL_DIALS,
+  STREAM_BUFFER_BYTES,
+  STREAM_WINDOW_BYTES
+} from './limits.js'
+
+/** The insides of libp2p that its public object does not show. */
+export type HostComponents = GossipComponents & {
+  readonly addressManager: { getAddresses(): Multiaddr[] }
+}
+
+export interface Host {
+  readonly libp2p: Libp2p
+  readonly components: HostComponents
+}
+
+export interface HostOptions {
+  readonly privateKey: PrivateKey
+  /** 32 bytes in the prologue of the Noise handshake: who does not know them gets no further. */
+  readonly clusterSecret: Uint8Array
+  readonly listen: readonly string[]
+  readonly gater: ConnectionGater
+  readonly pingPrefix: string
+  announce(addresses: Multiaddr[]): Multiaddr[]
+}
+
+/** Not started yet: protocols are registered before. */
+export async function createHost(options: HostOptions): Promise<Host> {
+  const libp2p = await createLibp2p({
+    start: false,
+    privateKey: options.privateKey,
+    nodeInfo: { name: 'grapevine', version: '1', userAgent: 'grapevine' },
+    addresses: { listen: [...options.listen], announceFilter: options.announce },
+    transports: [tcp({ backlog: 128, maxConnections: 400 })],
+    connectionEncrypters: [noise({ prologueBytes: options.clusterSecret })],
+    streamMuxers: [
+      yamux({
+        streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES, maxReadBufferLength: STREAM_BUFFER_BYTES },
+        maxInboundStreams: 256,
+        maxOutboundStreams: 256
+      })
+    ],
+    connectionManager: {
+      maxConnections: 400,
+      // Per address and second: an office behind one NAT, or sixteen nodes on one machine, start at once.
+      inboundConnectionThreshold: 20,
+      // Must exceed threshold x upgrade timeout, else idle sockets lock everybody out.
+      maxIncomingPendingConnections: 128,
+      inboundUpgradeTimeout: 4_000,
+      maxParallelDials: 4 * PARALLEL_DIALS,
+      maxPeerAddrsToDial: 8,
+      dialTimeout: DIAL_TIMEOUT_MS,
+      addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS,
+      // Addresses are handed over in the order they are to be tried.
+      addressSorter: () => 0,
+      reconnectRetries: 0
+    },
+    // The default drops a busy connection whose ping takes 5 s.
+    connectionMonitor: {
+      protocolPrefix: options.pingPrefix,
+      pingInterval: 15_000,
+      pingTimeout: { minTimeout: 30_000, maxTimeout: 120_000 }
+    },
+    connectionGater: options.gater,
+    peerStore: { maxAddressAge: 30 * 86_400_000, maxPeerAge: 90 * 86_400_000 },
+    services: { inside: (components) => ({ components }) }
+  })
+  const { components } = libp2p.services.inside as { components: unknown }
+  return { libp2p, components: components as HostComponents }
+}

@@ -1,0 +1,78 @@
+/** The state of the network as plain data, for people and for tests. */
+import type { Lane, NodeId, PeerInfo } from '../runtime.js'
+import { withoutNode } from './addresses.js'
+import type { Link } from './link.js'
+import type { LaneInspection, NetworkInspection, PeerInspection } from './options.js'
+import type { Run } from './run.js'
+
+const LANES: readonly Lane[] = ['sync', 'blob']
+const NO_COUNTERS = {
+  published: 0,
+  publishedBytes: 0,
+  received: 0,
+  receivedBytes: 0,
+  accepted: 0,
+  ignored: 0,
+  rejected: 0,
+  revived: 0,
+  givenUp: 0
+}
+const NO_GOSSIP = { score: 0, inMesh: false, outbound: false, inbound: false, queuedBytes: 0 }
+
+export function inspectRun(self: NodeId, run: Run | undefined): NetworkInspection {
+  const gossip = run?.gossip?.inspect()
+  return {
+    self,
+    addresses: run?.multiaddrs() ?? [],
+    topics: gossip?.topics ?? [],
+    mesh: gossip?.mesh ?? [],
+    subscribers: gossip?.subscribers ?? [],
+    counters: gossip?.counters ?? NO_COUNTERS,
+    gate: { refusedInbound: 0, refusedOutbound: 0, ...run?.gate.counters, strangers: run?.desk.strangers ?? 0 },
+    peers: run?.links.allUp().map((link) => inspectPeer(run, link)) ?? [],
+    redial: run?.redial.snapshot() ?? []
+  }
+}
+
+/** What the other parts see of a peer. */
+export function peerInfo(run: Run, link: Link): PeerInfo {
+  const connections = run.links.connectionsOf(link.node)
+  const dialled = connections
+    .filter(({ direction }) => direction === 'outbound')
+    .map(({ remoteAddr }) => withoutNode(remoteAddr.toString()))
+  const rttMs = connections.map(({ rtt }) => rtt).find((rtt) => rtt !== undefined) ?? link.helloMs
+  return {
+    node: link.node,
+    addresses: [...new Set([...dialled, ...link.listen.map(withoutNode)])],
+    found: (dialled.length === 0 ? undefined : run.redial.howFound(link.node)) ?? 'inbound',
+    connectedAt: link.openedAt,
+    ...(rttMs === undefined ? {} : { rttMs: Math.round(rttMs * 10) / 10 })
+  }
+}
+
+function inspectPeer(run: Run, link: Link): PeerInspection {
+  return {
+    node: link.node,
+    connections: run.links.connectionsOf(link.node).map(({ direction, remoteAddr, streams, rtt }) => ({
+      direction,
+      address: remoteAddr.toString(),
+      streams: streams.length,
+      ...(rtt === undefined ? {} : { rttMs: rtt })
+    })),
+    gossip: run.gossip?.inspectPeer(link.node) ?? NO_GOSSIP,
+    lanes: LANES.map((lane) => inspectLane(link, lane))
+  }
+}
+
+function inspectLane(link: Link, lane: Lane): LaneInspection {
+  const outgoing = link.outgoing(lane)
+  const incoming = link.incoming.get(lane)
+  return {
+    lane,
+    open: outgoing !== undefined,
+    inFlight: outgoing?.inFlight ?? 0,
+    queuedBytes: outgoing?.queuedBytes ?? 0,
+    serving: incoming?.serving ?? 0,
+    answersQueuedBytes: incoming?.queuedBytes ?? 0
+  }
+}

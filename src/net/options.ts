@@ -1,0 +1,90 @@
+/** What the network part needs from outside, and what it offers. */
+import type { Clock, Lane, Logger, NodeId, Random, Startable, Transport, TransportHandler } from '../runtime.js'
+import type { AddressStore } from './book.js'
+import type { Discovery } from './discovery.js'
+import type { Membership } from './gate.js'
+import type { GossipCounters } from './gossip.js'
+import type { JoinHandler } from './join-desk.js'
+import type { RedialOptions } from './redial.js'
+import type { WatchOptions } from './watch.js'
+
+export interface NetworkDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly membership: Membership
+  readonly addressBook: AddressStore
+}
+
+export interface NetworkOptions {
+  /** 32 bytes, the node's Ed25519 private key. */
+  readonly privateSeed: Uint8Array
+  /** 16 bytes. */
+  readonly clusterId: Uint8Array
+  /** 32 bytes every member knows; part of the handshake. */
+  readonly clusterSecret: Uint8Array
+  /** Multiaddrs to listen on; none: this node only dials. */
+  readonly listen: readonly string[]
+  /** Multiaddrs to keep a connection to, with or without `/p2p/`. */
+  readonly peers: readonly string[]
+  readonly mdns: boolean
+  /** Which listening addresses are told to others. Default: those another machine can use, or all if there is none. */
+  readonly announce?: (address: string) => boolean
+  /** In place of multicast DNS. */
+  readonly discovery?: Discovery
+  readonly redial?: RedialOptions
+  readonly watch?: WatchOptions
+}
+
+export interface Network extends Transport, Startable {
+  /** Listening addresses that others can dial, each with `/p2p/`; empty before start. */
+  multiaddrs(): string[]
+  /** To be called when members came or went. */
+  membershipChanged(): void
+  /** Serves the join protocol while `strangersAllowed()`; undefined ends it. */
+  handleJoin(handler: JoinHandler | undefined): void
+  /** Called when a key (ours or a peer's) runs in two processes. Returns the function that ends it. */
+  onDuplicateIdentity(listener: (node: NodeId) => void): () => void
+  inspect(): NetworkInspection
+}
+
+export interface LaneInspection {
+  readonly lane: Lane
+  readonly open: boolean
+  readonly inFlight: number
+  readonly queuedBytes: number
+  readonly serving: number
+  readonly answersQueuedBytes: number
+}
+
+export interface PeerInspection {
+  readonly node: NodeId
+  readonly connections: readonly { direction: string; address: string; streams: number; rttMs?: number }[]
+  readonly gossip: { score: number; inMesh: boolean; outbound: boolean; inbound: boolean; queuedBytes: number }
+  readonly lanes: readonly LaneInspection[]
+}
+
+export interface NetworkInspection {
+  readonly self: NodeId
+  readonly addresses: readonly string[]
+  readonly topics: readonly string[]
+  readonly mesh: readonly NodeId[]
+  readonly subscribers: readonly NodeId[]
+  readonly counters: GossipCounters
+  readonly gate: { refusedInbound: number; refusedOutbound: number; strangers: number }
+  readonly peers: readonly PeerInspection[]
+  readonly redial: readonly {
+    target: string
+    addresses: string[]
+    attempts: number
+    dueInMs: number
+    lastError?: string
+  }[]
+}
+
+/** What one life of the network asks the object that outlives it. */
+export interface RunEvents {
+  handler(): TransportHandler
+  joinHandler(): JoinHandler | undefined
+  duplicate(node: NodeId): void
+}

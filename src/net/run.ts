@@ -1,0 +1,307 @@
+/** One life of the network, from start to stop: builds the pieces and leads events from one to the other. */
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import { GrapevineError } from '../errors.js'
+import type { Lane, NodeId } from '../runtime.js'
+import { whyOf } from './errors.js'
+import { announced, withoutNode } from './addresses.js'
+import { AddressBook } from './book.js'
+import type { Discovery } from './discovery.js'
+import { Exchange } from './exchange.js'
+import { Gate } from './gate.js'
+import { Gossip } from './gossip.js'
+import { VERSIONS, type Hello, type PeerAddress } from './hello.js'
+import { createHost, type Host } from './host.js'
+import { peerInfo } from './inspect.js'
+import { JoinDesk } from './join-desk.js'
+import { keyFromSeed, publicKeyOf } from './keys.js'
+import { DIAL_TIMEOUT_MS, GOSSIP_RESTART_JUMP_MS, MAX_STRANGERS, STOP_FLUSH_MS, WAKE_PROBE_MS } from './limits.js'
+import type { Link } from './link.js'
+import { Links } from './links.js'
+import { MdnsDiscovery } from './mdns.js'
+import type { NetworkDeps, NetworkOptions, RunEvents } from './options.js'
+import { echo } from './ping.js'
+import { protocolsOf, type Protocols } from './protocols.js'
+import { Redial } from './redial.js'
+import { Watch } from './watch.js'
+
+/** How often the queues are looked at while they empty before a stop. */
+const FLUSH_LOOK_MS = 20
+
+export class Run {
+  readonly links: Links
+  readonly redial: Redial
+  readonly gate: Gate
+  readonly desk: JoinDesk
+  readonly protocols: Protocols
+  readonly #deps: NetworkDeps
+  readonly #options: NetworkOptions
+  readonly #events: RunEvents
+  readonly #instance: string
+  readonly #book: AddressBook
+  readonly #exchange: Exchange
+  readonly #watch: Watch
+  #host: Host | undefined
+  #gossip: Gossip | undefined
+  #discovery: Discovery | undefined
+
+  constructor(deps: NetworkDeps, options: NetworkOptions, events: RunEvents, self: NodeId) {
+    const { clock, logger, random } = deps
+    this.#deps = deps
+    this.#options = options
+    this.#events = events
+    this.#instance = Buffer.from(random.bytes(16)).toString('hex')
+    this.protocols = protocolsOf(options.clusterId)
+    this.desk = new JoinDesk({
+      clock,
+      logger,
+      handler: () => events.joinHandler(),
+      strangersAllowed: () => deps.membership.strangersAllowed()
+    })
+    this.gate = new Gate(deps.membership, () => this.desk.strangers, MAX_STRANGERS)
+    this.#book = new AddressBook({ clock, logger, store: deps.addressBook })
+    this.links = new Links({
+      clock,
+      logger,
+      self,
+      protocols: this.protocols,
+      connections: (peer) => this.#connections(peer),
+      handler: () => events.handler(),
+      hello: (to) => this.#hello(to),
+      up: (link, peer) => this.#up(link, peer),
+      down: (node, wasUp) => this.#down(node, wasUp),
+      learned: (from, rows) => this.#learned(from, rows),
+      duplicate: (node) => events.duplicate(node)
+    })
+    this.#exchange = new Exchange({ links: this.links, book: this.#book, isMember: (node) => this.#isMember(node) })
+    this.redial = new Redial(
+      {
+        clock,
+        random,
+        logger,
+        self,
+        dial: (addresses) => this.#dial(addresses),
+        connected: (node) => this.links.has(node),
+        linkCount: () => this.links.allUp().length,
+        isMember: (node) => this.#isMember(node)
+      },
+      options.redial
+    )
+    this.#watch = new Watch(
+      {
+        clock,
+        tick: () => this.#tick(),
+        clockJumped: (ms) => this.#clockJumped(ms),
+        networkChanged: () => this.#woken('The network of this machine changed', {})
+      },
+      options.watch
+    )
+  }
+
+  get gossip(): Gossip | undefined {
+    return this.#gossip
+  }
+
+  async start(): Promise<void> {
+    const host = await createHost({
+      privateKey: keyFromSeed(this.#options.privateSeed),
+      clusterSecret: this.#options.clusterSecret,
+      listen: this.#options.listen,
+      gater: this.gate.gater,
+      pingPrefix: this.protocols.pingPrefix,
+      announce: (addresses) => announced(addresses, this.#options.announce)
+    })
+    this.#host = host
+    this.#gossip = this.#createGossip(host)
+    await this.#register(host)
+    try {
+      await host.libp2p.start()
+    } catch (error) {
+      throw new GrapevineError(
+        'listen-failed',
+        `cannot listen on ${this.#options.listen.join(', ')}: ${whyOf(error)}`,
+        {
+          next: 'choose another address or port with --listen, or stop the process that uses it',
+          cause: error
+        }
+      )
+    }
+    await this.#gossip.start()
+    for (const { node, address } of this.#book.load()) this.redial.found(node, address, 'book')
+    for (const address of this.#options.peers) this.redial.give(address)
+    this.redial.start()
+    this.#watch.start()
+    await this.#discover(host)
+  }
+
+  async stop(): Promise<void> {
+    this.#watch.stop()
+    this.redial.stop()
+    await this.#discovery?.stop()
+    await this.#flush()
+    await this.#gossip?.stop()
+    this.links.close()
+    await this.#host?.libp2p.stop()
+    this.#book.flush()
+  }
+
+  /** Listening addresses, each with `/p2p/`. */
+  multiaddrs(): string[] {
+    return this.#host?.libp2p.getMultiaddrs().map(String) ?? []
+  }
+
+  /** Who belongs may have changed: newcomers are dialled at once, those who were removed are cut off. */
+  membershipChanged(): void {
+    for (const connection of this.#host?.libp2p.getConnections() ?? []) {
+      if (this.gate.isMember(connection.remotePeer) || this.desk.holds(connection)) continue
+      this.links.hangUp(connection.remotePeer.toString(), 'no longer a member')
+      connection.abort(new Error('no longer a member'))
+    }
+    this.redial.wake()
+  }
+
+  #createGossip(host: Host): Gossip {
+    return new Gossip(
+      {
+        components: host.components,
+        logger: this.#deps.logger,
+        random: this.#deps.random,
+        admitted: (peer) => this.links.admitted(peer.toString()),
+        isMember: (peer) => this.gate.isMember(peer),
+        connections: (node) => this.links.connectionsOf(node),
+        heard: (from, frame) => this.#events.handler().gossip(from, frame),
+        hangUp: (node, reason) => this.links.hangUp(node, reason)
+      },
+      { topic: this.protocols.topic }
+    )
+  }
+
+  /** Every protocol but joining is for members: the guard is around each handler, not in libp2p's middleware. */
+  async #register({ libp2p }: Host): Promise<void> {
+    const members =
+      (handler: (stream: Stream, connection: Connection) => Promise<void>) =>
+      async (stream: Stream, connection: Connection) => {
+        if (this.gate.isMember(connection.remotePeer) && !this.desk.holds(connection))
+          return await handler(stream, connection)
+        stream.abort(new Error('not a member'))
+      }
+    const lane = (name: Lane) => members((stream, connection) => this.links.accept(name, stream, connection))
+    await libp2p.handle(this.protocols.lanes.sync, lane('sync'), { maxInboundStreams: 4 })
+    await libp2p.handle(this.protocols.lanes.blob, lane('blob'), { maxInboundStreams: 4 })
+    await libp2p.handle(this.protocols.ping, members(echo), { maxInboundStreams: 8 })
+    await libp2p.handle(this.protocols.join, (stream, connection) => this.desk.serve(stream, connection), {
+      maxInboundStreams: 2
+    })
+    libp2p.addEventListener('connection:open', ({ detail }) => {
+      if (this.gate.isMember(detail.remotePeer)) this.links.opened(detail)
+      else this.desk.opened(detail)
+    })
+    libp2p.addEventListener('peer:disconnect', ({ detail }) => this.links.disconnected(detail))
+  }
+
+  async #discover(host: Host): Promise<void> {
+    const mdns = (): Discovery =>
+      new MdnsDiscovery(
+        {
+          logger: this.#deps.logger,
+          componentLogger: host.components.logger,
+          addresses: () => host.components.addressManager.getAddresses()
+        },
+        { serviceTag: this.protocols.serviceTag }
+      )
+    this.#discovery = this.#options.discovery ?? (this.#options.mdns ? mdns() : undefined)
+    await this.#discovery?.start(({ node, addresses }) => {
+      for (const address of addresses) this.redial.found(node, address, 'mdns')
+    })
+  }
+
+  #connections(peer: PeerId): Connection[] {
+    return (this.#host?.libp2p.getConnections(peer) ?? []).filter((connection) => !this.desk.holds(connection))
+  }
+
+  async #dial(addresses: readonly string[]): Promise<{ node: NodeId; address: string }> {
+    if (this.#host === undefined) throw new Error('not started')
+    const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS)
+    const connection = await this.#host.libp2p.dial(
+      addresses.map((address) => multiaddr(address)),
+      { signal }
+    )
+    const node = connection.remotePeer.toString()
+    const address = connection.remoteAddr.toString()
+    if (connection.direction === 'outbound') this.#book.worked(node, address)
+    return { node, address }
+  }
+
+  #isMember(node: NodeId): boolean {
+    const key = publicKeyOf(node)
+    return key !== undefined && this.#deps.membership.isMember(key)
+  }
+
+  #hello(to: NodeId): Hello {
+    return {
+      versions: VERSIONS,
+      instance: this.#instance,
+      listen: this.multiaddrs().map(withoutNode),
+      peers: this.#exchange.rowsFor(to)
+    }
+  }
+
+  #learned(_: NodeId, rows: readonly PeerAddress[]): void {
+    for (const { node, address } of rows) this.redial.found(node, address, 'peer')
+  }
+
+  #up(link: Link, peer: PeerId): void {
+    const info = peerInfo(this, link)
+    this.#deps.logger.info('Connected to a peer', { node: link.node, found: info.found, addresses: info.addresses })
+    this.#gossip?.join(peer)
+    this.#tell(() => this.#events.handler().peerUp(info))
+    this.#exchange.introduce(link)
+    this.redial.up()
+  }
+
+  #down(node: NodeId, wasUp: boolean): void {
+    if (wasUp) {
+      this.#deps.logger.info('Lost a peer', { node })
+      this.#gossip?.leave(node)
+    }
+    this.redial.down(node, wasUp)
+  }
+
+  #tick(): void {
+    this.#gossip?.watch()
+    for (const link of this.links.allUp())
+      if (!this.#isMember(link.node)) this.links.hangUp(link.node, 'no longer a member')
+  }
+
+  #clockJumped(ms: number): void {
+    this.#woken('The clock jumped; this machine slept or its clock was set', { ms: Math.round(ms) })
+    if (Math.abs(ms) < GOSSIP_RESTART_JUMP_MS) return
+    this.#gossip
+      ?.restart()
+      .catch((error: unknown) => this.#deps.logger.error('Gossip could not be restarted', { reason: whyOf(error) }))
+  }
+
+  #woken(message: string, facts: Record<string, unknown>): void {
+    this.#deps.logger.info(message, facts)
+    this.redial.wake()
+    void this.links.probeAll(WAKE_PROBE_MS)
+  }
+
+  /** `stop()` of libp2p does not flush: what is queued must leave before. */
+  async #flush(): Promise<void> {
+    const deadline = this.#deps.clock.monotonic() + STOP_FLUSH_MS
+    const queued = (): number => (this.#gossip?.queuedBytes ?? 0) + this.links.queuedBytes
+    while (queued() > 0 && this.#deps.clock.monotonic() < deadline) {
+      await new Promise<void>((resolve) => setTimeout(resolve, FLUSH_LOOK_MS))
+    }
+    await this.links.settle(Math.max(1, Math.ceil(deadline - this.#deps.clock.monotonic())))
+  }
+
+  #tell(event: () => void): void {
+    try {
+      event()
+    } catch (error) {
+      this.#deps.logger.error('A handler of network events failed', { reason: whyOf(error) })
+    }
+  }
+}

@@ -1,0 +1,25 @@
+/** The composition root: what the command line and programs start. The parts meet in node/. */
+import type { Config } from './config.js'
+import type { Logger } from './runtime.js'
+import type { ControlTarget } from './control/target.js'
+import { Daemon } from './node/daemon.js'
+
+export { initHome, joinCluster, createInviteOffline } from './node/setup.js'
+export { openOffline } from './node/offline.js'
+
+export interface RunningNode {
+  readonly control: ControlTarget
+  /** Orderly stop; may be called twice. */
+  stop(): Promise<void>
+  /** Resolves when the node has stopped, whoever asked for it; rejects when it failed. */
+  readonly stopped: Promise<void>
+  readonly multiaddrs: string[]
+  readonly node: string
+}
+
+/** Starts the node of `config.home`. Throws `home-missing`, `home-locked`, `listen-failed`, `store-failed`. */
+export async function startNode(config: Config, hooks: { logger: Logger }): Promise<RunningNode> {
+  const daemon = new Daemon(config, hooks.logger)
+  await daemon.start()
+  return { control: daemon.control, stop: () => daemon.stop(), stopped: daemon.stopped, multiaddrs: daemon.multiaddrs, node: daemon.node }
+}

@@ -1,0 +1,209 @@
+/** What the local API can do with a running node. */
+import type { DirectoryAdapter } from '../adapters/index.js'
+import type { BlobFetcher, BlobStore } from '../blobs/index.js'
+import { checkPath, PathEditor, ROOT_ID, type PathEdit } from '../catalog/index.js'
+import type { ControlTarget, EventView, PeerStatus, ProblemView, Role, StatusView, VerifyView, WriteReceipt } from '../control/target.js'
+import { GrapevineError } from '../errors.js'
+import { nodeIdOf } from '../identity/index.js'
+import type { Network } from '../net/index.js'
+import type { TargetSync } from '../publish/index.js'
+import type { Replica, Written } from '../replica/index.js'
+import { systemClock } from '../runtime-node.js'
+import type { Logger } from '../runtime.js'
+import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
+import type { Events } from './events.js'
+import type { Home } from './home.js'
+import { createInvitation } from './setup.js'
+import { VERSION } from './version.js'
+import { verifyAll } from './verify.js'
+import { Views } from './views.js'
+
+export interface ControlDeps {
+  readonly home: Home
+  readonly replica: Replica
+  readonly blobs: BlobStore
+  readonly network: Network
+  readonly fetcher: BlobFetcher
+  readonly target: TargetSync
+  readonly adapter: DirectoryAdapter
+  readonly events: Events
+  readonly logger: Logger
+  readonly dir: string
+  readonly since: string
+  state(): StatusView['state']
+  stop(): Promise<void>
+}
+
+export class NodeControl extends Views implements ControlTarget {
+  readonly #deps: ControlDeps
+
+  constructor(deps: ControlDeps) {
+    super(deps)
+    this.#deps = deps
+  }
+
+  // --- reading ------------------------------------------------------------------------------------------------------
+
+  async status(): Promise<StatusView> {
+    const { home, replica, network, target, fetcher, dir, state, since } = this.#deps
+    const spaces = this.spaces()
+    if (spaces[0] !== undefined) spaces[0].waiting += target.waiting
+    const stored = this.blobs.stats()
+    const fetching = fetcher.status()
+    return {
+      node: home.node,
+      name: replica.members.get(home.keys.publicKey)?.name ?? home.cluster.nodeName,
+      cluster: home.cluster.cluster,
+      clusterName: home.cluster.clusterName,
+      role: replica.members.get(home.keys.publicKey)?.role ?? 'relay',
+      state: state(),
+      version: VERSION,
+      since,
+      listen: network.multiaddrs(),
+      peers: await this.peers(),
+      spaces,
+      target: {
+        adapter: 'directory',
+        dir,
+        state: target.state,
+        drift: [...target.drift],
+        ...(target.lastScan === undefined ? {} : { lastScan: { at: new Date(target.lastScan.at).toISOString(), ms: target.lastScan.ms, entries: target.lastScan.entries } })
+      },
+      blobs: { stored: stored.blobs, bytes: stored.bytes, wanted: fetching.length, fetching },
+      problems: this.#problems()
+    }
+  }
+
+  #problems(): ProblemView[] {
+    const { replica, target } = this.#deps
+    const view = (error: GrapevineError, since: number, path?: string): ProblemView => ({
+      code: error.code,
+      message: error.message,
+      next: error.next,
+      since: new Date(since).toISOString(),
+      ...(path === undefined || path === '' ? {} : { path })
+    })
+    const problems = target.problems.list().map(({ error, since, path }) => view(error, since, path))
+    return replica.failure === undefined ? problems : [view(replica.failure, Date.now()), ...problems]
+  }
+
+  async peers(): Promise<PeerStatus[]> {
+    const { network, replica, home } = this.#deps
+    const connected = new Map(network.peers().map((peer) => [peer.node, peer]))
+    return replica.members
+      .list()
+      .filter((member) => nodeIdOf(member.key) !== home.node)
+      .map((member) => {
+        const node = nodeIdOf(member.key)
+        const peer = connected.get(node)
+        const standing = replica.engine.standing(node)
+        return {
+          node,
+          name: member.name,
+          role: member.role,
+          connected: peer !== undefined,
+          ...(peer?.rttMs === undefined ? {} : { rttMs: peer.rttMs }),
+          ...(peer === undefined ? {} : { found: peer.found }),
+          addresses: [...(peer?.addresses ?? [])],
+          inSync: standing?.inSync ?? null,
+          // what the peer has and we lack is "behind" for us
+          behind: standing?.ahead ?? 0,
+          ahead: standing?.behind ?? 0
+        }
+      })
+  }
+
+  override async inspect(topic: 'heads' | 'vector' | 'log' | 'gossip' | 'store'): Promise<unknown> {
+    return topic === 'gossip' ? { running: true, ...this.#deps.network.inspect() } : super.inspect(topic)
+  }
+
+  override verify(options: { waitMs: number; signal?: AbortSignal }): Promise<VerifyView> {
+    const { replica, network, logger, home } = this.#deps
+    const names = new Map(replica.members.list().map((member) => [nodeIdOf(member.key), member.name]))
+    return verifyAll(
+      { replica, transport: network, clock: systemClock, logger, nameOf: (node) => names.get(node), members: () => [...names.keys()].filter((node) => node !== home.node) },
+      options
+    )
+  }
+
+  // --- writing ------------------------------------------------------------------------------------------------------
+
+  async put(path: string, body: AsyncIterable<Uint8Array>, options: { exec?: boolean } = {}): Promise<WriteReceipt> {
+    if (!path.startsWith('id:')) checkPath(path)
+    const source = await this.#take(body)
+    const written = await this.#edit((edit, draft) => edit.put(path, 'ref' in source ? source.ref : draft.body(source.bytes), options), 'bytes' in source ? source.bytes.length + 400 : 400)
+    return this.#receipt(written)
+  }
+
+  /** Small bodies are held, larger ones go to the blob store as they come. */
+  async #take(body: AsyncIterable<Uint8Array>): Promise<{ bytes: Uint8Array } | { ref: BodyRef }> {
+    const parts: Uint8Array[] = []
+    let size = 0
+    const iterator = body[Symbol.asyncIterator]()
+    for (;;) {
+      const next = await iterator.next()
+      if (next.done === true) return { bytes: Buffer.concat(parts) }
+      parts.push(next.value)
+      size += next.value.length
+      if (size > MAX_INLINE_BODY_BYTES) return { ref: await this.blobs.put(chain(parts, iterator)) }
+    }
+  }
+
+  async putMany(files: Array<{ path: string; body: Uint8Array }>): Promise<WriteReceipt[]> {
+    for (const { path } of files) checkPath(path)
+    return Promise.all(
+      files.map(async ({ path, body }) => {
+        const ref = body.length > MAX_INLINE_BODY_BYTES ? await this.blobs.put(chain([body])) : undefined
+        return this.#receipt(await this.#edit((edit, draft) => edit.put(path, ref ?? draft.body(body)), ref === undefined ? body.length + 400 : 400))
+      })
+    )
+  }
+
+  async remove(path: string): Promise<WriteReceipt> {
+    const found = this.find(path)
+    const below: string[] = []
+    for await (const { entry } of this.replica.reader.walk(found.id, '')) below.push(entry.id)
+    return this.#receipt(await this.#edit((edit) => edit.remove(path, below), 400 + below.length * 300))
+  }
+
+  async move(from: string, to: string, options: { before?: string } = {}): Promise<WriteReceipt> {
+    checkPath(to)
+    const { reader } = this.replica
+    const cut = to.lastIndexOf('/')
+    const parent = cut < 0 ? ROOT_ID : reader.resolve(to.slice(0, cut))?.id
+    const moving = this.find(from)
+    const siblings = options.before === undefined || parent === undefined ? undefined : (await reader.children(parent)).filter((entry) => entry.id !== moving.id)
+    const order = siblings === undefined ? undefined : { siblings, before: options.before! }
+    return this.#receipt(await this.#edit((edit) => edit.move(from, to, order), 400 + (siblings?.length ?? 0) * 200))
+  }
+
+  #edit(change: (edit: PathEditor, draft: Parameters<Parameters<Replica['change']>[0]>[0]) => PathEdit, bytes: number): Promise<Written<PathEdit>> {
+    return this.replica.change((draft) => change(new PathEditor(draft, this.replica.reader), draft), bytes)
+  }
+
+  #receipt({ result, record }: Written<PathEdit>): WriteReceipt {
+    return { path: this.replica.reader.pathOf(result.id) ?? '', id: result.id, record: record?.id ?? null, seq: record?.seq ?? null, changed: record !== null }
+  }
+
+  invite(options: { role: Role; expiresMs: number; uses: number }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
+    return createInvitation(this.replica, this.#deps.home, this.#deps.network.multiaddrs(), options)
+  }
+
+  // --- events and end -------------------------------------------------------------------------------------------------
+
+  events(signal: AbortSignal): AsyncIterable<EventView> {
+    return this.#deps.events.watch(signal)
+  }
+
+  async shutdown(): Promise<void> {
+    // the answer must still leave before the process goes
+    setImmediate(() => void this.#deps.stop().catch(() => undefined))
+  }
+
+}
+
+async function* chain(first: readonly Uint8Array[], rest?: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+  yield* first
+  if (rest === undefined) return
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
+}

@@ -1,0 +1,308 @@
+/** The running node: builds the parts, leads events from one to the other, starts and stops them in order. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createDirectoryAdapter, type DirectoryAdapter, type RootIdentity } from '../adapters/index.js'
+import { BlobFetcher, BlobServer } from '../blobs/index.js'
+import type { Config } from '../config.js'
+import { GrapevineError, reasonOf } from '../errors.js'
+import { nodeIdOf } from '../identity/index.js'
+import { createNetwork, type AddressRow, type Network } from '../net/index.js'
+import { Base, TargetSync, type Problem } from '../publish/index.js'
+import type { ReplicaEvents } from '../replica/index.js'
+import { systemClock, systemRandom } from '../runtime-node.js'
+import type { Logger, TransportHandler } from '../runtime.js'
+import { openStore, Overlay, type LevelStore } from '../store/index.js'
+import { bytesOf } from '../wire/index.js'
+import { NodeControl } from './control.js'
+import { Events } from './events.js'
+import { HOME_DIRS, readHome, readJson, writePrivate, type Home } from './home.js'
+import { JoinService } from './join-service.js'
+import { openHome, type Opened } from './open.js'
+import { Recovery } from './recovery.js'
+import { StoredStatCache } from './stat-cache.js'
+import { Views } from './views.js'
+
+const ADDRESS_FILE = 'addresses.json'
+const ROOT_FILE = 'root-identity.json'
+/** How long the first scan of a newcomer waits for the cluster's catalog, ms: importing what it already has is waste. */
+const FIRST_SYNC_MS = 60_000
+const FIRST_SYNC_POLL_MS = 50
+
+interface Parts {
+  readonly home: Home
+  readonly opened: Opened
+  readonly network: Network
+  readonly fetcher: BlobFetcher
+  readonly blobServer: BlobServer
+  readonly target: TargetSync
+  readonly adapter: DirectoryAdapter
+  readonly targetStore: LevelStore
+  readonly recovery: Recovery
+  readonly views: Views
+}
+
+export class Daemon {
+  readonly #config: Config
+  readonly #logger: Logger
+  readonly #events = new Events()
+  #parts: Parts | undefined
+  #control: NodeControl | undefined
+  #state: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting'
+  readonly #stopped = Promise.withResolvers<void>()
+  readonly #since = new Date().toISOString()
+  readonly #log: Logger
+
+  constructor(config: Config, logger: Logger) {
+    this.#config = config
+    this.#logger = logger
+    this.#log = logger
+  }
+
+  get stopped(): Promise<void> {
+    return this.#stopped.promise
+  }
+
+  get control(): NodeControl {
+    return this.#control!
+  }
+
+  get multiaddrs(): string[] {
+    return this.#parts?.network.multiaddrs() ?? []
+  }
+
+  get node(): string {
+    return this.#parts?.home.node ?? ''
+  }
+
+  async start(): Promise<void> {
+    const home = await readHome(this.#config.home)
+    const parts = await this.#build(home)
+    this.#parts = parts
+    try {
+      await this.#begin(parts)
+    } catch (error) {
+      await this.#end(parts)
+      throw error
+    }
+    this.#state = 'running'
+    this.#events.emit({ event: 'node-started', node: home.node })
+  }
+
+  async #build(home: Home): Promise<Parts> {
+    const config = this.#config
+    const logger = this.#logger
+    // the replica needs the network, the network asks the replica who belongs: the second is looked up when asked
+    let opened: Opened | undefined
+    const addresses = await readJson<AddressRow[]>(join(home.path, ADDRESS_FILE))
+    const network = createNetwork(
+      {
+        clock: systemClock,
+        random: systemRandom,
+        logger,
+        membership: {
+          isMember: (key) => opened?.replica.members.get(key) !== undefined,
+          strangersAllowed: () => opened?.replica.members.hasOpenInvitation(home.keys.publicKey, Date.now()) ?? false
+        },
+        addressBook: {
+          load: () => addresses ?? [],
+          save: (rows) => void writePrivate(join(home.path, ADDRESS_FILE), `${JSON.stringify(rows)}\n`).catch((error: unknown) => logger.warn('The address book could not be saved.', { reason: reasonOf(error) }))
+        }
+      },
+      {
+        privateSeed: home.keys.seed,
+        clusterId: bytesOf(home.cluster.cluster),
+        clusterSecret: home.secret,
+        listen: config.listen,
+        peers: [...new Set([...config.peers, ...home.cluster.peers])],
+        mdns: config.mdns
+      }
+    )
+    opened = await openHome(home, network, logger, { events: this.#replicaEvents(), announceIntervalMs: config.announceIntervalMs })
+    return this.#assemble(home, opened, network)
+  }
+
+  async #assemble(home: Home, opened: Opened, network: Network): Promise<Parts> {
+    const { replica, blobs } = opened
+    const config = this.#config
+    const logger = this.#logger
+    const fetcher = new BlobFetcher({ transport: network, store: blobs, clock: systemClock, random: systemRandom, logger })
+    const { store: targetStore } = await openStore(join(home.path, HOME_DIRS.target))
+    const rows = new Overlay({ store: targetStore })
+    await mkdir(config.dir, { recursive: true })
+    const expectRoot = await readJson<{ dir: string; root: RootIdentity }>(join(home.path, ROOT_FILE))
+    const adapter = createDirectoryAdapter(
+      { clock: systemClock, logger, cache: new StoredStatCache(rows) },
+      { root: config.dir, home: home.path, ignore: config.ignore, settleMs: config.settleMs, ...(expectRoot?.dir === config.dir ? { expectRoot: expectRoot.root } : {}) }
+    )
+    const views = new Views({ replica, blobs })
+    const target = new TargetSync(
+      {
+        adapter,
+        reader: replica.reader,
+        sink: { change: (change, { bytes, time }) => replica.change(change, bytes, time) },
+        base: new Base({ rows, store: targetStore }),
+        clock: systemClock,
+        logger,
+        bodies: { has: (ref) => views.hasBytes(ref), want: (ref) => fetcher.want(ref), source: (ref) => views.bytes(ref), store: (bytes) => blobs.put(bytes) },
+        mayWrite: () => ['admin', 'author'].includes(replica.members.get(home.keys.publicKey)?.role ?? ''),
+        asideDir: join(home.path, HOME_DIRS.aside)
+      },
+      { rescanIntervalMs: config.rescanIntervalMs, adopt: home.cluster.joined ? (config.adopt === 'merge' ? home.cluster.adopt : config.adopt) : 'merge' },
+      this.#targetEvents()
+    )
+    const recovery = new Recovery({ clock: systemClock, logger, index: opened.index, replica, targetStore })
+    return { home, opened, network, fetcher, blobServer: new BlobServer({ store: blobs }), target, adapter, targetStore, recovery, views }
+  }
+
+  // --- start and stop -------------------------------------------------------------------------------------------------
+
+  async #begin(parts: Parts): Promise<void> {
+    const { home, opened, network, fetcher, target, recovery } = parts
+    const { replica, blobs } = opened
+    for (const damaged of opened.report.damaged) this.#log.error('A part of the log is damaged; what peers hold is fetched from them.', { ...damaged })
+    blobs.on(() => undefined)
+    fetcher.on((event) => {
+      if (event.type === 'completed') {
+        target.bodyArrived(event.ref.hash)
+        this.#events.emit({ event: 'blob-completed', hash: event.ref.hash, size: event.ref.size })
+      } else if (event.type === 'progress') this.#events.emit({ event: 'blob-progress', hash: event.hash, size: event.size, have: event.have })
+      else this.#log.warn('A blob could not be fetched from a peer.', { ...event, ref: event.ref.hash })
+    })
+    network.handle(this.#handler(parts))
+    const joins = new JoinService({ replica, home, logger: this.#log, joined: (node, name, role) => this.#events.emit({ event: 'peer-joined', node, name, role }) })
+    network.handleJoin((request, key) => joins.redeem(request, key))
+    network.onDuplicateIdentity((node) => this.#log.error('The key of a node is used by two processes at once.', { node }))
+    this.#control = new NodeControl({
+      ...parts,
+      replica,
+      blobs,
+      events: this.#events,
+      logger: this.#log,
+      dir: this.#config.dir,
+      state: () => this.#describeState(),
+      since: this.#since,
+      stop: () => this.stop()
+    })
+    await fetcher.start()
+    replica.start()
+    await network.start()
+    recovery.start()
+    void this.#startTarget(parts)
+  }
+
+  #describeState(): 'starting' | 'running' | 'read-only' | 'stopping' | 'stopped' {
+    if (this.#state === 'running' && this.#parts?.opened.replica.failure !== undefined) return 'read-only'
+    return this.#state
+  }
+
+  /** The target comes last: a newcomer first takes what the cluster has. */
+  async #startTarget(parts: Parts): Promise<void> {
+    const { home, target, adapter } = parts
+    try {
+      if (home.cluster.joined && parts.opened.replica.catalog.entries === 0) await this.#firstSync(parts)
+      if (this.#state === 'stopping' || this.#state === 'stopped') return
+      await target.start()
+      if (adapter.rootIdentity !== null) await writePrivate(join(home.path, ROOT_FILE), `${JSON.stringify({ dir: this.#config.dir, root: adapter.rootIdentity })}\n`)
+    } catch (error) {
+      this.#log.error('The shared directory cannot be used.', { dir: this.#config.dir, code: error instanceof GrapevineError ? error.code : 'internal', reason: reasonOf(error) })
+      target.problems.open('', error instanceof GrapevineError ? error : new GrapevineError('internal', reasonOf(error), { next: 'see the log' }), Date.now())
+    }
+  }
+
+  async #firstSync({ opened, network }: Parts): Promise<void> {
+    const deadline = systemClock.monotonic() + FIRST_SYNC_MS
+    const { engine } = opened.replica
+    while (systemClock.monotonic() < deadline && (this.#state === 'running' || this.#state === 'starting')) {
+      if (network.peers().some((peer) => engine.standing(peer.node)?.inSync === true)) return
+      await new Promise<void>((resolve) => systemClock.timer(FIRST_SYNC_POLL_MS, resolve))
+    }
+  }
+
+  stop(): Promise<void> {
+    if (this.#state === 'stopping' || this.#state === 'stopped') return this.#stopped.promise
+    this.#state = 'stopping'
+    this.#events.emit({ event: 'node-stopping' })
+    const parts = this.#parts
+    void (parts === undefined ? Promise.resolve() : this.#end(parts)).then(
+      () => {
+        this.#state = 'stopped'
+        this.#stopped.resolve()
+      },
+      (error: unknown) => this.#stopped.reject(error)
+    )
+    return this.#stopped.promise
+  }
+
+  async #end(parts: Parts): Promise<void> {
+    const { recovery, target, fetcher, network, opened, targetStore } = parts
+    recovery.stop()
+    await target.stop()
+    await fetcher.stop()
+    await network.stop()
+    await opened.close()
+    await targetStore.close()
+  }
+
+  // --- events ---------------------------------------------------------------------------------------------------------
+
+  #handler({ opened, fetcher, blobServer }: Parts): TransportHandler {
+    const { replica } = opened
+    return {
+      peerUp: (peer) => {
+        replica.peerUp(peer)
+        fetcher.peerUp(peer.node)
+        this.#events.emit({ event: 'peer-connected', node: peer.node, found: peer.found })
+      },
+      peerDown: (node) => {
+        replica.peerDown(node)
+        fetcher.peerDown(node)
+        this.#events.emit({ event: 'peer-disconnected', node })
+      },
+      notified: (from, frame) => replica.notified(from, frame),
+      requested: (from, lane, frame) => (lane === 'blob' ? blobServer.answer(from, frame) : replica.requested(frame)),
+      gossip: (from, frame) => replica.gossip(from, frame)
+    }
+  }
+
+  #replicaEvents(): ReplicaEvents {
+    return {
+      entriesChanged: (ids, local) => this.#entriesChanged(ids, local),
+      conflictsChanged: (before, after) => {
+        if (after !== before) this.#events.emit({ event: after > before ? 'conflict-opened' : 'conflict-closed', conflicts: after })
+      },
+      membersChanged: (keys) => {
+        this.#parts?.network.membershipChanged()
+        for (const key of keys) this.#events.emit({ event: 'peer-joined', node: nodeIdOf(key) })
+      },
+      recordRejected: (record, reason) => this.#events.emit({ event: 'record-rejected', id: record.id, author: nodeIdOf(record.body.author), seq: record.body.seq, reason }),
+      forkFound: (log, author) => this.#events.emit({ event: 'fork-found', log, author })
+    }
+  }
+
+  #entriesChanged(ids: ReadonlySet<string>, local: boolean): void {
+    const parts = this.#parts
+    if (parts === undefined) return
+    parts.target.changed(ids)
+    if (!this.#events.watched) return
+    const { reader } = parts.opened.replica
+    for (const id of ids) {
+      const entry = reader.entry(id)
+      const path = reader.pathOf(id)
+      if (path === undefined) this.#events.emit({ event: 'entry-removed', id, path: entry?.name ?? '', local })
+      else this.#events.emit({ event: 'entry-changed', id, path, local, conflict: (entry?.meaning.conflicts.length ?? 0) > 0 })
+    }
+  }
+
+  #targetEvents(): ConstructorParameters<typeof TargetSync>[2] {
+    return {
+      problem: (problem: Problem, open) => {
+        const facts = { path: problem.path, code: problem.error.code, message: problem.error.message, next: problem.error.next }
+        if (open) this.#log.warn('Something keeps a path from being shared.', facts)
+        this.#events.emit({ event: open ? 'problem-opened' : 'problem-closed', ...facts })
+      },
+      imported: (path, what) => this.#events.emit({ event: 'file-imported', path, what }),
+      written: (path, what) => this.#events.emit({ event: 'file-written', path, what }),
+      scanned: (entries, ms) => this.#events.emit({ event: 'scan-finished', entries, ms })
+    }
+  }
+}

@@ -1,0 +1,164 @@
+/** A node's home: its key, its cluster, and where everything it keeps lies. Open to nobody else. */
+import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { diskError, GrapevineError, isErrno } from '../errors.js'
+import { keyPairOf, nodeIdOf, SEED_BYTES, type KeyPair } from '../identity/index.js'
+import { bytesOf, hexOf } from '../wire/index.js'
+
+/** What a home says about its cluster. The secret is in a file of its own. */
+export interface ClusterFile {
+  readonly version: 1
+  /** 32 hex. */
+  readonly cluster: string
+  readonly clusterName: string
+  /** What this node called itself when it joined. */
+  readonly nodeName: string
+  /** What to do with files that are there before the first scan. */
+  readonly adopt: 'merge' | 'cluster'
+  /** Addresses of the issuer that worked when joining. */
+  readonly peers: readonly string[]
+  /** False for the founder: nothing to wait for before the first scan. */
+  readonly joined: boolean
+}
+
+export interface Home {
+  readonly path: string
+  readonly keys: KeyPair
+  readonly node: string
+  readonly cluster: ClusterFile
+  /** 32 bytes. */
+  readonly secret: Uint8Array
+}
+
+export const HOME_DIRS = {
+  log: 'log',
+  index: 'index',
+  target: 'target',
+  blobs: 'blobs',
+  aside: 'aside'
+} as const
+
+const KEY_FILE = 'node.key'
+const ROOT_FILE = 'root.key'
+const SECRET_FILE = 'cluster.secret'
+const CLUSTER_FILE = 'cluster.json'
+
+/** Makes the directory, or checks that it is ours alone. Throws `home-unsafe`. */
+export async function prepareHome(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw diskError(error, 'store-failed', `the home ${path} cannot be made`)
+  }
+  await checkPrivate(path, 0o077)
+}
+
+async function checkPrivate(path: string, forbidden: number): Promise<void> {
+  if (process.platform === 'win32') return
+  const found = await stat(path)
+  const foreign = process.getuid !== undefined && found.uid !== process.getuid()
+  if ((found.mode & forbidden) === 0 && !foreign) return
+  throw new GrapevineError('home-unsafe', `${path} is ${foreign ? 'owned by another user' : 'open to other users'}`, {
+    next: foreign ? 'use a home of your own' : `run: chmod ${found.isDirectory() ? '700' : '600'} ${path}`,
+    facts: { path }
+  })
+}
+
+export async function homeExists(path: string): Promise<boolean> {
+  return (await readPrivate(join(path, CLUSTER_FILE))) !== undefined
+}
+
+/** Reads a home. Throws `home-missing`, `home-unsafe` or `store-damaged`. */
+export async function readHome(path: string): Promise<Home> {
+  const cluster = await readPrivate(join(path, CLUSTER_FILE))
+  if (cluster === undefined) {
+    throw new GrapevineError('home-missing', `there is no node in ${path} yet`, { next: 'run "grapevine init", or "grapevine join TOKEN"', facts: { home: path } })
+  }
+  await checkPrivate(path, 0o077)
+  const seed = await readHex(join(path, KEY_FILE), SEED_BYTES)
+  const keys = keyPairOf(seed)
+  return { path, keys, node: nodeIdOf(keys.publicKey), cluster: parseCluster(path, cluster), secret: await readHex(join(path, SECRET_FILE), 32) }
+}
+
+function parseCluster(path: string, text: string): ClusterFile {
+  try {
+    const file = JSON.parse(text) as ClusterFile
+    if (file.version === 1 && /^[0-9a-f]{32}$/.test(file.cluster)) return file
+  } catch (error) {
+    throw damaged(join(path, CLUSTER_FILE), error)
+  }
+  throw damaged(join(path, CLUSTER_FILE))
+}
+
+function damaged(file: string, cause?: unknown): GrapevineError {
+  return new GrapevineError('store-damaged', `${file} is not what a node wrote there`, { next: 'restore it from a backup, or join again from an empty home', facts: { file }, cause })
+}
+
+async function readHex(file: string, length: number): Promise<Uint8Array> {
+  const text = await readPrivate(file)
+  const bytes = bytesOf(text?.trim() ?? '')
+  if (bytes.length !== length) throw damaged(file)
+  return bytes
+}
+
+/** The key of this home, made when there is none yet: a join that failed is tried again with the same one. */
+export async function ensureKey(path: string, random: (length: number) => Uint8Array): Promise<KeyPair> {
+  const file = join(path, KEY_FILE)
+  if ((await readPrivate(file)) === undefined) await writePrivate(file, `${hexOf(random(SEED_BYTES))}\n`)
+  return keyPairOf(await readHex(file, SEED_BYTES))
+}
+
+export async function writeRootKey(path: string, keys: KeyPair): Promise<void> {
+  await writePrivate(join(path, ROOT_FILE), `${hexOf(keys.seed)}\n`)
+}
+
+/** The cluster file comes last: a home without it is no node yet. */
+export async function writeCluster(path: string, cluster: ClusterFile, secret: Uint8Array): Promise<void> {
+  await writePrivate(join(path, SECRET_FILE), `${hexOf(secret)}\n`)
+  await writePrivate(join(path, CLUSTER_FILE), `${JSON.stringify(cluster, null, 2)}\n`)
+}
+
+export async function readJson<T>(file: string): Promise<T | undefined> {
+  const text = await readPrivate(file)
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text) as T
+  } catch (error) {
+    throw damaged(file, error)
+  }
+}
+
+async function readPrivate(file: string): Promise<string | undefined> {
+  try {
+    await checkPrivate(file, 0o077)
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw diskError(error, 'store-failed', `${file} cannot be read`)
+  }
+}
+
+/** Writes a small file whole or not at all, readable by us alone, durable when it resolves. */
+export async function writePrivate(file: string, text: string): Promise<void> {
+  const temporary = `${file}.new`
+  try {
+    const handle = await open(temporary, 'w', 0o600)
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await chmod(temporary, 0o600)
+    await rename(temporary, file)
+    const directory = await open(join(file, '..'), 'r')
+    await directory.sync().finally(() => directory.close())
+  } catch (error) {
+    throw diskError(error, 'store-failed', `${file} cannot be written`)
+  }
+}
+
+export function defaultName(): string {
+  return hostname().slice(0, 64) || 'node'
+}

@@ -1,0 +1,55 @@
+/** Opens what a home holds: log, index, blobs and the replica over them. Used by the daemon, by `init`, and offline. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BlobStore } from '../blobs/index.js'
+import { GrapevineError } from '../errors.js'
+import { Replica, type OpenReport, type ReplicaEvents } from '../replica/index.js'
+import { NodeDisk, systemClock, systemRandom } from '../runtime-node.js'
+import type { Logger, Transport } from '../runtime.js'
+import { LevelStore, openStore } from '../store/index.js'
+import { HOME_DIRS, type Home } from './home.js'
+
+export interface Opened {
+  readonly replica: Replica
+  readonly report: OpenReport
+  readonly index: LevelStore
+  readonly blobs: BlobStore
+  close(): Promise<void>
+}
+
+/** For when nobody is talked to: at `init`, and reading a stopped node's home. */
+export function noTransport(node: string): Transport {
+  const nobody = (): never => {
+    throw new GrapevineError('peer-unreachable', 'this node is not running', { next: 'run "grapevine start"' })
+  }
+  return { self: node, handle: () => undefined, peers: () => [], notify: () => false, request: async () => nobody(), publish: async () => 0, hangUp: () => undefined }
+}
+
+export async function openHome(home: Home, transport: Transport, logger: Logger, options: { events?: ReplicaEvents; announceIntervalMs?: number; readOnly?: boolean } = {}): Promise<Opened> {
+  const path = (name: keyof typeof HOME_DIRS): string => join(home.path, HOME_DIRS[name])
+  await mkdir(path('log'), { recursive: true, mode: 0o700 })
+  const { store: index, found, reason } = await openStore(path('index'))
+  if (found === 'dropped') logger.warn('The index was not trustworthy and is rebuilt from the log.', { reason })
+  try {
+    const blobs = new BlobStore({ logger }, { directory: path('blobs'), readOnly: options.readOnly ?? false })
+    await blobs.open()
+    const { replica, report } = await Replica.open(
+      { clock: systemClock, random: systemRandom, logger, disk: new NodeDisk(path('log')), store: index, transport, keys: home.keys },
+      { cluster: home.cluster.cluster, ...(options.announceIntervalMs === undefined ? {} : { sync: { announceIntervalMs: options.announceIntervalMs } }) },
+      options.events
+    )
+    return {
+      replica,
+      report,
+      index,
+      blobs,
+      close: async () => {
+        await replica.stop()
+        await index.close()
+      }
+    }
+  } catch (error) {
+    await index.close().catch(() => undefined)
+    throw error
+  }
+}

@@ -1,0 +1,253 @@
+/** What people and programs see of a replica: the reading half of the control API, for a running daemon and a stopped home alike. */
+import type { BlobStore } from '../blobs/index.js'
+import { entryHash, inspectDoc, ROOT_ID, winnerOf, type Entry, type Tuple } from '../catalog/index.js'
+import type { CatalogReader as ReadTarget, ConflictView, DocView, EntryLine, EntryView, HistoryLine, RecordLine, SpaceStatus, TupleView, VerifyView } from '../control/target.js'
+import { GrapevineError } from '../errors.js'
+import { nodeIdOf } from '../identity/index.js'
+import { CATALOG_SPACE, isoTime, MEMBERS_SPACE, type Replica } from '../replica/index.js'
+import { bytesOf, decodeRecord, describeOp, hexOf, type BodyRef, type SignedRecord } from '../wire/index.js'
+import { historyOf } from './history.js'
+
+export interface ViewDeps {
+  readonly replica: Replica
+  readonly blobs: BlobStore
+  readonly indexStats?: () => Record<string, unknown>
+}
+
+export class Views implements ReadTarget {
+  protected readonly replica: Replica
+  protected readonly blobs: BlobStore
+  readonly #indexStats: () => Record<string, unknown>
+
+  constructor(deps: ViewDeps) {
+    this.replica = deps.replica
+    this.blobs = deps.blobs
+    this.#indexStats = deps.indexStats ?? (() => ({}))
+  }
+
+  protected authorName(log: string): string {
+    const author = this.replica.authorOf(log)
+    return author === '' ? '' : nodeIdOf(bytesOf(author))
+  }
+
+  // --- entries ------------------------------------------------------------------------------------------------------
+
+  async *list(path: string): AsyncIterable<EntryLine> {
+    const { reader } = this.replica
+    if (path === '') {
+      for await (const { path: at, entry } of reader.walk(ROOT_ID, '')) yield this.line(at, entry)
+      return
+    }
+    const found = this.find(path)
+    const at = reader.pathOf(found.id) ?? path
+    yield this.line(at, found)
+    for await (const each of reader.walk(found.id, at)) yield this.line(each.path, each.entry)
+  }
+
+  /** Throws `not-found`. */
+  protected find(path: string): Entry {
+    const found = this.replica.reader.resolve(path)
+    if (found !== undefined && found.listed) return found
+    throw new GrapevineError('not-found', `there is nothing at ${JSON.stringify(path)}`, { next: 'see "grapevine ls"', facts: { path } })
+  }
+
+  protected line(path: string, entry: Entry): EntryLine {
+    const { meaning } = entry
+    const { newest, body } = meaning
+    const line: EntryLine = {
+      path,
+      id: entry.id,
+      kind: this.replica.reader.isDirectory(entry) ? 'dir' : 'file',
+      size: body?.size ?? 0,
+      exec: meaning.exec,
+      time: isoTime(newest?.time ?? 0),
+      author: newest === undefined ? '' : this.authorName(newest.log),
+      conflict: this.#conflictsOf(entry).length > 0
+    }
+    return body === undefined ? line : { ...line, hash: body.hash }
+  }
+
+  async open(path: string, options: { hash?: string } = {}): Promise<{ entry: EntryLine; body: AsyncIterable<Uint8Array> }> {
+    const found = this.find(path)
+    const bodies = found.state.tuples.flatMap((tuple) => bodyOfTuple(tuple))
+    const ref = options.hash === undefined ? found.meaning.body : bodies.find((body) => body.hash.startsWith(options.hash!))
+    if (ref === undefined) {
+      throw options.hash === undefined
+        ? new GrapevineError('not-a-file', `${JSON.stringify(path)} is a directory`, { next: 'name a file', facts: { path } })
+        : new GrapevineError('not-found', `${JSON.stringify(path)} has no value with the hash ${options.hash}`, { next: 'see "grapevine inspect entry"', facts: { path } })
+    }
+    return { entry: this.line(this.replica.reader.pathOf(found.id) ?? path, found), body: this.bytes(ref) }
+  }
+
+  /** The bytes of a body, small or large. Throws `blob-missing`. */
+  bytes(ref: BodyRef): AsyncIterable<Uint8Array> {
+    const inline = this.replica.reader.inlineBody(ref)
+    if (inline !== undefined) return once(inline)
+    if (this.blobs.has(ref.hash)) return this.blobs.read(ref)
+    throw new GrapevineError('blob-missing', 'the bytes of this entry have not arrived yet', { next: 'wait until a node that has them is connected; see "grapevine status"', facts: { hash: ref.hash } })
+  }
+
+  hasBytes(ref: BodyRef): boolean {
+    return this.replica.reader.inlineBody(ref) !== undefined || this.blobs.has(ref.hash)
+  }
+
+  async history(path: string): Promise<HistoryLine[]> {
+    const { reader, log } = this.replica
+    const entry = reader.resolve(path) ?? reader.formerly(path)
+    if (entry === undefined) throw new GrapevineError('not-found', `nothing was ever at ${JSON.stringify(path)}`, { next: 'see "grapevine ls"', facts: { path } })
+    const lines: HistoryLine[] = []
+    for (const row of await reader.history(entry.id)) lines.push(...historyOf(log.read(row.log, row.seq), entry.id))
+    return lines
+  }
+
+  async entry(path: string): Promise<EntryView> {
+    const { reader } = this.replica
+    const entry = reader.resolve(path) ?? reader.formerly(path)
+    if (entry === undefined) throw new GrapevineError('not-found', `there is nothing at ${JSON.stringify(path)}`, { next: 'see "grapevine ls"', facts: { path } })
+    return {
+      ...this.line(reader.pathOf(entry.id) ?? path, entry),
+      parent: entry.parent,
+      order: entry.order,
+      deleted: !entry.listed,
+      tuples: entry.state.tuples.map((tuple) => this.#tuple(tuple, entry)),
+      conflicts: this.#conflictsOf(entry),
+      canonicalHash: hexOf(entryHash(entry.id, entry.state))
+    }
+  }
+
+  #tuple(tuple: Tuple, entry: Entry): TupleView {
+    const same = entry.state.tuples.filter((other) => other.field === tuple.field)
+    return {
+      field: tuple.field,
+      value: plain(tuple.value),
+      time: isoTime(tuple.time),
+      author: this.authorName(tuple.log),
+      dot: { log: tuple.log, epoch: this.replica.log.get(tuple.log)?.epoch ?? '', seq: tuple.seq },
+      wins: winnerOf(same, (log) => this.replica.authorOf(log)) === tuple
+    }
+  }
+
+  #conflictsOf(entry: Entry): ConflictView[] {
+    const { meaning, state } = entry
+    const conflicts: ConflictView[] = meaning.conflicts.map(({ field, tuples }) => ({ kind: 'field', field, note: `${tuples.length} values that did not see each other; the next write that sees them ends it` }))
+    if (meaning.editDelete) conflicts.push({ kind: 'edit-delete', note: 'deleted by somebody who had not seen a change; the change wins' })
+    if (state.level > 0) conflicts.push({ kind: 'cycle', note: 'moved below itself by two nodes at once; this move was set aside' })
+    if (entry.listed && this.replica.reader.atName(entry.parent, entry.name).length > 1) conflicts.push({ kind: 'name', note: `another entry claims the name ${JSON.stringify(entry.name)} too` })
+    return conflicts
+  }
+
+  async doc(path: string): Promise<DocView> {
+    const { reader, log } = this.replica
+    const entry = reader.resolve(path) ?? reader.formerly(path)
+    if (entry === undefined) throw new GrapevineError('not-found', `there is nothing at ${JSON.stringify(path)}`, { next: 'see "grapevine ls"', facts: { path } })
+    const doc = inspectDoc(entry.state)
+    return {
+      path: reader.pathOf(entry.id) ?? path,
+      id: entry.id,
+      stateVector: Object.fromEntries([...doc.stateVector].map(([client, clock]) => [String(client), clock])),
+      clients: entry.state.clients.map((row) => ({ client: String(row.client), author: this.authorName(row.log), epoch: log.get(row.log)?.epoch ?? '', clock: row.clock })),
+      tuples: entry.state.tuples.map((tuple) => this.#tuple(tuple, entry)),
+      tombstones: doc.tombstones.map(({ client, clock, length }) => ({ client: String(client), clock, length })),
+      structs: doc.structs,
+      bytes: doc.bytes
+    }
+  }
+
+  // --- records ------------------------------------------------------------------------------------------------------
+
+  async inspect(topic: 'heads' | 'vector' | 'log' | 'gossip' | 'store'): Promise<unknown> {
+    switch (topic) {
+      case 'heads':
+        return [CATALOG_SPACE, MEMBERS_SPACE].flatMap((space) => this.replica.heads(space).map((head) => ({ space, ...head, author: this.authorName(head.log) })))
+      case 'vector':
+        return this.logs()
+      case 'log':
+        return this.logs()
+      case 'gossip':
+        return { running: false }
+      case 'store':
+        return { log: this.replica.stats(), index: this.#indexStats(), blobs: this.blobs.stats(), entries: this.replica.catalog.entries, waiting: this.replica.waiting, epoch: this.replica.epoch }
+    }
+  }
+
+  protected logs(): unknown[] {
+    return [...this.replica.log.logs()].map((head) => ({
+      log: head.log,
+      space: head.space,
+      author: nodeIdOf(head.author),
+      epoch: head.epoch,
+      seq: head.seq,
+      applied: head.applied,
+      head: head.id,
+      frozen: head.frozen
+    }))
+  }
+
+  async *inspectLog(options: { limit: number; log?: string }): AsyncIterable<RecordLine> {
+    const { log } = this.replica
+    let left = options.limit
+    const heads = [...log.logs()].filter((head) => options.log === undefined || head.log.startsWith(options.log))
+    for (const head of heads) {
+      for (let seq = head.seq; seq > 0 && left > 0; seq--, left--) yield this.#recordLine(log.read(head.log, seq))
+    }
+  }
+
+  #recordLine(record: SignedRecord): RecordLine {
+    const { body, id, log, bytes } = record
+    const row = this.replica.log.row(log, body.seq)
+    const line: RecordLine = {
+      id,
+      space: body.space,
+      author: nodeIdOf(body.author),
+      log,
+      epoch: body.epoch,
+      seq: body.seq,
+      depth: body.depth,
+      time: isoTime(body.time),
+      deps: body.deps.map((dep) => ({ log: dep.log, seq: dep.seq })),
+      ops: body.ops.map(describeOp),
+      size: bytes.length,
+      state: row?.state ?? 'waiting'
+    }
+    return row?.reason ? { ...line, reason: row.reason } : line
+  }
+
+  async record(id: string): Promise<RecordLine & { body: unknown }> {
+    const found = this.replica.log.find(id)
+    if (found === undefined) throw new GrapevineError('not-found', 'no record here has this id', { next: 'give the whole id, 64 hex characters; see "grapevine inspect log"', facts: { id } })
+    const record = this.replica.log.read(found.log, found.seq)
+    return { ...this.#recordLine(record), body: plain(decodeRecord(record.bytes).body) }
+  }
+
+  spaces(): SpaceStatus[] {
+    const { catalog, log } = this.replica
+    const vector = (space: string): Record<string, number> => Object.fromEntries([...log.logs()].filter((head) => head.space === space).map((head) => [head.log, head.seq]))
+    return [
+      { name: CATALOG_SPACE, entries: catalog.entries, conflicts: catalog.conflicts, waiting: log.waitingCount(CATALOG_SPACE), root: catalog.root(), vector: vector(CATALOG_SPACE) },
+      { name: MEMBERS_SPACE, entries: this.replica.members.list().length, conflicts: 0, waiting: log.waitingCount(MEMBERS_SPACE), root: '', vector: vector(MEMBERS_SPACE) }
+    ]
+  }
+
+  async verify(_options: { waitMs: number; signal?: AbortSignal }): Promise<VerifyView> {
+    const root = this.replica.catalog.root()
+    return { equal: true, root, nodes: [{ node: this.replica.node, reachable: true, root, equal: true }], differences: [] }
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes
+}
+
+function bodyOfTuple(tuple: Tuple): BodyRef[] {
+  if (tuple.field !== 'body' || !Array.isArray(tuple.value)) return []
+  const [hash, size] = tuple.value as unknown as [Uint8Array, number]
+  return [{ hash: hexOf(hash), size }]
+}
+
+/** Bytes as hex, for JSON. */
+export function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return hexOf(value)
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]))
+}

@@ -1,0 +1,59 @@
+/** Compares what a scan found with what the target held before. Pure: decides nothing about the catalog. */
+import type { ScanResult, TargetEntry } from '../adapters/contract.js'
+import type { BaseRow } from './base.js'
+
+export interface Diff {
+  readonly added: TargetEntry[]
+  readonly changed: Array<{ base: BaseRow; now: TargetEntry }>
+  readonly moved: Array<{ base: BaseRow; now: TargetEntry }>
+  readonly gone: BaseRow[]
+  /** Only the inode is another: the same content was written anew. */
+  readonly refreshed: Array<{ base: BaseRow; now: TargetEntry }>
+}
+
+/** `ignores`: a path a rule leaves out now; that it is not in the scan means nothing. */
+export async function diffScan(scan: ScanResult, base: AsyncIterable<BaseRow>, ignores: (path: string, kind: 'file' | 'dir') => boolean): Promise<Diff> {
+  const diff: Diff = { added: [], changed: [], moved: [], gone: [], refreshed: [] }
+  const known = new Set<string>()
+  for await (const row of base) {
+    known.add(row.path)
+    const now = scan.entries.get(row.path)
+    if (now === undefined) {
+      if (!hidden(row.path, scan) && !ignores(row.path, row.kind)) diff.gone.push(row)
+    } else if (row.lingering) continue
+    else if (now.kind !== row.kind) {
+      diff.gone.push(row)
+      diff.added.push(now)
+    } else if (now.kind === 'file' && (now.body.hash !== row.hash || now.exec !== row.exec)) diff.changed.push({ base: row, now })
+    else if (now.inode !== row.inode) diff.refreshed.push({ base: row, now })
+  }
+  for (const [path, now] of scan.entries) if (!known.has(path)) diff.added.push(now)
+  pairMoves(diff)
+  return diff
+}
+
+/** Whether a path, or a directory above it, could not be looked at. */
+function hidden(path: string, scan: ScanResult): boolean {
+  return scan.problems.some((problem) => problem.path === path || path.startsWith(`${problem.path}/`))
+}
+
+/** What went and came with one inode moved. A file must have kept its content, because inodes are used again at once. */
+function pairMoves(diff: Diff): void {
+  const goneByInode = new Map(diff.gone.filter((row) => !row.lingering).map((row) => [`${row.kind} ${row.inode} ${row.hash}`, row]))
+  const dirs: Array<{ from: string; to: string }> = []
+  const added = diff.added.toSorted((a, b) => a.path.length - b.path.length)
+  for (const now of added) {
+    const key = `${now.kind} ${now.inode} ${now.kind === 'file' ? now.body.hash : ''}`
+    const base = goneByInode.get(key)
+    if (base === undefined) continue
+    goneByInode.delete(key)
+    diff.added.splice(diff.added.indexOf(now), 1)
+    diff.gone.splice(diff.gone.indexOf(base), 1)
+    // what moved along inside a moved directory did not move by itself
+    const along = dirs.some(({ from, to }) => base.path === from + now.path.slice(to.length) && now.path.startsWith(`${to}/`))
+    if (now.kind === 'dir') dirs.push({ from: base.path, to: now.path })
+    if (along) diff.refreshed.push({ base, now })
+    else diff.moved.push({ base, now })
+    if (now.kind === 'file' && now.exec !== base.exec) diff.changed.push({ base: { ...base, path: now.path }, now })
+  }
+}

@@ -1,0 +1,172 @@
+/** Local changes of the target on their way into the catalog, as edits that replace only what the editor had seen. */
+import type { Adapter, TargetEntry } from '../adapters/contract.js'
+import { PathEditor, seenKey, type CatalogReader, type Draft } from '../catalog/index.js'
+import { GrapevineError } from '../errors.js'
+import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
+import { baseRow, type Base, type BaseRow } from './base.js'
+import type { Diff } from './diff.js'
+import type { Problems } from './problems.js'
+
+export interface Change<T> {
+  readonly result: T
+  /** The record that says so; null when nothing had to be written. */
+  readonly record: { readonly log: string; readonly seq: number } | null
+}
+
+/** Where imported changes go. `time` 0 lets every value the cluster already has win over them. */
+export interface ChangeSink {
+  change<T>(change: (draft: Draft) => T, options: { bytes: number; time?: number }): Promise<Change<T>>
+}
+
+export interface Bodies {
+  /** Keeps the bytes of a large body; durable when it resolves. */
+  store(bytes: AsyncIterable<Uint8Array>): Promise<BodyRef>
+}
+
+export interface ImporterDeps {
+  readonly adapter: Adapter
+  readonly sink: ChangeSink
+  readonly reader: CatalogReader
+  readonly bodies: Bodies
+  readonly base: Base
+  readonly problems: Problems
+  now(): number
+  imported(path: string, what: 'added' | 'changed' | 'moved' | 'removed'): void
+}
+
+/** Files read and handed on at once: bounds memory and lets one record carry many. */
+const WINDOW = 256
+
+export class Importer {
+  readonly #deps: ImporterDeps
+
+  constructor(deps: ImporterDeps) {
+    this.#deps = deps
+  }
+
+  /** Imports a diff; returns the ids it touched. A file that changes under our hands is left to the next scan. */
+  async import(diff: Diff, options: { time?: number } = {}): Promise<string[]> {
+    const touched: string[] = []
+    for (const { base, now } of diff.refreshed) this.#deps.base.set({ ...base, path: now.path, inode: now.inode })
+    await this.#inOrder(diff.moved.toSorted((a, b) => a.now.path.length - b.now.path.length), touched, ({ base, now }) => this.#move(base, now))
+    await this.#inOrder(diff.gone.toSorted((a, b) => b.path.length - a.path.length), touched, (base) => this.#remove(base))
+    const byPath = (a: TargetEntry, b: TargetEntry): number => (a.path < b.path ? -1 : 1)
+    await this.#inOrder(diff.added.filter((entry) => entry.kind === 'dir').toSorted(byPath), touched, (entry) => this.#addDirectory(entry, options.time))
+    await this.#inOrder(diff.changed, touched, ({ base, now }) => this.#change(base, now))
+    await this.#inOrder(diff.added.filter((entry) => entry.kind === 'file').toSorted(byPath), touched, (entry) => this.#addFile(entry, options.time))
+    await this.#deps.base.flush()
+    return touched
+  }
+
+  async #inOrder<T>(items: readonly T[], touched: string[], work: (item: T) => Promise<string | undefined>): Promise<void> {
+    for (let from = 0; from < items.length; from += WINDOW) {
+      const ids = await Promise.all(items.slice(from, from + WINDOW).map(work))
+      for (const id of ids) if (id !== undefined) touched.push(id)
+    }
+  }
+
+  async #addDirectory(entry: TargetEntry, time?: number): Promise<string> {
+    const { result, record } = await this.#write((edit) => edit.makeDirectory(entry.path), 300, time)
+    this.#keep(result.id, entry, [], record)
+    if (result.changed) this.#deps.imported(entry.path, 'added')
+    return result.id
+  }
+
+  async #addFile(entry: TargetEntry, time?: number): Promise<string | undefined> {
+    if (entry.kind !== 'file') return undefined
+    const found = this.#deps.reader.resolve(entry.path)
+    // the same bytes are there already, as the winner or as one side of a conflict: nothing to add
+    if (found !== undefined && this.#holds(found.id, entry)) {
+      this.#keep(found.id, entry, [], null)
+      return found.id
+    }
+    return this.#withBytes(entry, async (use, bytes) => {
+      const { result, record } = await this.#write((edit, draft) => edit.put(entry.path, use(draft), { exec: entry.exec, seen: new Set() }), bytes + 400, time)
+      this.#keep(result.id, entry, [], record)
+      if (result.changed) this.#deps.imported(entry.path, 'added')
+      return result.id
+    })
+  }
+
+  #holds(id: string, entry: TargetEntry & { kind: 'file' }): boolean {
+    const found = this.#deps.reader.entry(id)
+    return found?.meaning.body?.hash === entry.body.hash && found.meaning.exec === entry.exec
+  }
+
+  async #change(base: BaseRow, now: TargetEntry): Promise<string | undefined> {
+    if (now.kind !== 'file') return undefined
+    return this.#withBytes(now, async (use, bytes) => {
+      const seen = new Set(base.seen)
+      const { result, record } = await this.#deps.sink.change(
+        (draft) => {
+          const found = this.#deps.reader.over(draft.stage).entry(base.id)
+          const edit = new PathEditor(draft, this.#deps.reader)
+          if (found === undefined) return edit.put(now.path, use(draft), { exec: now.exec })
+          return edit.setFile(found, use(draft), { exec: now.exec, seen })
+        },
+        { bytes: bytes + 300 }
+      )
+      this.#keep(result.id, now, base.seen, record)
+      if (result.changed) this.#deps.imported(now.path, 'changed')
+      return result.id
+    })
+  }
+
+  async #move(base: BaseRow, now: TargetEntry): Promise<string> {
+    const seen = new Set(base.seen)
+    const { record } = await this.#write((edit) => edit.moveEntry(base.id, now.path, seen), 400)
+    if (now.kind === 'dir') await this.#deps.base.moveBelow(base.path, now.path)
+    this.#keep(base.id, now, base.seen, record)
+    this.#deps.imported(now.path, 'moved')
+    return base.id
+  }
+
+  async #remove(base: BaseRow): Promise<string> {
+    if (!base.lingering) {
+      const seen = new Set(base.seen)
+      await this.#write((_edit, draft) => draft.remove(base.id, seen), 300)
+      this.#deps.imported(base.path, 'removed')
+    }
+    this.#deps.base.delete(base)
+    return base.id
+  }
+
+  #write<T>(change: (edit: PathEditor, draft: Draft) => T, bytes: number, time?: number): Promise<Change<T>> {
+    return this.#deps.sink.change((draft) => change(new PathEditor(draft, this.#deps.reader), draft), time === undefined ? { bytes } : { bytes, time })
+  }
+
+  /**
+   * The target holds this now. It stands for what it stood for before and what was written for it; for everything, when
+   * it agreed with the catalog already.
+   */
+  #keep(id: string, entry: TargetEntry, before: readonly string[], record: Change<unknown>['record']): void {
+    const tuples = this.#deps.reader.entry(id)?.state.tuples ?? []
+    const agreed = record === null
+    const seen = tuples.filter((tuple) => agreed || before.includes(seenKey(tuple)) || (tuple.log === record.log && tuple.seq === record.seq))
+    this.#deps.base.set(baseRow(id, entry, seen.map(seenKey)))
+  }
+
+  /** Reads a file and hands over how a draft names its bytes; what cannot be read becomes a problem. */
+  async #withBytes(entry: TargetEntry & { kind: 'file' }, work: (use: (draft: Draft) => BodyRef, bytes: number) => Promise<string>): Promise<string | undefined> {
+    const { adapter, bodies, problems } = this.#deps
+    try {
+      const small = entry.body.size <= MAX_INLINE_BODY_BYTES
+      const bytes = small ? await collect(adapter.read(entry)) : undefined
+      if (bytes === undefined) {
+        const stored = await bodies.store(adapter.read(entry))
+        if (stored.hash !== entry.body.hash) return undefined
+      }
+      return await work((draft) => (bytes === undefined ? entry.body : draft.body(bytes)), bytes?.length ?? 100)
+    } catch (error) {
+      if (!(error instanceof GrapevineError)) throw error
+      if (error.code !== 'file-changed') problems.open(entry.path, error, this.#deps.now())
+      return undefined
+    }
+  }
+}
+
+async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = []
+  for await (const part of source) parts.push(part)
+  return Buffer.concat(parts)
+}

@@ -1,0 +1,188 @@
+/**
+ * From "these entries changed" to an ordered set for the adapter: what the catalog wants at each path against what the
+ * target holds. Directories move first and one at a time, because everything below them moves along.
+ */
+import type { ApplyItem, BodyRef } from '../adapters/contract.js'
+import { seenKey, type CatalogReader, type Entry } from '../catalog/index.js'
+import { expected, type Base, type BaseRow } from './base.js'
+
+/** Where an entry belongs, and the tuples its content stands for. */
+export interface Desired {
+  readonly id: string
+  readonly seen: readonly string[]
+}
+
+export interface PlannedItem {
+  readonly desired: Desired
+  readonly item: ApplyItem
+}
+
+export interface Plan {
+  /** Sets to apply one after the other. */
+  readonly steps: PlannedItem[][]
+  readonly waiting: Array<{ id: string; body: BodyRef }>
+  /** Nothing to do for these. */
+  readonly settled: string[]
+  /** To be planned again after the steps. */
+  readonly again: string[]
+}
+
+interface Target extends Desired {
+  readonly entry: Entry
+  readonly path: string
+}
+
+interface Lists {
+  readonly removals: PlannedItem[]
+  readonly directories: PlannedItem[]
+  readonly moves: PlannedItem[]
+  readonly emptied: PlannedItem[]
+  readonly writes: PlannedItem[]
+}
+
+export interface PlannerDeps {
+  readonly reader: CatalogReader
+  readonly base: Base
+  ignores(path: string, kind: 'file' | 'dir'): boolean
+}
+
+export class Planner {
+  readonly #deps: PlannerDeps
+
+  constructor(deps: PlannerDeps) {
+    this.#deps = deps
+  }
+
+  async plan(ids: readonly string[], has: (body: BodyRef) => boolean): Promise<Plan> {
+    const plan: Plan = { steps: [], waiting: [], settled: [], again: [] }
+    const all = this.#withNamesakes(ids)
+    const targets = new Map<string, Target | undefined>([...all].map((id) => [id, this.#target(id)]))
+    const move = this.#directoryMove(targets)
+    if (move !== undefined) {
+      plan.steps.push(move)
+      plan.again.push(...all)
+      return plan
+    }
+    const lists: Lists = { removals: [], directories: [], moves: [], emptied: [], writes: [] }
+    const claimed = new Map([...targets.values()].filter((target) => target !== undefined).map((target) => [target.path, target.id]))
+    for (const [id, target] of targets) this.#planOne(id, target, claimed, lists, plan, has)
+    const byDepth = (a: PlannedItem, b: PlannedItem): number => a.item.path.length - b.item.path.length
+    const order = [lists.removals, lists.directories.toSorted(byDepth), lists.moves, lists.emptied.toSorted((a, b) => byDepth(b, a)), lists.writes]
+    for (const step of order) if (step.length > 0) plan.steps.push(step)
+    return plan
+  }
+
+  /** Names are shared property: whoever claims the same name, or held the path before, may show elsewhere now. */
+  #withNamesakes(ids: readonly string[]): Set<string> {
+    const { reader, base } = this.#deps
+    const all = new Set(ids)
+    for (const id of ids) {
+      const entry = reader.entry(id)
+      if (entry !== undefined) for (const other of reader.atName(entry.parent, entry.name)) all.add(other.id)
+      const path = entry === undefined ? undefined : reader.pathOf(id)
+      const occupant = path === undefined ? undefined : base.byPath(path)
+      if (occupant !== undefined) all.add(occupant.id)
+      const row = base.byId(id)
+      const successor = row === undefined ? undefined : reader.resolve(row.path)
+      if (successor !== undefined) for (const other of reader.atName(successor.parent, successor.name)) all.add(other.id)
+    }
+    return all
+  }
+
+  #target(id: string): Target | undefined {
+    const { reader } = this.#deps
+    const entry = reader.entry(id)
+    if (entry === undefined || !entry.listed) return undefined
+    const path = reader.pathOf(id)
+    if (path === undefined || this.#deps.ignores(path, reader.isDirectory(entry) ? 'dir' : 'file')) return undefined
+    return { id, entry, path, seen: entry.state.tuples.map(seenKey) }
+  }
+
+  /** The next directory to move, the shallowest first; through a spare name when directories trade places. */
+  #directoryMove(targets: ReadonlyMap<string, Target | undefined>): PlannedItem[] | undefined {
+    const { base, reader } = this.#deps
+    const moves: Array<{ row: BaseRow; target: Target }> = []
+    for (const [id, target] of targets) {
+      const row = base.byId(id)
+      if (row?.kind === 'dir' && target !== undefined && row.path !== target.path && reader.isDirectory(target.entry)) moves.push({ row, target })
+    }
+    if (moves.length === 0) return undefined
+    const free = moves.toSorted((a, b) => a.row.path.length - b.row.path.length).find(({ target }) => base.byPath(target.path) === undefined)
+    const { row, target } = free ?? moves[0]!
+    const path = free === undefined ? `${row.path}.grapevine-swap-${row.id.slice(0, 8)}` : target.path
+    return [...this.#missingParents(path), { desired: target, item: { do: 'move', from: row.path, path, expect: expected(row) } }]
+  }
+
+  /** Directories above `path` that the target does not have yet. */
+  #missingParents(path: string): PlannedItem[] {
+    const items: PlannedItem[] = []
+    for (let cut = path.indexOf('/'); cut > 0; cut = path.indexOf('/', cut + 1)) {
+      const above = path.slice(0, cut)
+      const entry = this.#deps.base.byPath(above) === undefined ? this.#deps.reader.resolve(above) : undefined
+      const target = entry === undefined ? undefined : this.#target(entry.id)
+      if (target !== undefined) items.push({ desired: target, item: { do: 'mkdir', path: above, expect: null } })
+    }
+    return items
+  }
+
+  #planOne(id: string, target: Target | undefined, claimed: ReadonlyMap<string, string>, lists: Lists, plan: Plan, has: (body: BodyRef) => boolean): void {
+    const row = this.#deps.base.byId(id)
+    // somebody else's content takes this path over in the same set
+    const evicted = row !== undefined && (claimed.get(row.path) ?? id) !== id
+    if (target === undefined) {
+      if (row !== undefined && !evicted && !row.lingering) this.#planRemoval(row, lists)
+      else if (row !== undefined && evicted) this.#deps.base.delete(row)
+      plan.settled.push(id)
+      return
+    }
+    if (this.#deps.reader.isDirectory(target.entry)) this.#planDirectory(row, target, lists, plan)
+    else this.#planFile(evicted ? undefined : row, target, lists, plan, has)
+  }
+
+  #planRemoval(row: BaseRow, lists: Lists): void {
+    const item: PlannedItem = { desired: { id: row.id, seen: [] }, item: { do: 'remove', path: row.path, expect: expected(row) } }
+    if (row.kind === 'dir') lists.emptied.push(item)
+    else lists.removals.push(item)
+  }
+
+  #planDirectory(row: BaseRow | undefined, target: Target, lists: Lists, plan: Plan): void {
+    if (row === undefined || row.lingering) {
+      lists.directories.push(...this.#missingParents(target.path), { desired: target, item: { do: 'mkdir', path: target.path, expect: null } })
+      return
+    }
+    this.#refresh(row, target)
+    plan.settled.push(target.id)
+  }
+
+  #planFile(row: BaseRow | undefined, target: Target, lists: Lists, plan: Plan, has: (body: BodyRef) => boolean): void {
+    const body = target.entry.meaning.body!
+    const { exec } = target.entry.meaning
+    const same = row !== undefined && row.kind === 'file' && row.hash === body.hash && row.exec === exec
+    if (same && row.path === target.path) {
+      this.#refresh(row, target)
+      plan.settled.push(target.id)
+      return
+    }
+    if (!has(body)) {
+      plan.waiting.push({ id: target.id, body })
+      return
+    }
+    lists.directories.push(...this.#missingParents(target.path))
+    const occupant = this.#deps.base.byPath(target.path)
+    const free = occupant === undefined || occupant.id === target.id
+    if (same && free) {
+      lists.moves.push({ desired: target, item: { do: 'move', from: row.path, path: target.path, expect: expected(row) } })
+      return
+    }
+    if (row !== undefined && row.path !== target.path) this.#planRemoval(row, lists)
+    // content always comes from the catalog's bodies, never from another place of the target
+    const replaced = occupant === undefined || occupant.kind === 'dir' ? null : expected(occupant)
+    lists.writes.push({ desired: target, item: { do: 'write', path: target.path, body, exec, expect: replaced } })
+  }
+
+  /** The target stands for all that is known now, although its content did not change. */
+  #refresh(row: BaseRow, target: Target): void {
+    if (row.seen.length === target.seen.length && row.seen.every((key) => target.seen.includes(key))) return
+    this.#deps.base.set({ ...row, seen: target.seen })
+  }
+}

@@ -1,0 +1,381 @@
+/**
+ * Keeps one target and the catalog in step, both ways. Everything happens in one queue: first what changed in the target
+ * is imported, then what changed in the catalog is applied, so that neither can overwrite what the other has not seen.
+ *
+ * Rules (tests cite the numbers):
+ * 1. The scan is the truth; hints only say where to look.
+ * 2. Equal content is no change, in either direction.
+ * 3. A local edit replaces only what the target had seen; what it had not seen becomes a conflict.
+ * 4. Nothing is written over content that is not what we last saw there.
+ * 5. An entry whose bytes are not here yet waits, and the target keeps what it has.
+ * 6. A node that may not write reports a local change as drift; its bytes are set aside before they are replaced.
+ */
+import type { Adapter, ApplyItem, ApplyResult, BodySource, ScanResult, WatchHint } from '../adapters/contract.js'
+import type { CatalogReader } from '../catalog/index.js'
+import { GrapevineError, reasonOf } from '../errors.js'
+import type { Clock, Logger } from '../runtime.js'
+import type { BodyRef } from '../wire/index.js'
+import { baseRow, type Base } from './base.js'
+import { diffScan, type Diff } from './diff.js'
+import { Importer, type Bodies, type ChangeSink } from './importer.js'
+import { Planner, type Desired } from './planner.js'
+import { Problems, type Problem } from './problems.js'
+
+export interface TargetSyncDeps {
+  readonly adapter: Adapter
+  readonly reader: CatalogReader
+  readonly sink: ChangeSink
+  readonly base: Base
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly bodies: Bodies & { has(ref: BodyRef): boolean; want(ref: BodyRef): void; source: BodySource }
+  /** Whether this node may write to the catalog. */
+  mayWrite(): boolean
+  /** A directory outside the target for what must make way. */
+  readonly asideDir: string
+}
+
+export interface TargetSyncOptions {
+  /** A full scan at least this often, ms. */
+  readonly rescanIntervalMs: number
+  /** What to do with files that were there before the first scan: see `--adopt`. */
+  readonly adopt: 'merge' | 'cluster'
+}
+
+export interface TargetSyncEvents {
+  problem?(problem: Problem, open: boolean): void
+  imported?(path: string, what: string): void
+  written?(path: string, what: string): void
+  scanned?(entries: number, ms: number): void
+}
+
+export interface LastScan {
+  readonly at: number
+  readonly ms: number
+  readonly entries: number
+}
+
+/** Entries applied in one set: bounds memory and the time until the next import. */
+const MAX_SET = 2_000
+/** Times an entry is tried at once when the target held something unexpected. */
+const MAX_QUICK_TRIES = 3
+const RETRY_MIN_MS = 500
+const RETRY_MAX_MS = 30_000
+
+export class TargetSync {
+  readonly #deps: TargetSyncDeps
+  readonly #options: TargetSyncOptions
+  readonly #events: TargetSyncEvents
+  readonly #importer: Importer
+  readonly #planner: Planner
+  readonly problems: Problems
+  readonly drift = new Set<string>()
+  readonly #dirty = new Set<string>()
+  readonly #waiting = new Map<string, BodyRef>()
+  readonly #tries = new Map<string, number>()
+  #hints: Set<string> | 'all' | undefined
+  #first = false
+  #running = false
+  #working: Promise<void> | undefined
+  #timer: (() => void) | undefined
+  #retry: (() => void) | undefined
+  #retryMs = RETRY_MIN_MS
+  #abort = new AbortController()
+  lastScan: LastScan | undefined
+  state: 'scanning' | 'watching' | 'stopped' | 'error' = 'stopped'
+
+  constructor(deps: TargetSyncDeps, options: TargetSyncOptions, events: TargetSyncEvents = {}) {
+    this.#deps = deps
+    this.#options = options
+    this.#events = events
+    this.problems = new Problems((problem, open) => events.problem?.(problem, open))
+    this.#importer = new Importer({
+      ...deps,
+      problems: this.problems,
+      now: () => deps.clock.now(),
+      imported: (path, what) => events.imported?.(path, what)
+    })
+    this.#planner = new Planner({ reader: deps.reader, base: deps.base, ignores: (path, kind) => deps.adapter.ignores(path, kind) })
+    deps.adapter.onHint((hint) => this.hint(hint))
+  }
+
+  /** Begins: a full scan, then everything the catalog has and the target has not. */
+  async start(): Promise<void> {
+    if (this.#running) return
+    this.#running = true
+    this.#abort = new AbortController()
+    this.#first = await this.#deps.base.isEmpty()
+    await this.#deps.adapter.start()
+    this.#hints = 'all'
+    for await (const id of this.#deps.reader.listedIds()) this.#dirty.add(id)
+    for await (const row of this.#deps.base.list()) this.#dirty.add(row.id)
+    this.#work()
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#running) return
+    this.#running = false
+    this.#timer?.()
+    this.#retry?.()
+    this.#abort.abort()
+    await this.#deps.adapter.stop()
+    await this.#working
+    await this.#deps.base.flush()
+    this.state = 'stopped'
+  }
+
+  /** Entries that are complete in the catalog and not in the target yet. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** Whether nothing is left to do. */
+  get idle(): boolean {
+    return this.#working === undefined && this.#hints === undefined && this.#dirty.size === 0
+  }
+
+  hint(hint: WatchHint): void {
+    if ('all' in hint) this.#hints = 'all'
+    else if (this.#hints !== 'all') {
+      this.#hints ??= new Set()
+      for (const path of hint.paths) this.#hints.add(path)
+    }
+    this.#work()
+  }
+
+  /** The catalog changed at these entries. */
+  changed(ids: Iterable<string>): void {
+    for (const id of ids) this.#dirty.add(id)
+    this.#work()
+  }
+
+  /** The bytes of a body arrived. */
+  bodyArrived(hash: string): void {
+    for (const [id, body] of this.#waiting) {
+      if (body.hash !== hash) continue
+      this.#waiting.delete(id)
+      this.#dirty.add(id)
+    }
+    this.#work()
+  }
+
+  // --- the queue --------------------------------------------------------------------------------------------------
+
+  #work(): void {
+    if (!this.#running || this.#working !== undefined) return
+    if (this.#hints === undefined && this.#dirty.size === 0) return
+    this.#working = this.#run().finally(() => {
+      this.#working = undefined
+      this.#schedule()
+      if (this.#retry === undefined) this.#work()
+    })
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#running && (this.#hints !== undefined || this.#dirty.size > 0)) {
+        if (this.#hints !== undefined) await this.#import()
+        if (this.#running && this.#dirty.size > 0 && !(await this.#apply())) return this.#retryLater()
+      }
+      this.#retryMs = RETRY_MIN_MS
+      if (this.state !== 'error') this.state = 'watching'
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#running) return
+    const typed = error instanceof GrapevineError ? error : new GrapevineError('internal', `keeping the target in step failed: ${reasonOf(error)}`, { next: 'see the log', cause: error })
+    this.state = 'error'
+    this.problems.open('', typed, this.#deps.clock.now())
+    this.#deps.logger.error('The target could not be brought in step; it is tried again.', { code: typed.code, reason: typed.message, stack: typed.code === 'internal' && error instanceof Error ? error.stack : undefined })
+    // what was hinted was perhaps not looked at
+    this.#hints = 'all'
+    this.#retryLater()
+  }
+
+  #retryLater(): void {
+    if (!this.#running) return
+    this.#retry?.()
+    this.#retry = this.#deps.clock.timer(this.#retryMs, () => {
+      this.#retry = undefined
+      this.#work()
+    })
+    this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2)
+  }
+
+  #schedule(): void {
+    this.#timer?.()
+    if (!this.#running) return
+    this.#timer = this.#deps.clock.timer(this.#options.rescanIntervalMs, () => this.hint({ all: true }))
+  }
+
+  // --- target -> catalog --------------------------------------------------------------------------------------------
+
+  async #import(): Promise<void> {
+    const hints = this.#hints
+    this.#hints = undefined
+    const paths = hints === 'all' || hints === undefined ? undefined : outermost(hints)
+    const began = this.#deps.clock.monotonic()
+    if (paths === undefined) this.state = 'scanning'
+    const scan = await this.#deps.adapter.scan({ ...(paths === undefined ? {} : { paths }), signal: this.#abort.signal })
+    this.#noteProblems(scan, paths)
+    const diff = await diffScan(scan, this.#deps.base.list(paths), (path, kind) => this.#deps.adapter.ignores(path, kind))
+    await this.#take(diff)
+    if (paths !== undefined) return
+    const ms = Math.round(this.#deps.clock.monotonic() - began)
+    this.lastScan = { at: this.#deps.clock.now(), ms, entries: scan.entries.size }
+    this.#events.scanned?.(scan.entries.size, ms)
+  }
+
+  #noteProblems(scan: ScanResult, paths: readonly string[] | undefined): void {
+    // a file that is being written right now is no problem: a hint follows when it has come to rest
+    const lasting = scan.problems.filter(({ error }) => error.facts.transient !== true)
+    const still = new Set(lasting.map((problem) => problem.path))
+    this.problems.closeOthers(paths, still)
+    for (const { path, error } of lasting) this.problems.open(path, error, this.#deps.clock.now())
+    this.state = 'scanning'
+  }
+
+  async #take(diff: Diff): Promise<void> {
+    const first = this.#first
+    this.#first = false
+    if (first && this.#options.adopt === 'cluster') return this.#makeWay(diff)
+    if (!this.#deps.mayWrite()) return this.#noteDrift(diff)
+    const touched = await this.#importer.import(diff, first ? { time: 0 } : {})
+    for (const id of touched) this.#dirty.add(id)
+  }
+
+  /** `--adopt cluster`: what differs from the cluster's content is set aside, bytes kept; what is equal is kept as it is. */
+  async #makeWay(diff: Diff): Promise<void> {
+    const { adapter, reader, base, asideDir, logger } = this.#deps
+    for (const entry of diff.added.toSorted((a, b) => b.path.length - a.path.length)) {
+      const found = reader.resolve(entry.path)
+      const equal = found !== undefined && (entry.kind === 'dir' ? reader.isDirectory(found) : found.meaning.body?.hash === entry.body.hash)
+      if (equal) base.set(baseRow(found.id, entry, []))
+      else if (entry.kind === 'file') await adapter.setAside(entry.path, asideDir)
+      else logger.debug('A directory the cluster does not have is left in place.', { path: entry.path })
+      if (found !== undefined) this.#dirty.add(found.id)
+    }
+    await base.flush()
+  }
+
+  #noteDrift(diff: Diff): void {
+    const paths = [...diff.added.map((entry) => entry.path), ...diff.changed.map(({ now }) => now.path), ...diff.moved.map(({ now }) => now.path), ...diff.gone.map((row) => row.path)]
+    for (const path of paths) {
+      if (!this.drift.has(path)) this.#deps.logger.warn('The target was changed on a node that may not write; nothing was sent.', { path })
+      this.drift.add(path)
+    }
+    for (const { base, now } of diff.refreshed) this.#deps.base.set({ ...base, inode: now.inode })
+    for (const row of [...diff.changed.map(({ base }) => base), ...diff.gone]) this.#dirty.add(row.id)
+  }
+
+  // --- catalog -> target --------------------------------------------------------------------------------------------
+
+  /** Applies a set; false when something is left that must be tried again later. */
+  async #apply(): Promise<boolean> {
+    const ids = [...this.#dirty].slice(0, MAX_SET)
+    const plan = await this.#planner.plan(ids, (body) => this.#deps.bodies.has(body))
+    for (const id of ids) this.#dirty.delete(id)
+    for (const { id, body } of plan.waiting) this.#wait(id, body)
+    for (const id of plan.settled) this.#waiting.delete(id)
+    let good = true
+    for (const step of plan.steps) {
+      const results = await this.#deps.adapter.apply(
+        step.map(({ item }) => item),
+        this.#deps.bodies.source,
+        this.#abort.signal
+      )
+      for (const [index, result] of results.entries()) good = (await this.#applied(step[index]!.desired, result)) && good
+    }
+    await this.#deps.base.flush()
+    if (plan.again.length > 0) for (const id of plan.again) this.#dirty.add(id)
+    return good
+  }
+
+  #wait(id: string, body: BodyRef): void {
+    this.#waiting.set(id, body)
+    this.#deps.bodies.want(body)
+  }
+
+  /** Takes note of one result; false when it has to be tried again later. */
+  async #applied(desired: Desired, result: ApplyResult): Promise<boolean> {
+    const { path } = result.item
+    if (result.outcome === 'done') {
+      await this.#keep(desired, result)
+      this.problems.close(path)
+      this.drift.delete(path)
+      this.#waiting.delete(desired.id)
+      this.#tries.delete(desired.id)
+      this.#events.written?.(path, result.item.do)
+      return true
+    }
+    this.#dirty.add(desired.id)
+    if (result.error !== undefined && result.outcome === 'failed') this.problems.open(path, result.error, this.#deps.clock.now())
+    if (result.outcome === 'differs') return this.#differs(desired, result.item)
+    return false
+  }
+
+  /** The target holds something else than we last saw: it is looked at before anything is written there. */
+  async #differs(desired: Desired, item: ApplyItem): Promise<boolean> {
+    if (item.do === 'remove' && item.expect.kind === 'dir') return this.#linger(desired, item.path)
+    if (this.#deps.mayWrite()) {
+      this.#hintQuietly(item.do === 'move' ? [item.from, item.path] : [item.path])
+      return this.#tryAgain(desired.id)
+    }
+    if (item.do !== 'mkdir') await this.#deps.adapter.setAside(item.path, this.#deps.asideDir).catch((error: unknown) => this.#deps.logger.warn('A changed file could not be set aside.', { path: item.path, reason: reasonOf(error) }))
+    const row = this.#deps.base.byId(desired.id)
+    if (row !== undefined) this.#deps.base.delete(row)
+    return true
+  }
+
+  /** At once a few times, because a scan usually settles it; after that later. */
+  #tryAgain(id: string): boolean {
+    const tries = (this.#tries.get(id) ?? 0) + 1
+    this.#tries.set(id, tries)
+    return tries <= MAX_QUICK_TRIES
+  }
+
+  /** Adds to what is looked at next, without starting the queue: it is running. */
+  #hintQuietly(paths: readonly string[]): void {
+    if (this.#hints === 'all') return
+    this.#hints ??= new Set()
+    for (const path of paths) this.#hints.add(path)
+  }
+
+  /** A directory that is gone from the catalog but still holds what is not shared stays until it is empty. */
+  #linger(desired: Desired, path: string): boolean {
+    const row = this.#deps.base.byId(desired.id)
+    this.#dirty.delete(desired.id)
+    if (row !== undefined) this.#deps.base.set({ ...row, lingering: true })
+    this.#deps.logger.info('A removed directory stays because it holds what is not shared.', { path })
+    return true
+  }
+
+  async #keep(desired: Desired, { item, entry }: ApplyResult): Promise<void> {
+    const { base } = this.#deps
+    const row = base.byId(desired.id)
+    if (entry === null) {
+      if (row !== undefined) base.delete(row)
+      return
+    }
+    const evicted = base.byPath(item.path)
+    if (evicted !== undefined && evicted.id !== desired.id) {
+      base.delete(evicted)
+      this.#dirty.add(evicted.id)
+    }
+    if (item.do === 'move' && entry.kind === 'dir') await base.moveBelow(item.from, item.path)
+    base.set(baseRow(desired.id, entry, desired.seen))
+  }
+}
+
+/** Paths that no other of them contains. */
+function outermost(paths: ReadonlySet<string>): string[] {
+  return [...paths].filter((path) => {
+    for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) if (paths.has(path.slice(0, cut))) return false
+    return true
+  })
+}
+
+export type { Problem }

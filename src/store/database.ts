@@ -1,0 +1,62 @@
+import { ClassicLevel } from 'classic-level'
+import { statfs } from 'node:fs/promises'
+import { GrapevineError } from '../errors.js'
+import { MAX_KEY_BYTES } from './keys.js'
+import { readError } from './level-errors.js'
+
+export type Database = ClassicLevel<string, Uint8Array>
+
+export interface LevelStoreOptions {
+  /** LevelDB's cache of uncompressed blocks, bytes. Default 16 MiB: the rows of a few ten thousand live entries. */
+  readonly cacheBytes?: number
+  /**
+   * Bytes LevelDB gathers in memory before it makes a table of them (up to two such buffers exist). Default 8 MiB: fewer
+   * compactions in a burst than its own 4 MiB, still a short recovery.
+   */
+  readonly writeBufferBytes?: number
+}
+
+export const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024
+export const DEFAULT_WRITE_BUFFER_BYTES = 8 * 1024 * 1024
+
+/** Opens LevelDB; `create` makes the database when there is none. Throws `home-locked`, `store-damaged`, ... */
+export async function openDatabase(path: string, options: LevelStoreOptions, create: boolean): Promise<Database> {
+  const database: Database = new ClassicLevel<string, Uint8Array>(path, {
+    keyEncoding: 'utf8',
+    valueEncoding: 'view',
+    createIfMissing: create,
+    cacheSize: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
+    writeBufferSize: options.writeBufferBytes ?? DEFAULT_WRITE_BUFFER_BYTES
+  })
+  try {
+    await database.open()
+  } catch (error) {
+    throw readError(error, 'The index cannot be opened', { path })
+  }
+  reserveKeyBuffer(database)
+  return database
+}
+
+/**
+ * classic-level 3.0.0 writes the key of a synchronous read into a buffer sized by the first key, and grows it only when
+ * a key fills it exactly; a longer key that ends in a multi-byte character is cut short instead, and another key is
+ * read without an error. Reading one key of the greatest length first makes the buffer large enough for all.
+ */
+function reserveKeyBuffer(database: Database): void {
+  database.getSync('k'.repeat(MAX_KEY_BYTES))
+}
+
+/**
+ * Refuses when the file system has too little space for LevelDB to open and to go on writing: recovering writes the
+ * whole log out as tables before it takes anything new.
+ */
+export async function assertSpace(path: string, options: LevelStoreOptions): Promise<void> {
+  const neededBytes = (options.writeBufferBytes ?? DEFAULT_WRITE_BUFFER_BYTES) * 2
+  const { bavail, bsize } = await statfs(path)
+  const freeBytes = bavail * bsize
+  if (freeBytes >= neededBytes) return
+  throw new GrapevineError('disk-full', 'The index needs more space than there is', {
+    next: 'free space on that file system; the daemon goes on by itself',
+    facts: { path, freeBytes, neededBytes }
+  })
+}

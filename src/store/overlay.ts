@@ -1,0 +1,94 @@
+import type { Store } from './index.js'
+
+export interface OverlayDeps {
+  readonly store: Store
+}
+
+/**
+ * A write-behind view over a store: reads see what was put but is not written yet. Many folds touch the same rows, so
+ * collecting them here turns thousands of small writes into one batch. Values are held by reference: whoever puts one
+ * does not change it afterwards.
+ *
+ * Rules: 1. a read sees the newest put, then the batch in flight, then the store; 2. one batch is in flight at a time;
+ * 3. a batch that fails becomes pending again, below what was put meanwhile, so nothing is lost and the order of
+ * writes to one key holds.
+ */
+export class Overlay {
+  readonly #store: Store
+  #pending = new Map<string, Uint8Array | null>()
+  #flight: Map<string, Uint8Array | null> | undefined
+  #flushes: Promise<void> = Promise.resolve()
+
+  constructor(deps: OverlayDeps) {
+    this.#store = deps.store
+  }
+
+  /** Changes that no batch carries yet. */
+  get size(): number {
+    return this.#pending.size
+  }
+
+  get(key: string): Uint8Array | undefined {
+    let change = this.#pending.get(key)
+    if (change === undefined && this.#flight !== undefined) change = this.#flight.get(key)
+    if (change !== undefined) return change ?? undefined
+    return this.#store.get(key)
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.#pending.set(key, value)
+  }
+
+  delete(key: string): void {
+    this.#pending.set(key, null)
+  }
+
+  /**
+   * Hands over the pending changes for `Store.write`. They stay visible to reads until `commit()` says that they are
+   * written or `restore()` that they are not; one of the two must follow before the next `take()`.
+   */
+  take(): Map<string, Uint8Array | null> {
+    if (this.#flight !== undefined) throw new TypeError('the batch taken before is neither committed nor restored')
+    const batch = this.#pending
+    this.#flight = batch
+    this.#pending = new Map()
+    return batch
+  }
+
+  /** The batch in flight is in the store. */
+  commit(): void {
+    this.#flight = undefined
+  }
+
+  /** The batch in flight was not written: its changes are pending again, except those overtaken by newer ones. */
+  restore(): void {
+    const flight = this.#flight
+    if (flight === undefined) return
+    this.#flight = undefined
+    for (const [key, change] of this.#pending) flight.set(key, change)
+    this.#pending = flight
+  }
+
+  /**
+   * Writes what is pending now. Calls queue behind each other. Rejects with the store's error, and then every change
+   * is pending again.
+   */
+  flush(options?: { durable?: boolean }): Promise<void> {
+    const flushed = this.#flushes.then(() => this.#flushNow(options))
+    this.#flushes = flushed.catch(() => {})
+    return flushed
+  }
+
+  async #flushNow(options: { durable?: boolean } | undefined): Promise<void> {
+    // An empty durable batch still goes down: it makes what was written before durable.
+    if (this.#pending.size === 0 && options?.durable !== true) return
+    const batch = this.take()
+    try {
+      await this.#store.write(batch, options)
+    } catch (error) {
+      this.restore()
+      throw error
+    }
+    this.commit()
+  }
+}

@@ -1,0 +1,65 @@
+/** A lifecycle over the fake target: homes are real directories, the node in them is not. */
+import { access, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Lifecycle } from '../../src/cli/lifecycle.js'
+import type { Config } from '../../src/config.js'
+import { GrapevineError } from '../../src/errors.js'
+import { FakeTarget, NODE_A } from '../control/fake-target.js'
+
+export const CLUSTER = '9f'.repeat(16)
+
+export class FakeLifecycle implements Lifecycle {
+  readonly calls: unknown[] = []
+  readonly target = new FakeTarget()
+  config: Config | undefined
+  /** Thrown by startNode. */
+  fails: Error | undefined
+  stops = 0
+  closed = 0
+
+  initHome: Lifecycle['initHome'] = async (options) => {
+    this.calls.push(['initHome', options])
+    const key = join(options.home, 'node.key')
+    if (
+      await access(key).then(
+        () => true,
+        () => false
+      )
+    )
+      throw new GrapevineError('home-exists', `${options.home} already holds a node`, { next: 'use it' })
+    await mkdir(options.home, { recursive: true, mode: 0o700 })
+    await writeFile(key, 'key', { mode: 0o600 })
+    return { node: NODE_A, cluster: CLUSTER, clusterName: options.clusterName ?? 'grapevine' }
+  }
+
+  joinCluster: Lifecycle['joinCluster'] = async (options) => {
+    this.calls.push(['joinCluster', options])
+    if (options.token === 'expired')
+      throw new GrapevineError('token-expired', 'the invitation has expired', { next: 'ask for a new one' })
+    return { node: NODE_A, cluster: CLUSTER, clusterName: 'maps', role: 'author' }
+  }
+
+  startNode: Lifecycle['startNode'] = async (config, { logger }) => {
+    this.config = config
+    if (this.fails) throw this.fails
+    logger.info('fake node started', { dir: config.dir })
+    let end!: () => void
+    const stopped = new Promise<void>((done) => (end = done))
+    const stop = async (): Promise<void> => {
+      this.stops++
+      end()
+    }
+    this.target.onShutdown = () => setImmediate(stop)
+    return { control: this.target, stop, stopped, multiaddrs: ['/ip4/127.0.0.1/tcp/4470'], node: NODE_A }
+  }
+
+  openOffline: Lifecycle['openOffline'] = async (home) => {
+    this.calls.push(['openOffline', home])
+    return { reader: this.target, close: async () => void this.closed++ }
+  }
+
+  createInviteOffline: Lifecycle['createInviteOffline'] = async (options) => {
+    this.calls.push(['createInviteOffline', options])
+    return { token: 'offline-token', expires: '2026-11-21T20:00:00.000Z', role: options.role, uses: options.uses }
+  }
+}

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { GrapevineError } from '../../src/errors.js'
+import { MAX_INVITE_USES } from '../../src/control/limits.js'
+import { RECORD } from '../control/fake-target.js'
+import { shellWithDaemon, shellWithoutDaemon } from './shell.js'
+
+test('put stores a file with its exec bit', async (t) => {
+  const { run, target, home } = await shellWithDaemon(t)
+  await writeFile(join(home, 'plain'), 'text')
+  await writeFile(join(home, 'tool'), '#!/bin/sh', { mode: 0o755 })
+  const { code, stdout } = await run('put', '/a/plain', 'plain')
+  assert.equal(code, 0)
+  assert.match(stdout, /^put a\/plain \(record abababababab…, seq \d+\)\n$/)
+  assert.equal((await run('put', 'tool', join(home, 'tool'))).code, 0)
+  assert.deepEqual(target.files.get('a/plain'), { bytes: Buffer.from('text'), exec: false })
+  assert.equal(target.files.get('tool')!.exec, true)
+})
+
+test('put of the same content says that nothing changed', async (t) => {
+  const { run, home } = await shellWithDaemon(t)
+  await writeFile(join(home, 'f'), 'text')
+  await run('put', 'a', 'f')
+  assert.equal((await run('put', 'a', 'f')).stdout, 'unchanged a\n')
+  assert.equal(JSON.parse((await run('put', 'a', 'f', '--json')).stdout).changed, false)
+})
+
+test('put reads stdin with - and without a file when stdin is no terminal', async (t) => {
+  const { run, target } = await shellWithDaemon(t, { stdin: 'from stdin' })
+  assert.equal((await run('put', 'a', '-')).code, 0)
+  assert.equal((await run('put', 'b')).code, 0)
+  assert.deepEqual(
+    [...target.files.values()].map(({ bytes }) => bytes.toString()),
+    ['from stdin', 'from stdin']
+  )
+})
+
+test('put without a file on a terminal is a usage error instead of silence', async (t) => {
+  const { run } = await shellWithDaemon(t, { stdin: { isTTY: true } })
+  const { code, stderr } = await run('put', 'a')
+  assert.equal(code, 2)
+  assert.match(stderr, /nothing to put\n  next: name a file, as in `grapevine put a FILE`/)
+})
+
+test('put of what is no readable file is refused before the daemon is asked', async (t) => {
+  const { run, target, home } = await shellWithDaemon(t)
+  await mkdir(join(home, 'dir'))
+  assert.match((await run('put', 'a', 'dir')).stderr, /^grapevine: not-a-file: /)
+  assert.match((await run('put', 'a', 'none')).stderr, /^grapevine: not-found: there is no file /)
+  assert.equal((await run('put', '/', 'none')).code, 2)
+  assert.deepEqual(target.calls, [])
+})
+
+test('rm and mv tell what they did; --json is the receipt', async (t) => {
+  const { run, target } = await shellWithDaemon(t)
+  target.add('a', '1')
+  target.add('b', '2')
+  assert.match((await run('mv', './a', 'c', '--before', 'b')).stdout, /^moved to c \(record /)
+  assert.ok(target.calls.includes('move a c b'))
+  assert.match((await run('rm', 'c')).stdout, /^removed c \(record /)
+  assert.equal(JSON.parse((await run('rm', 'b', '--json')).stdout).record, RECORD)
+  assert.equal((await run('rm', 'b')).code, 5)
+  assert.equal(target.files.size, 0)
+})
+
+test("the daemon's refusals keep their exit codes", async (t) => {
+  const { run, target } = await shellWithDaemon(t)
+  target.add('a', '1')
+  for (const [code, exit] of [
+    ['role-forbids', 6],
+    ['move-into-itself', 5],
+    ['disk-full', 11],
+    ['stopped', 13]
+  ] as const) {
+    target.fails = undefined
+    target.move = async () => {
+      throw new GrapevineError(code, 'no', { next: 'do something else' })
+    }
+    const { code: got, stderr } = await run('mv', 'a', 'b')
+    assert.equal(got, exit)
+    assert.equal(stderr, `grapevine: ${code}: no\n  next: do something else\n`)
+  }
+})
+
+test('invite prints the token alone on stdout and the rest on stderr', async (t) => {
+  const { run, target } = await shellWithDaemon(t)
+  const { code, stdout, stderr } = await run('invite')
+  assert.equal(code, 0)
+  assert.equal(stdout, 'gv1-token\n')
+  assert.equal(stderr, 'grapevine: admits author nodes, once, until 2026-11-21 19:13:05 UTC\n')
+  assert.ok(target.calls.includes('invite author 3600000 1'))
+  await run('invite', '--role', 'relay', '--expires', '7d', '--uses', String(MAX_INVITE_USES))
+  assert.ok(target.calls.includes(`invite relay 604800000 ${MAX_INVITE_USES}`))
+  assert.deepEqual(Object.keys(JSON.parse((await run('invite', '--json')).stdout)), [
+    'token',
+    'expires',
+    'role',
+    'uses'
+  ])
+  assert.equal((await run('invite', '--expires', '367d')).code, 2)
+})
+
+test('invite works on a home whose daemon is stopped', async (t) => {
+  const { run, lifecycle, home } = await shellWithoutDaemon(t)
+  assert.equal((await run('invite', '--uses', '3')).stdout, 'offline-token\n')
+  assert.deepEqual(lifecycle.calls, [['createInviteOffline', { home, role: 'author', expiresMs: 3_600_000, uses: 3 }]])
+})
+
+test('init makes a home and prints node and cluster id; a second one is refused', async (t) => {
+  const { run, lifecycle } = await shellWithoutDaemon(t)
+  const { code, stdout } = await run('init', '--cluster', 'maps', '--name', 'alpha')
+  assert.equal(code, 0)
+  assert.match(stdout, /^node +12D3KooW\w+\ncluster +(9f){16}\ncalled +maps\nhome +/)
+  assert.equal((lifecycle.calls[0] as [string, { nodeName: string }])[1].nodeName, 'alpha')
+  const again = await run('init', '--json')
+  assert.equal(again.code, 3)
+  assert.equal(JSON.parse(again.stderr).error.code, 'home-exists')
+})
+
+test('join passes token, peers and what becomes of present files on', async (t) => {
+  const { run, lifecycle, home } = await shellWithoutDaemon(t, {
+    stdin: '  piped-token\n',
+    env: { GRAPEVINE_PEERS: '/ip4/192.0.2.9/tcp/1' }
+  })
+  const { code, stdout } = await run(
+    'join',
+    'tok',
+    '--adopt',
+    'cluster',
+    '--no-mdns',
+    '--peer',
+    '/ip4/192.0.2.1/tcp/4470',
+    '--peer',
+    '/dns4/x.example/tcp/4470',
+    '--timeout',
+    '5s',
+    '--name',
+    'beta'
+  )
+  assert.equal(code, 0)
+  assert.match(stdout, /role +author/)
+  assert.deepEqual(lifecycle.calls[0], [
+    'joinCluster',
+    {
+      home,
+      token: 'tok',
+      adopt: 'cluster',
+      mdns: false,
+      peers: ['/ip4/192.0.2.1/tcp/4470', '/dns4/x.example/tcp/4470'],
+      timeoutMs: 5_000,
+      nodeName: 'beta'
+    }
+  ])
+  await run('join', '-')
+  assert.deepEqual(lifecycle.calls[1], [
+    'joinCluster',
+    { home, token: 'piped-token', adopt: 'merge', mdns: true, peers: ['/ip4/192.0.2.9/tcp/1'], timeoutMs: 30_000 }
+  ])
+})
+
+test('join tells apart a bad token and a bad setting', async (t) => {
+  const { run } = await shellWithoutDaemon(t)
+  const expired = await run('join', 'expired')
+  assert.equal(expired.code, 7)
+  assert.match(expired.stderr, /^grapevine: token-expired: /)
+  assert.match((await run('join', 'x', '--adopt', 'none')).stderr, /config-invalid: the setting adopt in --adopt/)
+  assert.equal((await run('join', 'x', '--peer', 'localhost:4470')).code, 2)
+})

@@ -1,0 +1,121 @@
+import './nodes.js'
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { Stream } from '@libp2p/interface'
+import { MAX_GOSSIP_BYTES } from '../../src/wire/limits.js'
+import { bytes, clock, Cluster, until, type Node } from './nodes.js'
+import { RawPeer } from './raw.js'
+
+describe('gossip', { timeout: 60_000 }, () => {
+  let cluster: Cluster
+
+  beforeEach(() => {
+    cluster = new Cluster()
+  })
+  afterEach(() => cluster.stop())
+
+  const inMesh = (node: Node, peers: number): boolean => node.network.inspect().mesh.length >= peers
+
+  it('reaches all leaves of a star of 12 nodes behind one address, each message once', async () => {
+    const hub = await cluster.started()
+    // Leaves that dial nobody but the hub: the redial loop of the others would make a mesh.
+    const leaves = await Promise.all(
+      Array.from({ length: 11 }, () => cluster.started({ peers: [hub.address], announce: () => false, listen: [] }))
+    )
+    await until('all leaves are up', () => hub.network.peers().length === 11)
+    await until(
+      'gossip knows them all',
+      () =>
+        hub.network.inspect().subscribers.length === 11 &&
+        leaves.every((leaf) => leaf.network.inspect().subscribers.length === 1)
+    )
+    const expected = Array.from({ length: 10 }, (_, index) => `message ${index}`)
+    for (const text of expected) assert.ok((await leaves[0]!.network.publish(bytes(text))) > 0)
+    await until('everybody heard everything', () =>
+      [hub, ...leaves.slice(1)].every((node) => new Set(node.gossiped).size === 10)
+    )
+    for (const node of [hub, ...leaves.slice(1)]) assert.deepEqual(node.gossiped.toSorted(), expected)
+    assert.deepEqual(leaves[0]!.gossiped, [], 'the author does not hear itself')
+  })
+
+  it('delivers the same words twice when they are said twice', async () => {
+    const a = await cluster.started()
+    const b = await cluster.started({ peers: [a.address] })
+    await until('they mesh', () => inMesh(a, 1) && inMesh(b, 1))
+    await a.network.publish(bytes('same'))
+    await a.network.publish(bytes('same'))
+    await until('both arrive', () => b.gossiped.length === 2)
+  })
+
+  it('takes a message at the limit and refuses one byte more', async () => {
+    const a = await cluster.started()
+    const b = await cluster.started({ peers: [a.address] })
+    await until('they mesh', () => inMesh(a, 1) && inMesh(b, 1))
+    assert.equal(await a.network.publish(new Uint8Array(MAX_GOSSIP_BYTES)), 1)
+    await until('it arrives', () => b.gossiped.length === 1)
+    await assert.rejects(a.network.publish(new Uint8Array(MAX_GOSSIP_BYTES + 1)), { code: 'too-large' })
+  })
+
+  it('does not forward what the handler rejects, counts it, and expels who keeps sending it', async () => {
+    const a = await cluster.started()
+    const b = await cluster.started({ peers: [a.address] })
+    await until('they mesh', () => inMesh(a, 1) && inMesh(b, 1))
+    b.verdict = 'reject'
+    for (let n = 0; n < 5; n++) await a.network.publish(bytes(`bad ${n}`))
+    await until('b has judged them', () => b.network.inspect().counters.rejected === 5)
+    await until('a is out of the mesh', () => {
+      const peer = b.network.inspect().peers[0]
+      return peer !== undefined && peer.gossip.score < 0 && !peer.gossip.inMesh
+    })
+  })
+
+  it('revives gossip with a peer whose stream died, and hangs up on one that stays mute', async () => {
+    const a = await cluster.started({ watch: { intervalMs: 100 } })
+    const seed = randomBytes(32)
+    cluster.node({ privateSeed: seed })
+    const raw = await RawPeer.start(cluster, seed)
+    try {
+      let opened = 0
+      let kept: Stream | undefined
+      await raw.host.libp2p.handle('/meshsub/1.2.0', (stream) => {
+        opened += 1
+        if (opened === 2) kept = stream
+        else stream.abort(new Error('overflow'))
+      })
+      await raw.greet(await raw.dial(a))
+      await until('it is revived', () => kept !== undefined && a.network.inspect().peers[0]?.gossip.outbound === true)
+      assert.equal(a.network.inspect().counters.revived, 1)
+      assert.deepEqual(a.downs, [], 'the connection was kept')
+      kept?.abort(new Error('overflow'))
+      await until('a hangs up', () => a.downs.length === 1)
+      assert.equal(a.network.inspect().counters.givenUp, 1)
+    } finally {
+      await raw.host.libp2p.stop()
+    }
+  })
+
+  it('starts anew after a jump of the wall clock, and flows', async () => {
+    let offset = 0
+    const jumping = { ...clock, now: () => Date.now() + offset }
+    const a = await cluster.started({ clock: jumping, watch: { intervalMs: 50 } })
+    const b = await cluster.started({ peers: [a.address] })
+    await until('they mesh', () => inMesh(a, 1) && inMesh(b, 1))
+    offset = 120_000
+    await until('a noticed', () => a.log.some(({ message }) => message.startsWith('The clock jumped')))
+    await until('gossip flows again', () => {
+      void a.network.publish(bytes('hello again'))
+      return b.gossiped.length > 0
+    })
+    assert.deepEqual(a.downs, [])
+  })
+
+  it('has sent what was published when stop resolves', async () => {
+    const a = await cluster.started()
+    const b = await cluster.started({ peers: [a.address] })
+    await until('they mesh', () => inMesh(a, 1) && inMesh(b, 1))
+    for (let n = 0; n < 50; n++) await a.network.publish(Buffer.alloc(20_000, n + 1))
+    await a.network.stop()
+    await until('all 50 arrived', () => b.gossiped.length === 50)
+  })
+})
