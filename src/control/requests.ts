@@ -88,7 +88,7 @@ export async function* cappedBody(
   if (declared > maxBytes) throw tooLarge(what, maxBytes)
   let size = 0
   // left early, the request stays open: the refusal is still to be written on its connection
-  for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  for await (const chunk of incoming.iterator({ destroyOnReturn: true }) as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > maxBytes) throw tooLarge(what, maxBytes)
     yield chunk

@@ -202,6 +202,12 @@ test('a body of exactly the cap is taken, one byte more is refused, declared or 
   assert.equal(target.files.has('over'), false)
 })
 
+test('a sender that would never end is told that it sends too much', async (t) => {
+  const { client, target } = await startWorld(t, { maxBodyBytes: MIB })
+  await assert.rejects(client.put('endless', pieces(Infinity, MIB / 4)), { code: 'too-large' })
+  assert.equal(target.files.size, 0)
+})
+
 test('events flow from the moment of subscribing until the signal aborts', async (t) => {
   const { client, target } = await startWorld(t)
   const stop = new AbortController()

@@ -1,7 +1,9 @@
 import './nodes.js'
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { bytes, Cluster, connected, until } from './nodes.js'
+import { RawPeer } from './raw.js'
 
 describe('one key in two processes', { timeout: 30_000 }, () => {
   let cluster: Cluster
@@ -25,5 +27,24 @@ describe('one key in two processes', { timeout: 30_000 }, () => {
     assert.deepEqual([c.ups.length, c.downs.length, second.ups.length], [1, 0, 0])
     first.onRequest = async () => bytes('first')
     assert.equal(Buffer.from(await c.network.request(first.id, 'sync', bytes('who'))).toString(), 'first')
+  })
+
+  it('is a restart when the first does not answer any more, though its connection looks alive', async () => {
+    const c = await cluster.started()
+    const seed = randomBytes(32)
+    const member = cluster.node({ privateSeed: seed })
+    // Has greeted and answers no proof of life: what a machine without power looks like from afar.
+    const dead = await RawPeer.start(cluster, seed)
+    try {
+      const connection = await dead.dial(c)
+      await dead.greet(connection)
+      await until('it is up', () => c.ups.length === 1)
+      const again = await cluster.started({ privateSeed: seed, peers: [c.address] })
+      await connected(c, again)
+      assert.deepEqual([c.ups.length, c.downs, c.duplicates, again.duplicates], [2, [member.id], [], []])
+      await until('the old connection is closed', () => connection.status !== 'open')
+    } finally {
+      await dead.host.libp2p.stop()
+    }
   })
 })

@@ -57,8 +57,14 @@ describe('slow and hostile peers', { timeout: 60_000 }, () => {
     const grown = process.memoryUsage().arrayBuffers - before
     assert.equal(handed, 8)
     assert.ok(grown < 24 * MIB, `${Math.round(grown / MIB)} MiB were buffered`)
+    // From here on the server is slower than the connection, so that reading is paused and resumed many times.
+    b.onRequest = async (frame) => {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      return frame.subarray(0, 4)
+    }
     release()
     assert.equal((await Promise.all(answers)).length, 256)
+    assert.deepEqual([a.downs, b.downs], [[], []])
   })
 
   it('refuses notifications when the reader does not keep up, and delivers those it took', async () => {
@@ -149,6 +155,23 @@ describe('slow and hostile peers', { timeout: 60_000 }, () => {
     await until('it is closed', () => connection.status !== 'open')
     assert.deepEqual(a.notices, [])
     assert.equal(a.ups.length, 1, 'it never was up')
+  })
+
+  it('keep their link when one of two connections goes, and lose it once with the last', async () => {
+    const peer = await hostile()
+    const first = await peer.dial(a)
+    await peer.greet(first)
+    await until('it is up', hostileIsUp)
+    const second = await peer.dial(a, { force: true })
+    await until('both are there', () => a.network.inspect().peers.some(({ connections }) => connections.length === 2))
+    first.abort(new Error('cut'))
+    await until('the lane was opened on the second', () => peer.accepted.length === 2)
+    const id = peer.host.libp2p.peerId.toString()
+    await until('it works', () => a.network.notify(id, bytes('x')))
+    assert.deepEqual([a.ups.length, a.downs.length], [2, 0])
+    second.abort(new Error('cut'))
+    await until('it is down', () => a.downs.length === 1)
+    assert.equal(a.ups.length, 2)
   })
 
   it('opens the sync lane again when its stream breaks, and hangs up when it keeps breaking', async () => {

@@ -35,8 +35,8 @@ export class RawPeer {
     return new RawPeer(host, cluster)
   }
 
-  dial(node: Node): Promise<Connection> {
-    return this.host.libp2p.dial(multiaddr(node.address))
+  dial(node: Node, options: { force?: boolean } = {}): Promise<Connection> {
+    return this.host.libp2p.dial(multiaddr(node.address), options)
   }
 
   /** Comes up in both directions, as a well-mannered peer would. */
