@@ -69,6 +69,12 @@ export const SETTINGS = {
     about: 'Find nodes on the same network by multicast. An address found so is a hint, never an admission.',
     flag: '--mdns'
   }),
+  adapter: setting(z.enum(['directory', 'none']), {
+    default: 'directory',
+    unit: 'word',
+    about: 'What is kept in step with the catalog: a `directory`, or `none`: the node keeps the catalog for others and for the command line.',
+    flag: '--adapter <kind>'
+  }),
   adopt: setting(z.enum(['merge', 'cluster']), {
     default: 'merge',
     unit: 'word',
@@ -90,7 +96,7 @@ export const SETTINGS = {
     flag: '--log-level <level>'
   }),
   settleMs: setting(milliseconds(0, 60_000), {
-    default: 50,
+    default: 25,
     unit: 'ms',
     about:
       'How long a changed file must be quiet before it is read, 0 to 60,000. Less finds half-written files, more delays every change.',
@@ -262,7 +268,7 @@ function invalid(message: string, next: string, facts: Record<string, unknown> =
   return new GrapevineError('config-invalid', message, { next, facts })
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours; `limit` when there are at least that many. */
+/** Insertions, deletions and replacements of a letter; `limit` when there are at least that many. */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, i) => i)]
@@ -271,8 +277,6 @@ function editDistance(a: string, b: string, limit: number): number {
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1
       row[j] = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same)
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
-      if (swapped) row[j] = Math.min(row[j]!, rows[i - 2]![j - 2]! + 1)
     }
     rows.push(row)
   }

@@ -2,7 +2,7 @@
 import type { Config } from './config.js'
 import type { Logger } from './runtime.js'
 import type { ControlTarget } from './control/target.js'
-import { Daemon } from './node/daemon.js'
+import { Daemon, type EntryListener } from './node/daemon.js'
 
 export { initHome, joinCluster, createInviteOffline } from './node/setup.js'
 export { openOffline } from './node/offline.js'
@@ -15,11 +15,13 @@ export interface RunningNode {
   readonly stopped: Promise<void>
   readonly multiaddrs: string[]
   readonly node: string
+  /** Tells which entries changed, after they are durable and readable; returns the function that ends it. */
+  onEntriesChanged(listener: EntryListener): () => void
 }
 
 /** Starts the node of `config.home`. Throws `home-missing`, `home-locked`, `listen-failed`, `store-failed`. */
 export async function startNode(config: Config, hooks: { logger: Logger }): Promise<RunningNode> {
   const daemon = new Daemon(config, hooks.logger)
   await daemon.start()
-  return { control: daemon.control, stop: () => daemon.stop(), stopped: daemon.stopped, multiaddrs: daemon.multiaddrs, node: daemon.node }
+  return { control: daemon.control, stop: () => daemon.stop(), stopped: daemon.stopped, multiaddrs: daemon.multiaddrs, node: daemon.node, onEntriesChanged: (listener) => daemon.onEntriesChanged(listener) }
 }

@@ -17,7 +17,7 @@ export type Outcome<T> =
 
 type Requester = Pick<Transport, 'request'>
 
-/** Asks for the bytes of a piece; an answer of another length is wrong. Whether the bytes are right is not known yet. */
+/** Asks for the bytes of a piece. Whether they are right is not known yet: only their hash tells. */
 export async function requestPiece(
   transport: Requester,
   node: NodeId,
@@ -31,9 +31,8 @@ export async function requestPiece(
       : { t: 'node', ...ref, level: piece.level, index: piece.index }
   return await ask(transport, node, request, signal, (answer) => {
     if (answer.t === 'absent') return { got: 'absent' }
-    if (answer.t !== 'bytes') return { got: 'wrong', reason: `answered a ${request.t} with ${answer.t}` }
-    if (answer.bytes.length === piece.bytes) return { got: 'answer', value: answer.bytes }
-    return { got: 'wrong', reason: `sent ${answer.bytes.length} bytes instead of ${piece.bytes}` }
+    if (answer.t === 'bytes') return { got: 'answer', value: answer.bytes }
+    return { got: 'wrong', reason: `answered a ${request.t} with ${answer.t}` }
   })
 }
 

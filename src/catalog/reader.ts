@@ -6,7 +6,7 @@ import { decodeEntry, entryHash, type EntryState } from './entry.js'
 import { entryIdOfPath, ROOT_ID } from './ids.js'
 import { ENTRY_ROWS, entryKey, placementOf } from './stage.js'
 import { decodeIds, NAME_ROWS, nameKey } from './tree.js'
-import { compareStamps, effectivePlace, meaningOf, type AuthorOf, type EntryMeaning } from './view.js'
+import { BODY, compareStamps, effectivePlace, meaningOf, readBody, type AuthorOf, type EntryMeaning } from './view.js'
 
 export interface Entry {
   readonly id: string
@@ -18,6 +18,8 @@ export interface Entry {
   /** The name its place gives it. */
   readonly name: string
   readonly order: string | null
+  /** Bodies of all its live values, the winner's among them. */
+  readonly bodies: readonly BodyRef[]
 }
 
 export interface Listed {
@@ -54,7 +56,8 @@ export class CatalogReader {
   #entryOf(id: string, state: EntryState): Entry {
     const meaning = meaningOf(state, this.#authorOf)
     const place = effectivePlace(id, meaning, state.level)
-    return { id, state, meaning, listed: placementOf(id, state, meaning) !== undefined, ...place }
+    const bodies = state.tuples.filter((tuple) => tuple.field === BODY).map((tuple) => readBody(tuple.value))
+    return { id, state, meaning, listed: placementOf(id, state, meaning) !== undefined, ...place, bodies }
   }
 
   /** The same catalog as a draft sees it, with what is staged. Listings still come from the index. */

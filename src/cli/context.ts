@@ -46,7 +46,7 @@ export interface OptionSpec {
   /** As commander takes it: `--expires <duration>`. */
   readonly flags: string
   readonly about: string
-  readonly default?: unknown
+  readonly default?: string
   /** Text to value; throws a GrapevineError of `usage`. */
   readonly parse?: (text: string) => unknown
   readonly choices?: readonly string[]

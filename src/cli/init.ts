@@ -9,8 +9,8 @@ export interface InitOptions {
 }
 
 export async function run(options: InitOptions, context: Context): Promise<void> {
-  const { initHome } = await context.lifecycle()
-  const made = await initHome({
+  const lifecycle = await context.lifecycle()
+  const made = await lifecycle.initHome({
     home: context.home,
     ...(options.cluster === undefined ? {} : { clusterName: options.cluster }),
     ...(options.name === undefined ? {} : { nodeName: options.name })

@@ -30,8 +30,8 @@ export async function run(options: InviteOptions, context: Context): Promise<voi
 /** The daemon is asked if there is one, since it alone writes to its home. */
 async function issue(request: { role: Role; expiresMs: number; uses: number }, context: Context): Promise<InviteView> {
   if (await daemonAnswers(context)) return context.daemon.invite(request)
-  const { createInviteOffline } = await context.lifecycle()
-  return createInviteOffline({ home: context.home, ...request })
+  const lifecycle = await context.lifecycle()
+  return lifecycle.createInviteOffline({ home: context.home, ...request })
 }
 
 function parseUses(text: string): number {

@@ -24,8 +24,8 @@ export async function run(options: JoinOptions, context: Context): Promise<void>
   const { home, cwd, env } = context
   const config = await loadConfig({ home, cwd, env, flags: flagsOf(options) })
   const token = options.token === '-' ? await readToken(context.stdin) : options.token
-  const { joinCluster } = await context.lifecycle()
-  const joined = await joinCluster({
+  const lifecycle = await context.lifecycle()
+  const joined = await lifecycle.joinCluster({
     home,
     token: token.trim(),
     adopt: config.adopt,

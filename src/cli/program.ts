@@ -85,8 +85,7 @@ function optionOf(spec: OptionSpec): Option {
   if (spec.repeat) return option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value])
   if (spec.parse) option.argParser(spec.parse)
   // a default is written as it would be typed, and goes the way of what is typed
-  if (spec.default !== undefined)
-    option.default(spec.parse ? spec.parse(String(spec.default)) : spec.default, String(spec.default))
+  if (spec.default !== undefined) option.default(spec.parse ? spec.parse(spec.default) : spec.default, spec.default)
   return option
 }
 

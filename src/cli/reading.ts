@@ -8,8 +8,8 @@ export type Reader = CatalogReader & { status?(): Promise<StatusView> }
 /** Runs `read` with whoever can answer. The home is opened at most once and closed again. */
 export async function withReader<T>(context: Context, read: (reader: Reader) => Promise<T>): Promise<T> {
   if (await daemonAnswers(context)) return read(context.daemon)
-  const { openOffline } = await context.lifecycle()
-  const offline = await openOffline(context.home)
+  const lifecycle = await context.lifecycle()
+  const offline = await lifecycle.openOffline(context.home)
   try {
     // a person should know that this is what the node last knew; a script asked for the data only
     if (context.err.isTTY && !context.json)

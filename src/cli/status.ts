@@ -31,7 +31,7 @@ function nodePairs(status: StatusView): Array<[string, string]> {
     ['cluster', `${status.clusterName} (${shortId(status.cluster)})`],
     ['state', `${status.state} since ${status.since}`]
   ]
-  for (const address of status.listen) list.push(['listen', address])
+  for (const address of status.listen) list.push(['listen', shortId(address)])
   const { target, blobs } = status
   if (target) list.push(['shares', `${target.dir} (${target.state})`])
   for (const path of target?.drift ?? []) list.push(['drift', path])

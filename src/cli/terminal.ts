@@ -13,10 +13,10 @@ export function safe(text: string): string {
   })
 }
 
-/** A long id in a form that can be recognised; `--json` has the whole one. */
-export function shortId(id: string): string {
-  if (/^[0-9a-f]{17,}$/.test(id)) return `${id.slice(0, 12)}…`
-  return id.length > 20 ? `${id.slice(0, 4)}…${id.slice(-6)}` : id
+/** Long ids, alone or inside an address, in a form that can be recognised; `--json` has them whole. */
+export function shortId(text: string): string {
+  if (/^[0-9a-f]{17,}$/.test(text)) return `${text.slice(0, 12)}…`
+  return text.replace(/12D3KooW[1-9A-HJ-NP-Za-km-z]{44}/g, (id) => `${id.slice(0, 4)}…${id.slice(-6)}`)
 }
 
 /** `2026-11-21T19:13:05.123Z` -> `2026-11-21 19:13:05` (UTC). */
@@ -34,7 +34,7 @@ export function bytesText(bytes: number): string {
 
 /** Cuts the middle out of a text that is wider than `width`. */
 export function fit(text: string, width: number): string {
-  const chars = [...text]
+  const chars = Array.from(text)
   if (chars.length <= width) return text
   if (width <= 1) return '…'.slice(0, width)
   const head = Math.ceil((width - 1) / 2)
@@ -56,7 +56,7 @@ export function table<Row>(columns: ReadonlyArray<Column<Row>>, rows: readonly R
     columns.map((column) => column.title),
     ...rows.map((row) => columns.map((column) => safe(column.of(row))))
   ]
-  const widths = columns.map((_, i) => Math.max(...cells.map((line) => [...line[i]!].length)))
+  const widths = columns.map((_, i) => Math.max(...cells.map((line) => Array.from(line[i]!).length)))
   const last = columns.length - 1
   const before = widths.slice(0, last).reduce((sum, cell) => sum + cell + 2, 0)
   widths[last] = Math.max(8, Math.min(widths[last]!, width - before))
@@ -72,7 +72,7 @@ export function table<Row>(columns: ReadonlyArray<Column<Row>>, rows: readonly R
 }
 
 export function pad(text: string, width: number, align?: 'right'): string {
-  const gap = ' '.repeat(Math.max(0, width - [...text].length))
+  const gap = ' '.repeat(Math.max(0, width - Array.from(text).length))
   return align === 'right' ? gap + text : text + gap
 }
 

@@ -1,4 +1,5 @@
 /** Any JSON value as indented text, for the inspections whose shape is the node's own. */
+import { jsonText } from '../control/json.js'
 import { safe, shortId } from './terminal.js'
 
 /** Keys of one object are aligned; long ids are shortened, `--json` has them whole. */
@@ -25,7 +26,7 @@ function itemText(item: unknown, indent: string): string {
 
 function scalar(value: unknown): string {
   if (value === null || value === undefined) return '-'
-  return safe(shortId(String(value)))
+  return safe(shortId(typeof value === 'string' ? value : jsonText(value)))
 }
 
 function isScalar(value: unknown): boolean {

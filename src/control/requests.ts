@@ -87,8 +87,8 @@ export async function* cappedBody(
   const declared = Number(incoming.headers['content-length'] ?? 0)
   if (declared > maxBytes) throw tooLarge(what, maxBytes)
   let size = 0
-  // left early, the request stays open: the refusal is still to be written on its connection
-  for await (const chunk of incoming.iterator({ destroyOnReturn: true }) as AsyncIterable<Buffer>) {
+  // left early, the request stays open: what the sender still sends is drained while it reads the refusal
+  for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > maxBytes) throw tooLarge(what, maxBytes)
     yield chunk

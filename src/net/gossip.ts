@@ -101,6 +101,10 @@ export class Gossip {
   async stop(): Promise<void> {
     const pubsub = this.#pubsub
     this.#pubsub = undefined
+    // Closing waits without end for what is still queued to a peer that does not read.
+    for (const { rawStream } of pubsub?.streamsOutbound.values() ?? []) {
+      if (rawStream.writeBufferLength > 0) rawStream.abort(new Error('gossip stops'))
+    }
     await pubsub?.stop()
   }
 

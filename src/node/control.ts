@@ -1,5 +1,4 @@
 /** What the local API can do with a running node. */
-import type { DirectoryAdapter } from '../adapters/index.js'
 import type { BlobFetcher, BlobStore } from '../blobs/index.js'
 import { checkPath, PathEditor, ROOT_ID, type PathEdit } from '../catalog/index.js'
 import type { ControlTarget, EventView, PeerStatus, ProblemView, Role, StatusView, VerifyView, WriteReceipt } from '../control/target.js'
@@ -24,8 +23,8 @@ export interface ControlDeps {
   readonly blobs: BlobStore
   readonly network: Network
   readonly fetcher: BlobFetcher
-  readonly target: TargetSync
-  readonly adapter: DirectoryAdapter
+  /** Absent on a node that only keeps the catalog. */
+  readonly target: TargetSync | undefined
   readonly events: Events
   readonly logger: Logger
   readonly dir: string
@@ -47,7 +46,7 @@ export class NodeControl extends Views implements ControlTarget {
   async status(): Promise<StatusView> {
     const { home, replica, network, target, fetcher, dir, state, since } = this.#deps
     const spaces = this.spaces()
-    if (spaces[0] !== undefined) spaces[0].waiting += target.waiting
+    if (spaces[0] !== undefined) spaces[0].waiting += target?.waiting ?? 0
     const stored = this.blobs.stats()
     const fetching = fetcher.status()
     return {
@@ -62,13 +61,7 @@ export class NodeControl extends Views implements ControlTarget {
       listen: network.multiaddrs(),
       peers: await this.peers(),
       spaces,
-      target: {
-        adapter: 'directory',
-        dir,
-        state: target.state,
-        drift: [...target.drift],
-        ...(target.lastScan === undefined ? {} : { lastScan: { at: new Date(target.lastScan.at).toISOString(), ms: target.lastScan.ms, entries: target.lastScan.entries } })
-      },
+      ...(target === undefined ? {} : { target: targetStatus(target, dir) }),
       blobs: { stored: stored.blobs, bytes: stored.bytes, wanted: fetching.length, fetching },
       problems: this.#problems()
     }
@@ -83,7 +76,7 @@ export class NodeControl extends Views implements ControlTarget {
       since: new Date(since).toISOString(),
       ...(path === undefined || path === '' ? {} : { path })
     })
-    const problems = target.problems.list().map(({ error, since, path }) => view(error, since, path))
+    const problems = (target?.problems.list() ?? []).map(({ error, since, path }) => view(error, since, path))
     return replica.failure === undefined ? problems : [view(replica.failure, Date.now()), ...problems]
   }
 
@@ -200,6 +193,12 @@ export class NodeControl extends Views implements ControlTarget {
     setImmediate(() => void this.#deps.stop().catch(() => undefined))
   }
 
+}
+
+function targetStatus(target: TargetSync, dir: string): NonNullable<StatusView['target']> {
+  const { lastScan } = target
+  const status = { adapter: 'directory', dir, state: target.state, drift: [...target.drift] }
+  return lastScan === undefined ? status : { ...status, lastScan: { ...lastScan, at: new Date(lastScan.at).toISOString() } }
 }
 
 async function* chain(first: readonly Uint8Array[], rest?: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {

@@ -34,12 +34,20 @@ interface Parts {
   readonly network: Network
   readonly fetcher: BlobFetcher
   readonly blobServer: BlobServer
-  readonly target: TargetSync
-  readonly adapter: DirectoryAdapter
-  readonly targetStore: LevelStore
+  /** Absent on a node that only keeps the catalog. */
+  readonly target: Target | undefined
   readonly recovery: Recovery
   readonly views: Views
 }
+
+interface Target {
+  readonly sync: TargetSync
+  readonly adapter: DirectoryAdapter
+  readonly store: LevelStore
+}
+
+/** Told which entries changed (32 hex ids), in batches, after they are durable and readable here. */
+export type EntryListener = (ids: ReadonlySet<string>, local: boolean) => void
 
 export class Daemon {
   readonly #config: Config
@@ -51,6 +59,7 @@ export class Daemon {
   readonly #stopped = Promise.withResolvers<void>()
   readonly #since = new Date().toISOString()
   readonly #log: Logger
+  readonly #listeners = new Set<EntryListener>()
 
   constructor(config: Config, logger: Logger) {
     this.#config = config
@@ -72,6 +81,11 @@ export class Daemon {
 
   get node(): string {
     return this.#parts?.home.node ?? ''
+  }
+
+  onEntriesChanged(listener: EntryListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   async start(): Promise<void> {
@@ -123,24 +137,31 @@ export class Daemon {
 
   async #assemble(home: Home, opened: Opened, network: Network): Promise<Parts> {
     const { replica, blobs } = opened
-    const config = this.#config
     const logger = this.#logger
     const fetcher = new BlobFetcher({ transport: network, store: blobs, clock: systemClock, random: systemRandom, logger })
-    const { store: targetStore } = await openStore(join(home.path, HOME_DIRS.target))
-    const rows = new Overlay({ store: targetStore })
+    const views = new Views({ replica, blobs })
+    const target = this.#config.adapter === 'none' ? undefined : await this.#buildTarget(home, opened, views, fetcher)
+    const recovery = new Recovery({ clock: systemClock, logger, replica, stores: target === undefined ? [opened.index] : [opened.index, target.store] })
+    return { home, opened, network, fetcher, blobServer: new BlobServer({ store: blobs }), target, recovery, views }
+  }
+
+  async #buildTarget(home: Home, { replica, blobs }: Opened, views: Views, fetcher: BlobFetcher): Promise<Target> {
+    const config = this.#config
+    const logger = this.#logger
+    const { store } = await openStore(join(home.path, HOME_DIRS.target))
+    const rows = new Overlay({ store })
     await mkdir(config.dir, { recursive: true })
     const expectRoot = await readJson<{ dir: string; root: RootIdentity }>(join(home.path, ROOT_FILE))
     const adapter = createDirectoryAdapter(
       { clock: systemClock, logger, cache: new StoredStatCache(rows) },
       { root: config.dir, home: home.path, ignore: config.ignore, settleMs: config.settleMs, ...(expectRoot?.dir === config.dir ? { expectRoot: expectRoot.root } : {}) }
     )
-    const views = new Views({ replica, blobs })
-    const target = new TargetSync(
+    const sync = new TargetSync(
       {
         adapter,
         reader: replica.reader,
         sink: { change: (change, { bytes, time }) => replica.change(change, bytes, time) },
-        base: new Base({ rows, store: targetStore }),
+        base: new Base({ rows, store }),
         clock: systemClock,
         logger,
         bodies: { has: (ref) => views.hasBytes(ref), want: (ref) => fetcher.want(ref), source: (ref) => views.bytes(ref), store: (bytes) => blobs.put(bytes) },
@@ -150,8 +171,7 @@ export class Daemon {
       { rescanIntervalMs: config.rescanIntervalMs, adopt: home.cluster.joined ? (config.adopt === 'merge' ? home.cluster.adopt : config.adopt) : 'merge' },
       this.#targetEvents()
     )
-    const recovery = new Recovery({ clock: systemClock, logger, index: opened.index, replica, targetStore })
-    return { home, opened, network, fetcher, blobServer: new BlobServer({ store: blobs }), target, adapter, targetStore, recovery, views }
+    return { sync, adapter, store }
   }
 
   // --- start and stop -------------------------------------------------------------------------------------------------
@@ -160,10 +180,9 @@ export class Daemon {
     const { home, opened, network, fetcher, target, recovery } = parts
     const { replica, blobs } = opened
     for (const damaged of opened.report.damaged) this.#log.error('A part of the log is damaged; what peers hold is fetched from them.', { ...damaged })
-    blobs.on(() => undefined)
     fetcher.on((event) => {
       if (event.type === 'completed') {
-        target.bodyArrived(event.ref.hash)
+        target?.sync.bodyArrived(event.ref.hash)
         this.#events.emit({ event: 'blob-completed', hash: event.ref.hash, size: event.ref.size })
       } else if (event.type === 'progress') this.#events.emit({ event: 'blob-progress', hash: event.hash, size: event.size, have: event.have })
       else this.#log.warn('A blob could not be fetched from a peer.', { ...event, ref: event.ref.hash })
@@ -178,6 +197,7 @@ export class Daemon {
       blobs,
       events: this.#events,
       logger: this.#log,
+      target: target?.sync,
       dir: this.#config.dir,
       state: () => this.#describeState(),
       since: this.#since,
@@ -197,15 +217,17 @@ export class Daemon {
 
   /** The target comes last: a newcomer first takes what the cluster has. */
   async #startTarget(parts: Parts): Promise<void> {
-    const { home, target, adapter } = parts
+    const { home, target } = parts
+    if (target === undefined) return
+    const { sync, adapter } = target
     try {
       if (home.cluster.joined && parts.opened.replica.catalog.entries === 0) await this.#firstSync(parts)
       if (this.#state === 'stopping' || this.#state === 'stopped') return
-      await target.start()
+      await sync.start()
       if (adapter.rootIdentity !== null) await writePrivate(join(home.path, ROOT_FILE), `${JSON.stringify({ dir: this.#config.dir, root: adapter.rootIdentity })}\n`)
     } catch (error) {
       this.#log.error('The shared directory cannot be used.', { dir: this.#config.dir, code: error instanceof GrapevineError ? error.code : 'internal', reason: reasonOf(error) })
-      target.problems.open('', error instanceof GrapevineError ? error : new GrapevineError('internal', reasonOf(error), { next: 'see the log' }), Date.now())
+      sync.problems.open('', error instanceof GrapevineError ? error : new GrapevineError('internal', reasonOf(error), { next: 'see the log' }), Date.now())
     }
   }
 
@@ -234,13 +256,13 @@ export class Daemon {
   }
 
   async #end(parts: Parts): Promise<void> {
-    const { recovery, target, fetcher, network, opened, targetStore } = parts
+    const { recovery, target, fetcher, network, opened } = parts
     recovery.stop()
-    await target.stop()
+    await target?.sync.stop()
     await fetcher.stop()
     await network.stop()
     await opened.close()
-    await targetStore.close()
+    await target?.store.close()
   }
 
   // --- events ---------------------------------------------------------------------------------------------------------
@@ -282,7 +304,9 @@ export class Daemon {
   #entriesChanged(ids: ReadonlySet<string>, local: boolean): void {
     const parts = this.#parts
     if (parts === undefined) return
-    parts.target.changed(ids)
+    parts.target?.sync.changed(ids)
+    this.#wantBodies(parts, ids)
+    for (const listener of this.#listeners) listener(ids, local)
     if (!this.#events.watched) return
     const { reader } = parts.opened.replica
     for (const id of ids) {
@@ -290,6 +314,13 @@ export class Daemon {
       const path = reader.pathOf(id)
       if (path === undefined) this.#events.emit({ event: 'entry-removed', id, path: entry?.name ?? '', local })
       else this.#events.emit({ event: 'entry-changed', id, path, local, conflict: (entry?.meaning.conflicts.length ?? 0) > 0 })
+    }
+  }
+
+  /** Every value's bytes are fetched, the losing ones of a conflict too: their author may not come back. */
+  #wantBodies({ opened, views, fetcher }: Parts, ids: Iterable<string>): void {
+    for (const id of ids) {
+      for (const body of opened.replica.reader.entry(id)?.bodies ?? []) if (!views.hasBytes(body)) fetcher.want(body)
     }
   }
 

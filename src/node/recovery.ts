@@ -7,8 +7,7 @@ import type { LevelStore } from '../store/index.js'
 export interface RecoveryDeps {
   readonly clock: Clock
   readonly logger: Logger
-  readonly index: LevelStore
-  readonly targetStore: LevelStore
+  readonly stores: readonly LevelStore[]
   readonly replica: Replica
 }
 
@@ -36,11 +35,10 @@ export class Recovery {
   }
 
   async #try(): Promise<void> {
-    const { index, targetStore, replica, logger } = this.#deps
+    const { stores, replica, logger } = this.#deps
     this.#cancel = undefined
     try {
-      if (targetStore.failure !== undefined) await targetStore.reopen()
-      if (index.failure !== undefined) await index.reopen()
+      for (const store of stores) if (store.failure !== undefined) await store.reopen()
       if (replica.failure !== undefined) await replica.recover()
     } catch (error) {
       logger.debug('The store still refuses to write.', { reason: reasonOf(error) })

@@ -69,8 +69,7 @@ export class Views implements ReadTarget {
 
   async open(path: string, options: { hash?: string } = {}): Promise<{ entry: EntryLine; body: AsyncIterable<Uint8Array> }> {
     const found = this.find(path)
-    const bodies = found.state.tuples.flatMap((tuple) => bodyOfTuple(tuple))
-    const ref = options.hash === undefined ? found.meaning.body : bodies.find((body) => body.hash.startsWith(options.hash!))
+    const ref = options.hash === undefined ? found.meaning.body : found.bodies.find((body) => body.hash.startsWith(options.hash!))
     if (ref === undefined) {
       throw options.hash === undefined
         ? new GrapevineError('not-a-file', `${JSON.stringify(path)} is a directory`, { next: 'name a file', facts: { path } })
@@ -236,12 +235,6 @@ export class Views implements ReadTarget {
 
 async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes
-}
-
-function bodyOfTuple(tuple: Tuple): BodyRef[] {
-  if (tuple.field !== 'body' || !Array.isArray(tuple.value)) return []
-  const [hash, size] = tuple.value as unknown as [Uint8Array, number]
-  return [{ hash: hexOf(hash), size }]
 }
 
 /** Bytes as hex, for JSON. */

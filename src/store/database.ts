@@ -1,10 +1,18 @@
-import { ClassicLevel } from 'classic-level'
+import { Level } from 'level'
 import { statfs } from 'node:fs/promises'
 import { GrapevineError } from '../errors.js'
 import { MAX_KEY_BYTES } from './keys.js'
 import { readError } from './level-errors.js'
 
-export type Database = ClassicLevel<string, Uint8Array>
+export type Database = Level<string, Uint8Array>
+
+/** On Node `Level` is classic-level's class; its types name only what browsers have too. */
+const OnNode = Level as unknown as { destroy(path: string): Promise<void> }
+
+/** Removes a database with LevelDB's own means: it takes the lock first and reads nothing that could be damaged. */
+export function destroyDatabase(path: string): Promise<void> {
+  return OnNode.destroy(path)
+}
 
 export interface LevelStoreOptions {
   /** LevelDB's cache of uncompressed blocks, bytes. Default 16 MiB: the rows of a few ten thousand live entries. */
@@ -21,7 +29,7 @@ export const DEFAULT_WRITE_BUFFER_BYTES = 8 * 1024 * 1024
 
 /** Opens LevelDB; `create` makes the database when there is none. Throws `home-locked`, `store-damaged`, ... */
 export async function openDatabase(path: string, options: LevelStoreOptions, create: boolean): Promise<Database> {
-  const database: Database = new ClassicLevel<string, Uint8Array>(path, {
+  const database: Database = new Level<string, Uint8Array>(path, {
     keyEncoding: 'utf8',
     valueEncoding: 'view',
     createIfMissing: create,

@@ -1,8 +1,7 @@
-import { ClassicLevel } from 'classic-level'
 import { rm } from 'node:fs/promises'
 import { GrapevineError, diskError } from '../errors.js'
 import { removeError } from './level-errors.js'
-import type { LevelStoreOptions } from './database.js'
+import { destroyDatabase, type LevelStoreOptions } from './database.js'
 import { LevelStore } from './level.js'
 import { storeState } from './open-state.js'
 import { probeStore } from './probe.js'
@@ -50,7 +49,7 @@ async function dropAndOpen(
  */
 export async function destroyStore(path: string): Promise<void> {
   try {
-    await ClassicLevel.destroy(path)
+    await destroyDatabase(path)
     await rm(path, { recursive: true, force: true })
   } catch (error) {
     throw removeError(error, path)

@@ -449,18 +449,48 @@ test('a damaged tree is healed without fetching the chunks again', async (t) => 
 test('many small blobs are asked about in few messages, and large ones do not keep them waiting', async (t) => {
   const world = new World(t)
   const [a, b] = [await world.node('a', SMALL_NODE), await world.node('b', { ...SMALL_NODE, maxTransfers: 2 })]
-  const large = await a.store.put(once(bytesOf(16 * 50)))
-  const larger = await a.store.put(once(bytesOf(16 * 60)))
+  const large = [await a.store.put(once(bytesOf(16 * 50))), await a.store.put(once(bytesOf(16 * 60)))]
   const small: BodyRef[] = []
   for (let seed = 1; seed <= 50; seed += 1) small.push(await a.store.put(once(bytesOf(10, seed))))
-  for (const ref of [large, larger, ...small]) b.fetcher.want(ref)
+  const begun = new Set<string>()
+  let most = 0
   world.network.before = async ({ request }) => {
-    if (request.t === 'chunk' && (request.hash === large.hash || request.hash === larger.hash))
-      await new Promise(() => {})
+    if (request.t === 'have') return
+    begun.add(request.hash)
+    most = Math.max(most, [...begun].filter((hash) => !b.store.has(hash)).length)
+    if (large.some(({ hash }) => hash === request.hash)) await new Promise(() => {})
   }
   world.connect('a', 'b')
+  for (const ref of large) b.fetcher.want(ref)
+  await until('a large one has stalled', () => world.network.parts().length > 0)
+  for (const ref of small) b.fetcher.want(ref)
   await until('all small ones are here', () => small.every(({ hash }) => b.store.has(hash)))
-  assert.ok(world.network.asked.filter(({ request }) => request.t === 'have').length <= 2)
+  assert.equal(most, 2)
+  assert.ok(world.network.asked.filter(({ request }) => request.t === 'have').length <= 4)
+})
+
+test('a transfer whose peers are all gone gives its place to another, and is cleared away when no longer wanted', async (t) => {
+  const world = new World(t)
+  const [a, b] = [await world.node('a', SMALL_NODE), await world.node('b', SMALL_NODE)]
+  const c = await world.node('c', { ...SMALL_NODE, maxTransfers: 1 })
+  const stuck = await a.store.put(once(bytesOf(16 * 30)))
+  const other = await b.store.put(once(bytesOf(16 * 20, 2)))
+  let answered = 0
+  world.network.before = async ({ to, request }) => {
+    if (to === 'a' && request.t === 'chunk' && ++answered > 10) await new Promise(() => {})
+  }
+  world.connect('a', 'c')
+  c.fetcher.want(stuck)
+  await until('it stalls', () => eventsOf(c, 'progress').length === 10)
+  c.fetcher.want(other)
+  world.connect('b', 'c')
+  world.disconnect('a', 'c')
+  await holds(c, other, bytesOf(16 * 20, 2))
+  assert.deepEqual(c.fetcher.status(), [{ ...stuck, have: 160 }])
+  assert.ok((await readdir(join(c.directory, 'partial'))).length > 0)
+  c.fetcher.unwant(stuck.hash)
+  await c.fetcher.stop()
+  assert.deepEqual(await readdir(join(c.directory, 'partial')), [])
 })
 
 test('more blobs than one message may name are asked about in several', async (t) => {

@@ -181,9 +181,14 @@ test('an old bitmap of a blob that was damaged later does not vouch for its chun
   await partial!.close()
 })
 
-test('a truncated, an emptied and a deleted file are damage too', async (t) => {
+test('a truncated, an emptied, a lengthened and a deleted file are damage too', async (t) => {
   const { store, directory } = await freshStore(t)
-  const harm = [(path: string) => truncate(path, 10), (path: string) => truncate(path, 0), (path: string) => rm(path)]
+  const harm = [
+    (path: string) => truncate(path, 10),
+    (path: string) => truncate(path, 0),
+    (path: string) => truncate(path, BLOB_CHUNK_BYTES + 2),
+    (path: string) => rm(path)
+  ]
   for (const [seed, damage] of harm.entries()) {
     const ref = await store.put(once(bytesOf(BLOB_CHUNK_BYTES + 1, seed + 1)))
     await damage(fileOf(directory, ref))

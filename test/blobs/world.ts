@@ -176,9 +176,12 @@ export class World {
   readonly clock = new ManualClock()
   readonly #t: TestContext
   readonly #nodes = new Map<NodeId, TestNode>()
+  readonly #stops: Array<() => Promise<void>> = []
 
   constructor(t: TestContext) {
     this.#t = t
+    // Registered first, so that it runs before the directories are removed.
+    t.after(() => Promise.all(this.#stops.map((stop) => stop())))
   }
 
   /** A started node; give it the directory of an earlier one to have that restarted. */
@@ -202,7 +205,7 @@ export class World {
       await fetcher.stop()
       await store.close()
     }
-    this.#t.after(stop)
+    this.#stops.push(stop)
     const node: TestNode = { id, directory, store, fetcher, events, stop }
     this.#nodes.set(id, node)
     return node

@@ -37,6 +37,10 @@ test('lone surrogates and newlines in names are escaped, other scripts stay as t
 test('ids are shortened so that they can be recognised, words are not', () => {
   assert.equal(shortId('ab'.repeat(32)), 'abababababab…')
   assert.equal(shortId('12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'), '12D3…c6iDEp')
+  assert.equal(
+    shortId('/dns4/a.rather.long.name.example/tcp/4470/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'),
+    '/dns4/a.rather.long.name.example/tcp/4470/p2p/12D3…c6iDEp'
+  )
   assert.equal(shortId('alpha'), 'alpha')
 })
 

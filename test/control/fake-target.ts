@@ -64,7 +64,7 @@ export class FakeTarget implements ControlTarget {
       state: 'running',
       version: '0.1.0',
       since: TIME,
-      listen: ['/ip4/127.0.0.1/tcp/4470'],
+      listen: [`/ip4/192.168.100.200/tcp/44700/p2p/${NODE_A}`],
       peers: await this.peers(),
       spaces: [
         {
@@ -150,7 +150,13 @@ export class FakeTarget implements ControlTarget {
     if (topic === 'heads') return [{ space: 'catalog', log: LOG, author: NODE_A, seq: 3, record: RECORD }]
     if (topic === 'vector') return { catalog: { [LOG]: 3 } }
     if (topic === 'gossip')
-      return { mesh: [NODE_B], topics: ['catalog'], scores: { [NODE_B]: 0 }, counters: { sent: 4, received: 5n } }
+      return {
+        mesh: [NODE_B],
+        addresses: [`/ip4/192.168.100.200/tcp/44700/p2p/${NODE_A}`],
+        topics: ['catalog'],
+        scores: { [NODE_B]: 0 },
+        counters: { sent: 4, received: 5n }
+      }
     return { segments: 1, bytes: 4_096, key: Buffer.from([1, 2]) }
   }
 

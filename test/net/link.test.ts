@@ -79,7 +79,10 @@ describe('a link between two members', { timeout: 20_000 }, () => {
     const given = a.network.request(b.id, 'sync', bytes('x'), { signal: abort.signal })
     abort.abort(new Error('not needed any more'))
     await assert.rejects(given, /not needed any more/)
-    const lost = assert.rejects(a.network.request(b.id, 'sync', bytes('x')), { code: 'peer-unreachable' })
+    const lost = assert.rejects(a.network.request(b.id, 'sync', bytes('x')), {
+      code: 'peer-unreachable',
+      message: /closed the stream/
+    })
     await b.network.stop()
     await lost
     await until('a saw it leave', () => a.downs.length === 1)

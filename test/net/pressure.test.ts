@@ -59,7 +59,7 @@ describe('slow and hostile peers', { timeout: 60_000 }, () => {
     assert.ok(grown < 24 * MIB, `${Math.round(grown / MIB)} MiB were buffered`)
     // From here on the server is slower than the connection, so that reading is paused and resumed many times.
     b.onRequest = async (frame) => {
-      await new Promise((resolve) => setTimeout(resolve, 10))
+      await new Promise((resolve) => setTimeout(resolve, 40))
       return frame.subarray(0, 4)
     }
     release()
@@ -188,6 +188,7 @@ describe('slow and hostile peers', { timeout: 60_000 }, () => {
       peer.accepted[n]?.abort(new Error('broken'))
     }
     assert.deepEqual(a.downs, [id])
+    assert.ok(a.log.some(({ facts }) => String(facts.reason).includes('keeps closing the sync lane')))
   })
 
   it('opens the blob lane again for the next request', async () => {

@@ -1,4 +1,4 @@
-import { ClassicLevel } from 'classic-level'
+import { Level } from 'level'
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -30,9 +30,9 @@ describe('the store on LevelDB', () => {
   /** Works on the rows of a closed store behind its back. */
   async function behindItsBack(
     path: string,
-    work: (database: ClassicLevel<string, Uint8Array>) => Promise<void>
+    work: (database: Level<string, Uint8Array>) => Promise<void>
   ): Promise<void> {
-    const database = new ClassicLevel<string, Uint8Array>(path, { valueEncoding: 'view' })
+    const database = new Level<string, Uint8Array>(path, { valueEncoding: 'view' })
     await work(database)
     await database.close()
     // What changed the files was us and not the disk, so let the store trust them again.

@@ -1,4 +1,4 @@
-import { ClassicLevel } from 'classic-level'
+import { Level } from 'level'
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
@@ -73,7 +73,7 @@ describe('the version of the stored format', () => {
 
   test('a database of some other program is refused', async () => {
     await database.close()
-    const foreign = new ClassicLevel(join(directory.path, 'foreign'))
+    const foreign = new Level(join(directory.path, 'foreign'))
     await foreign.put('theirs', 'value')
     await foreign.close()
     await assert.rejects(LevelStore.open(join(directory.path, 'foreign')), { code: 'store-damaged' })

@@ -150,8 +150,16 @@ test('an encoding that is not the deterministic one is refused', () => {
 })
 
 test('frames that are too long or nested too deep are refused without harm', () => {
-  assert.throws(() => decodeBlobRequest(new Uint8Array(MAX_BLOB_REQUEST_BYTES + 1)), isMalformed)
-  assert.throws(() => decodeBlobAnswer(new Uint8Array(MAX_BLOB_ANSWER_BYTES + 1)), isMalformed)
+  const sized = (message: object, length: number): Uint8Array => {
+    const overhead = encode({ ...message, zz: new Uint8Array(70_000) }).length - 70_000
+    const padded = encode({ ...message, zz: new Uint8Array(length - overhead) })
+    return padded.length === length ? padded : encode({ ...message, zz: new Uint8Array(length - overhead + 2) })
+  }
+  const have = { t: 'have', hashes: [RAW] }
+  assert.equal(decodeBlobRequest(sized(have, MAX_BLOB_REQUEST_BYTES)).t, 'have')
+  assert.throws(() => decodeBlobRequest(sized(have, MAX_BLOB_REQUEST_BYTES + 1)), isMalformed)
+  assert.equal(decodeBlobAnswer(sized({ t: 'absent' }, MAX_BLOB_ANSWER_BYTES)).t, 'absent')
+  assert.throws(() => decodeBlobAnswer(sized({ t: 'absent' }, MAX_BLOB_ANSWER_BYTES + 1)), isMalformed)
   assert.throws(() => decodeBlobRequest(new Uint8Array(MAX_BLOB_REQUEST_BYTES).fill(0x81)), isMalformed)
 })
 

@@ -1,0 +1,98 @@
+// Grapevine as a peer of the benchmark: copy this file to adapters/grapevine.mjs, or run `npm run bench`.
+// grapevine = the catalog alone; grapevine:files = with a shared directory (W7).
+import fs from 'node:fs'
+import path from 'node:path'
+
+const ROOT = process.env.GRAPEVINE_ROOT ?? path.resolve(path.dirname(new URL(import.meta.url).pathname), '..')
+const BASE_PORT = 8600
+
+export const meta = {
+  node: 20,
+  inflight: 64,
+  quietS: 1,
+  settleS: 20,
+  stallS: 20,
+  skip: {},
+  durable: 'writer: signed and fsynced; receivers: verified, fsynced and indexed before the entry shows'
+}
+
+export const version = async () => `grapevine ${JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')).version}`
+
+export async function open({ i, dir, ctx, onVisible }) {
+  const { initHome, joinCluster, startNode, loadConfig, silentLogger } = await import(path.join(ROOT, 'dist/index.js'))
+  const home = path.join(dir, 'home')
+  const folder = path.join(dir, 'folder')
+  const files = ctx.variant === 'files'
+  if (!fs.existsSync(path.join(home, 'cluster.json'))) {
+    if (i === 0 && !ctx.nodes[0]) await initHome({ home, clusterName: 'bench' })
+    else await joinCluster({ home, token: ctx.nodes[0].token, adopt: 'merge', mdns: false, peers: [], timeoutMs: 20_000 })
+  }
+  const flags = {
+    dir: folder,
+    listen: [`/ip4/127.0.0.1/tcp/${BASE_PORT + i}`],
+    peers: ctx.nodes.filter(Boolean).map((node) => node.address),
+    mdns: false,
+    adapter: files ? 'directory' : 'none',
+    logLevel: 'warn'
+  }
+  const config = await loadConfig({ home, cwd: dir, env: {}, flags })
+  const node = await startNode(config, { logger: silentLogger })
+  const { control } = node
+
+  const read = async (at) => {
+    const { body } = await control.open(at)
+    const parts = []
+    for await (const part of body) parts.push(part)
+    return Buffer.concat(parts).toString()
+  }
+  const show = async (id) => {
+    const entry = await control.entry(`id:${id}`).catch(() => undefined)
+    if (entry?.kind === 'file' && !entry.deleted && entry.path !== BLOB) onVisible(entry.path, await read(`id:${id}`))
+  }
+  let arrived
+  const blobArrived = new Promise((resolve) => (arrived = resolve))
+  let shown = Promise.resolve()
+  node.onEntriesChanged((ids, local) => {
+    if (local) return
+    shown = shown.then(async () => {
+      for (const id of ids) await show(id)
+    })
+  })
+  async function* entries() {
+    for await (const line of control.list('')) if (line.kind === 'file' && line.path !== BLOB) yield [line.path, await read(`id:${line.id}`)]
+  }
+  for await (const [key, value] of entries()) onVisible(key, value)
+
+  const watching = new AbortController()
+  void (async () => {
+    for await (const event of control.events(watching.signal)) if (event.event === 'blob-completed') arrived(event)
+  })()
+  const token = i === 0 && !ctx.nodes[0] ? (await control.invite({ role: 'author', expiresMs: 86_400_000, uses: 1_000 })).token : undefined
+  return {
+    info: { address: node.multiaddrs[0], token: token ?? ctx.nodes[0]?.token, folder },
+    put: (key, value) => control.putMany([{ path: key, body: Buffer.from(value) }]),
+    putMany: (pairs) => control.putMany(pairs.map(([key, value]) => ({ path: key, body: Buffer.from(value) }))),
+    del: (key) => control.remove(key),
+    get: (key) => read(key),
+    entries,
+    putBlob: (file) => control.put(BLOB, fs.createReadStream(file, { highWaterMark: 1 << 20 })),
+    async blobWait(file) {
+      await blobArrived
+      const { body } = await control.open(BLOB)
+      const out = fs.openSync(file, 'w')
+      for await (const part of body) fs.writeSync(out, part)
+      fs.closeSync(out)
+    },
+    async close() {
+      watching.abort()
+      await node.stop()
+    }
+  }
+}
+
+const BLOB = 'blob.bin'
+
+/** All nodes connected to all before anything is measured. */
+export async function ready() {
+  await new Promise((resolve) => setTimeout(resolve, 3_000))
+}
