@@ -18,8 +18,8 @@ export interface Entry {
   /** The name its place gives it. */
   readonly name: string
   readonly order: string | null
-  /** Bodies of all its live values, the winner's among them. */
-  readonly bodies: readonly BodyRef[]
+  /** Bodies of all its live values, the winner's among them, and the log each was written in. */
+  readonly bodies: ReadonlyArray<{ readonly body: BodyRef; readonly log: string }>
 }
 
 export interface Listed {
@@ -35,6 +35,10 @@ const MAX_DEPTH = 2_048
 /** Where rows are read: the index, or a stage above it. */
 export interface Rows {
   get(key: string): Uint8Array | undefined
+  /** The state of an entry, where it is at hand without decoding. */
+  entryState?(id: string): EntryState | undefined
+  /** Writes down what listings must see. */
+  flush?(): Promise<void>
 }
 
 export class CatalogReader {
@@ -49,14 +53,20 @@ export class CatalogReader {
   }
 
   entry(id: string): Entry | undefined {
+    const state = this.#stateOf(id)
+    return state === undefined ? undefined : this.#entryOf(id, state)
+  }
+
+  #stateOf(id: string): EntryState | undefined {
+    if (this.#rows.entryState !== undefined) return this.#rows.entryState(id)
     const bytes = this.#rows.get(entryKey(id))
-    return bytes === undefined ? undefined : this.#entryOf(id, decodeEntry(bytes))
+    return bytes === undefined ? undefined : decodeEntry(bytes)
   }
 
   #entryOf(id: string, state: EntryState): Entry {
     const meaning = meaningOf(state, this.#authorOf)
     const place = effectivePlace(id, meaning, state.level)
-    const bodies = state.tuples.filter((tuple) => tuple.field === BODY).map((tuple) => readBody(tuple.value))
+    const bodies = state.tuples.filter((tuple) => tuple.field === BODY).map((tuple) => ({ body: readBody(tuple.value), log: tuple.log }))
     return { id, state, meaning, listed: placementOf(id, state, meaning) !== undefined, ...place, bodies }
   }
 
@@ -144,7 +154,7 @@ export class CatalogReader {
   /** Listed children, by order key and then by name. */
   async children(parent: string): Promise<Entry[]> {
     const found: Entry[] = []
-    for await (const [, ids] of this.#store.iterate(prefixRange(nameKey(parent, '')))) {
+    for await (const [, ids] of this.#iterate(prefixRange(nameKey(parent, '')))) {
       for (const id of decodeIds(ids)) {
         const entry = this.entry(id)
         // the iterator shows the index as written; what is newer still is in the entry itself
@@ -164,10 +174,16 @@ export class CatalogReader {
     }
   }
 
+  /** Rows as the index has them, after what is pending was written. */
+  async *#iterate(range: { gte: string; lt: string }): AsyncIterable<[string, Uint8Array]> {
+    await this.#rows.flush?.()
+    yield* this.#store.iterate(range)
+  }
+
   /** Records that wrote to an entry, oldest first. */
   async history(id: string): Promise<Array<{ log: string; seq: number }>> {
     const rows: Array<{ log: string; seq: number }> = []
-    for await (const [key] of this.#store.iterate(prefixRange(historyPrefix(id)))) {
+    for await (const [key] of this.#iterate(prefixRange(historyPrefix(id)))) {
       const [log, seq] = key.slice(historyPrefix(id).length + 15).split('/')
       if (log !== undefined && seq !== undefined) rows.push({ log, seq: Number.parseInt(seq, 16) })
     }
@@ -178,7 +194,7 @@ export class CatalogReader {
   async bucketRows(bucket: number): Promise<Uint8Array> {
     const rows: Uint8Array[] = []
     const prefix = ENTRY_ROWS + bucket.toString(16).padStart(3, '0')
-    for await (const [key] of this.#store.iterate(prefixRange(prefix))) {
+    for await (const [key] of this.#iterate(prefixRange(prefix))) {
       const id = key.slice(ENTRY_ROWS.length)
       const entry = this.entry(id)
       if (entry !== undefined && entry.state.tuples.length > 0) rows.push(Buffer.from(id, 'hex'), entryHash(id, entry.state))
@@ -188,12 +204,12 @@ export class CatalogReader {
 
   /** Ids of all entries ever written, gone ones included. */
   async *ids(): AsyncIterable<string> {
-    for await (const [key] of this.#store.iterate(prefixRange(ENTRY_ROWS))) yield key.slice(ENTRY_ROWS.length)
+    for await (const [key] of this.#iterate(prefixRange(ENTRY_ROWS))) yield key.slice(ENTRY_ROWS.length)
   }
 
   /** Ids of all listed entries under their parents, by the name rows. */
   async *listedIds(): AsyncIterable<string> {
-    for await (const [, ids] of this.#store.iterate(prefixRange(NAME_ROWS))) yield* decodeIds(ids)
+    for await (const [, ids] of this.#iterate(prefixRange(NAME_ROWS))) yield* decodeIds(ids)
   }
 }
 

@@ -3,7 +3,7 @@
  * record has proved good. One record is one transaction.
  */
 import type { Overlay } from '../store/index.js'
-import { decodeEntry, emptyEntry, encodeEntry, entryHash, type EntryState } from './entry.js'
+import { decodeEntry, emptyEntry, entryHash, type EntryState } from './entry.js'
 import { effectivePlace, meaningOf, type AuthorOf, type EntryMeaning } from './view.js'
 
 export const ENTRY_ROWS = 'e/'
@@ -48,12 +48,16 @@ export class Stage {
   }
 
   get(key: string): Uint8Array | undefined {
-    if (key.startsWith(ENTRY_ROWS)) {
-      const cell = this.cells.get(key.slice(ENTRY_ROWS.length))
-      if (cell !== undefined && (cell.written || cell.meaningBefore !== undefined)) return encodeEntry(cell.state)
-    }
     const own = this.rows.get(key)
     return own === undefined ? this.#below.get(key) : (own ?? undefined)
+  }
+
+  /** The state of an entry as staged, without a round through its encoding. Not to be changed. */
+  entryState(id: string): EntryState | undefined {
+    const cell = this.cells.get(id)
+    if (cell !== undefined) return cell.written || cell.meaningBefore !== undefined ? cell.state : undefined
+    const bytes = this.#below.get(entryKey(id))
+    return bytes === undefined ? undefined : decodeEntry(bytes)
   }
 
   put(key: string, value: Uint8Array): void {

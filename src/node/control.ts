@@ -125,7 +125,7 @@ export class NodeControl extends Views implements ControlTarget {
     if (!path.startsWith('id:')) checkPath(path)
     const source = await this.#take(body)
     const written = await this.#edit((edit, draft) => edit.put(path, 'ref' in source ? source.ref : draft.body(source.bytes), options), 'bytes' in source ? source.bytes.length + 400 : 400)
-    return this.#receipt(written)
+    return receipt(path.startsWith('id:') ? (this.replica.reader.pathOf(written.result.id) ?? '') : path, written)
   }
 
   /** Small bodies are held, larger ones go to the blob store as they come. */
@@ -147,7 +147,7 @@ export class NodeControl extends Views implements ControlTarget {
     return Promise.all(
       files.map(async ({ path, body }) => {
         const ref = body.length > MAX_INLINE_BODY_BYTES ? await this.blobs.put(chain([body])) : undefined
-        return this.#receipt(await this.#edit((edit, draft) => edit.put(path, ref ?? draft.body(body)), ref === undefined ? body.length + 400 : 400))
+        return receipt(path, await this.#edit((edit, draft) => edit.put(path, ref ?? draft.body(body)), ref === undefined ? body.length + 400 : 400))
       })
     )
   }
@@ -156,7 +156,7 @@ export class NodeControl extends Views implements ControlTarget {
     const found = this.find(path)
     const below: string[] = []
     for await (const { entry } of this.replica.reader.walk(found.id, '')) below.push(entry.id)
-    return this.#receipt(await this.#edit((edit) => edit.remove(path, below), 400 + below.length * 300))
+    return receipt(path, await this.#edit((edit) => edit.remove(path, below), 400 + below.length * 300))
   }
 
   async move(from: string, to: string, options: { before?: string } = {}): Promise<WriteReceipt> {
@@ -167,15 +167,11 @@ export class NodeControl extends Views implements ControlTarget {
     const moving = this.find(from)
     const siblings = options.before === undefined || parent === undefined ? undefined : (await reader.children(parent)).filter((entry) => entry.id !== moving.id)
     const order = siblings === undefined ? undefined : { siblings, before: options.before! }
-    return this.#receipt(await this.#edit((edit) => edit.move(from, to, order), 400 + (siblings?.length ?? 0) * 200))
+    return receipt(to, await this.#edit((edit) => edit.move(from, to, order), 400 + (siblings?.length ?? 0) * 200))
   }
 
   #edit(change: (edit: PathEditor, draft: Parameters<Parameters<Replica['change']>[0]>[0]) => PathEdit, bytes: number): Promise<Written<PathEdit>> {
     return this.replica.change((draft) => change(new PathEditor(draft, this.replica.reader), draft), bytes)
-  }
-
-  #receipt({ result, record }: Written<PathEdit>): WriteReceipt {
-    return { path: this.replica.reader.pathOf(result.id) ?? '', id: result.id, record: record?.id ?? null, seq: record?.seq ?? null, changed: record !== null }
   }
 
   invite(options: { role: Role; expiresMs: number; uses: number }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
@@ -199,6 +195,10 @@ function targetStatus(target: TargetSync, dir: string): NonNullable<StatusView['
   const { lastScan } = target
   const status = { adapter: 'directory', dir, state: target.state, drift: [...target.drift] }
   return lastScan === undefined ? status : { ...status, lastScan: { ...lastScan, at: new Date(lastScan.at).toISOString() } }
+}
+
+function receipt(path: string, { result, record }: Written<PathEdit>): WriteReceipt {
+  return { path, id: result.id, record: record?.id ?? null, seq: record?.seq ?? null, changed: record !== null }
 }
 
 async function* chain(first: readonly Uint8Array[], rest?: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {

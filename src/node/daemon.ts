@@ -185,7 +185,7 @@ export class Daemon {
         target?.sync.bodyArrived(event.ref.hash)
         this.#events.emit({ event: 'blob-completed', hash: event.ref.hash, size: event.ref.size })
       } else if (event.type === 'progress') this.#events.emit({ event: 'blob-progress', hash: event.hash, size: event.size, have: event.have })
-      else this.#log.warn('A blob could not be fetched from a peer.', { ...event, ref: event.ref.hash })
+      else this.#log.debug('A blob could not be fetched from a peer.', { type: event.type, hash: event.ref.hash, reason: event.reason })
     })
     network.handle(this.#handler(parts))
     const joins = new JoinService({ replica, home, logger: this.#log, joined: (node, name, role) => this.#events.emit({ event: 'peer-joined', node, name, role }) })
@@ -319,8 +319,12 @@ export class Daemon {
 
   /** Every value's bytes are fetched, the losing ones of a conflict too: their author may not come back. */
   #wantBodies({ opened, views, fetcher }: Parts, ids: Iterable<string>): void {
+    const { replica } = opened
     for (const id of ids) {
-      for (const body of opened.replica.reader.entry(id)?.bodies ?? []) if (!views.hasBytes(body)) fetcher.want(body)
+      for (const { body, log } of replica.reader.entry(id)?.bodies ?? []) {
+        // its author has it for certain
+        if (!views.hasBytes(body)) fetcher.want(body, [nodeIdOf(bytesOf(replica.authorOf(log)))])
+      }
     }
   }
 

@@ -69,7 +69,7 @@ export class Views implements ReadTarget {
 
   async open(path: string, options: { hash?: string } = {}): Promise<{ entry: EntryLine; body: AsyncIterable<Uint8Array> }> {
     const found = this.find(path)
-    const ref = options.hash === undefined ? found.meaning.body : found.bodies.find((body) => body.hash.startsWith(options.hash!))
+    const ref = options.hash === undefined ? found.meaning.body : found.bodies.find(({ body }) => body.hash.startsWith(options.hash!))?.body
     if (ref === undefined) {
       throw options.hash === undefined
         ? new GrapevineError('not-a-file', `${JSON.stringify(path)} is a directory`, { next: 'name a file', facts: { path } })
@@ -82,12 +82,12 @@ export class Views implements ReadTarget {
   bytes(ref: BodyRef): AsyncIterable<Uint8Array> {
     const inline = this.replica.reader.inlineBody(ref)
     if (inline !== undefined) return once(inline)
-    if (this.blobs.has(ref.hash)) return this.blobs.read(ref)
+    if (this.blobs.sizeOf(ref.hash) === ref.size) return this.blobs.read(ref)
     throw new GrapevineError('blob-missing', 'the bytes of this entry have not arrived yet', { next: 'wait until a node that has them is connected; see "grapevine status"', facts: { hash: ref.hash } })
   }
 
   hasBytes(ref: BodyRef): boolean {
-    return this.replica.reader.inlineBody(ref) !== undefined || this.blobs.has(ref.hash)
+    return this.replica.reader.inlineBody(ref) !== undefined || this.blobs.sizeOf(ref.hash) === ref.size
   }
 
   async history(path: string): Promise<HistoryLine[]> {

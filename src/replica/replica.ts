@@ -69,6 +69,10 @@ export interface OpenReport {
 /** Offered records waiting to be judged, bytes; beyond it gossip is left to the pull. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024
 const PULL_TIMEOUT_MS = 15_000
+/** Index rows that may wait to be written; a few megabytes. */
+const MAX_PENDING_ROWS = 8_000
+/** How long a change waits for others before the index is written, ms. */
+const FLUSH_DELAY_MS = 20
 
 interface Offer {
   readonly from: NodeId
@@ -101,6 +105,7 @@ export class Replica {
   #tick: (() => void) | undefined
   #running = false
   #failure: GrapevineError | undefined
+  #flushing: (() => void) | undefined
 
   /** Opens the log and the index and brings them in step; nothing is sent or written before `start`. */
   static async open(deps: ReplicaDeps, options: ReplicaOptions, events: ReplicaEvents = {}): Promise<{ replica: Replica; report: OpenReport }> {
@@ -122,7 +127,9 @@ export class Replica {
     this.log = new RecordLog({ segments, rows, store, logger })
     const authorOf = (log: string): string => this.authorOf(log)
     this.catalog = new Catalog({ rows, store, authorOf })
-    this.reader = new CatalogReader({ rows, store, authorOf })
+    // a listing of what could be written must not fail because something else could not
+    const readable = { get: (key: string) => rows.get(key), flush: () => rows.flush().catch(() => undefined) }
+    this.reader = new CatalogReader({ rows: readable, store, authorOf })
     this.#applier = new Applier({ log: this.log, members: this.members, catalog: this.catalog, heads: this.#heads, rows, logger, clock: deps.clock })
     this.#intake = new Intake({ cluster: options.cluster, log: this.log, members: this.members, ...(deps.verify === undefined ? {} : { verify: deps.verify }) })
     this.#gossiper = new Gossiper({ clock: deps.clock, logger, publish: (frame) => deps.transport.publish(frame) })
@@ -137,8 +144,8 @@ export class Replica {
       catalog: this.catalog,
       members: this.members,
       heads: this.#heads,
-      rows,
       turns: this.#turns,
+      flushSoon: () => this.#flushSoon(),
       clock: new HybridClock(deps.clock),
       epoch: () => this.#epoch,
       checkMayWrite: () => this.#checkMayWrite(),
@@ -211,9 +218,22 @@ export class Replica {
     this.#tick?.()
     this.#tick = undefined
     this.#gossiper.stop()
+    this.#flushing?.()
     await this.#turns.idle()
     if (this.#failure === undefined) await this.#rows.flush()
     await this.#segments.close()
+  }
+
+  /**
+   * Lets the index be written behind: the log is the truth, and reads see what is pending. Only when much is pending does
+   * the caller wait.
+   */
+  async #flushSoon(): Promise<void> {
+    if (this.#rows.size > MAX_PENDING_ROWS) return this.#rows.flush()
+    this.#flushing ??= this.#deps.clock.timer(FLUSH_DELAY_MS, () => {
+      this.#flushing = undefined
+      this.#rows.flush().catch((error: unknown) => this.#fail(error))
+    })
   }
 
   // --- writing ----------------------------------------------------------------------------------------------------
@@ -386,7 +406,7 @@ export class Replica {
     }
     if (accepted.length === 0) return
     const applied = await this.#applier.drain(new Set(accepted.map((record) => record.log)), atHand(accepted))
-    await this.#rows.flush()
+    await this.#flushSoon()
     this.#perform(this.engine.held(tipsOf(accepted), this.#deps.clock.monotonic()))
     this.#follow(applied)
   }

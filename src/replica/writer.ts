@@ -6,7 +6,6 @@ import { Draft, type Catalog } from '../catalog/index.js'
 import { GrapevineError } from '../errors.js'
 import { MEMBERS_SPACE, type KeyPair, type Members } from '../identity/index.js'
 import type { RecordLog } from '../log/index.js'
-import type { Overlay } from '../store/index.js'
 import { logIdOf, MAX_RECORD_DEPS, sealRecord, type Dep, type Op, type SignedRecord } from '../wire/index.js'
 import { CATALOG_SPACE } from './applier.js'
 import type { HybridClock } from './clock.js'
@@ -20,7 +19,6 @@ export interface WriterDeps {
   readonly catalog: Catalog
   readonly members: Members
   readonly heads: Heads
-  readonly rows: Overlay
   readonly turns: Turns
   readonly clock: HybridClock
   /** Epoch under which this node writes, 16 hex. */
@@ -30,6 +28,8 @@ export interface WriterDeps {
   /** Applies members' records this node wrote. */
   applied(records: readonly SignedRecord[], entries: ReadonlySet<string>): void
   applyMembers(record: SignedRecord): Promise<void>
+  /** Has the index written behind. */
+  flushSoon(): Promise<void>
 }
 
 /** What a change came to. */
@@ -153,7 +153,7 @@ export class Writer {
   }
 
   async #write(start: { log: string; seq: number; time: number }, space: string, ops: readonly Op[], draft: Draft | undefined): Promise<SignedRecord> {
-    const { log, keys, cluster, rows } = this.#deps
+    const { log, keys, cluster } = this.#deps
     const deps = this.#newDeps(start.log, space)
     const past = log.past(start.log, deps)
     if (past === undefined) throw new GrapevineError('internal', 'a head of the log is not in the log', { next: 'run "grapevine rebuild"' })
@@ -178,7 +178,7 @@ export class Writer {
       const delta = this.#deps.catalog.commit(draft.stage, record)
       log.setApplied(record, past)
       this.#deps.heads.applied(record)
-      await rows.flush()
+      await this.#deps.flushSoon()
       this.#deps.applied([record], delta.entries)
     }
     return record

@@ -1,4 +1,5 @@
 import type { Store } from './index.js'
+import { RowCache } from './row-cache.js'
 
 export interface OverlayDeps {
   readonly store: Store
@@ -18,6 +19,7 @@ export class Overlay {
   #pending = new Map<string, Uint8Array | null>()
   #flight: Map<string, Uint8Array | null> | undefined
   #flushes: Promise<void> = Promise.resolve()
+  readonly #cache = new RowCache()
 
   constructor(deps: OverlayDeps) {
     this.#store = deps.store
@@ -32,7 +34,11 @@ export class Overlay {
     let change = this.#pending.get(key)
     if (change === undefined && this.#flight !== undefined) change = this.#flight.get(key)
     if (change !== undefined) return change ?? undefined
-    return this.#store.get(key)
+    const cached = this.#cache.get(key)
+    if (cached !== undefined) return cached ?? undefined
+    const value = this.#store.get(key)
+    this.#cache.set(key, value ?? null)
+    return value
   }
 
   put(key: string, value: Uint8Array): void {
@@ -57,6 +63,7 @@ export class Overlay {
 
   /** The batch in flight is in the store. */
   commit(): void {
+    for (const [key, change] of this.#flight ?? []) this.#cache.set(key, change)
     this.#flight = undefined
   }
 
