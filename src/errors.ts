@@ -31,6 +31,7 @@ export const ERRORS = {
   'listen-failed': { meaning: 'an address to listen on cannot be used', httpStatus: 409, exitCode: 9 },
   'blob-missing': { meaning: 'the bytes of an entry are not on this node yet', httpStatus: 503, exitCode: 9 },
   'blob-damaged': { meaning: 'bytes do not match their hash', httpStatus: 502, exitCode: 9 },
+  'not-replicated': { meaning: 'a change is kept here, but not on as many other nodes as asked for', httpStatus: 504, exitCode: 10 },
   'not-in-sync': { meaning: 'nodes do not hold the same catalog', httpStatus: 409, exitCode: 10 },
   'store-damaged': { meaning: 'stored data is damaged', httpStatus: 500, exitCode: 11 },
   'store-newer': { meaning: 'stored data was written by a newer grapevine', httpStatus: 500, exitCode: 11 },

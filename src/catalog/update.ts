@@ -36,6 +36,10 @@ export interface EditUpdate {
 }
 
 export const ARRAY_NAME = 'f'
+/** The field that deletes an entry; see view.ts. */
+export const TOMBSTONE = '!'
+/** `__proto__` and its kin: what would reach into the objects that hold a value. */
+const FORBIDDEN_KEY = '__'
 const CONTENT_ANY = 8
 const HAS_ORIGIN = 0x80
 const MAX_CLOCK = 2 ** 40
@@ -132,11 +136,12 @@ function readDeletes(input: decoding.Decoder): DeleteRange[] {
     const client = decoding.readVarUint(input)
     if (client >= lastClient) throw new Error('deletes out of order')
     lastClient = client
-    let end = 0
+    // ranges that touch would be one range: the same meaning has one encoding
+    let end = -1
     for (let left = decoding.readVarUint(input); left > 0; left--) {
       const clock = decoding.readVarUint(input)
       const length = decoding.readVarUint(input)
-      if (length < 1 || clock + length > MAX_CLOCK || clock < end || deletes.length >= MAX_DELETE_RANGES) throw new Error('deletes out of range')
+      if (length < 1 || clock + length > MAX_CLOCK || clock <= end || deletes.length >= MAX_DELETE_RANGES) throw new Error('deletes out of range')
       end = clock + length
       deletes.push({ client, clock, length })
     }
@@ -148,8 +153,11 @@ function checkTuple(value: unknown): TupleContent {
   if (!Array.isArray(value) || value.length !== 4) throw new Error('holds something that is not a tuple')
   const [field, content, time, seq] = value as unknown[]
   if (typeof field !== 'string' || field === '' || Buffer.byteLength(field) > MAX_FIELD_NAME_BYTES) throw new Error('has a bad field name')
+  // a field becomes a key of the tombstone that deletes it, so what no map may hold is no name of a field
+  if (field.startsWith(FORBIDDEN_KEY)) throw new Error(`has a field name that starts with "${FORBIDDEN_KEY}"`)
   if (!isTime(time) || !isTime(seq)) throw new Error('has a bad stamp')
-  checkValue(content, 0)
+  // a tombstone wraps the values of the fields it keeps once more
+  checkValue(content, field === TOMBSTONE ? -1 : 0)
   return [field, content as Value, time, seq]
 }
 
@@ -165,7 +173,7 @@ export function checkValue(value: unknown, depth: number): void {
   if (Array.isArray(value)) return value.forEach((item) => checkValue(item, depth + 1))
   if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
     for (const [key, item] of Object.entries(value)) {
-      if (key.startsWith('__')) throw new Error('has a key that starts with "__"')
+      if (key.startsWith(FORBIDDEN_KEY)) throw new Error(`has a key that starts with "${FORBIDDEN_KEY}"`)
       checkValue(item, depth + 1)
     }
     return

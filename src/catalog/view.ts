@@ -9,12 +9,12 @@ import type { BodyRef } from '../wire/index.js'
 import { hexOf, nameProblem, refuseRecord, MAX_BODY_BYTES } from '../wire/index.js'
 import { ROOT_ID } from './ids.js'
 import type { EntryState, Tuple } from './entry.js'
-import { encodeValue, type Value } from './update.js'
+import { encodeValue, TOMBSTONE, type Value } from './update.js'
 
 export const PLACE = 'place'
 export const BODY = 'body'
 export const EXEC = 'exec'
-export const TOMBSTONE = '!'
+export { TOMBSTONE }
 
 export interface Place {
   /** 32 hex. */

@@ -8,6 +8,7 @@ export async function printReceipt(context: Context, did: string, receipt: Write
   await print(context, receipt, () => {
     if (!receipt.changed) return `unchanged ${safe(receipt.path)}\n`
     const record = receipt.record === null ? '' : ` (record ${shortId(receipt.record)}, seq ${receipt.seq ?? '-'})`
-    return `${did} ${safe(receipt.path)}${record}\n`
+    const copies = receipt.replicas === undefined ? '' : `, on ${receipt.replicas} other nodes`
+    return `${did} ${safe(receipt.path)}${record}${copies}\n`
   })
 }

@@ -36,6 +36,8 @@ function nodePairs(status: StatusView): Array<[string, string]> {
   if (target) list.push(['shares', `${target.dir} (${target.state})`])
   for (const path of target?.drift ?? []) list.push(['drift', path])
   list.push(['blobs', `${blobs.stored} stored, ${bytesText(blobs.bytes)}, ${blobs.wanted} wanted`])
+  if (status.unreplicated > 0)
+    list.push(['unsent', `${status.unreplicated} records that no other node is known to hold`])
   return list
 }
 

@@ -17,6 +17,7 @@ import type {
   HistoryLine,
   InspectTopic,
   PeerStatus,
+  PutOptions,
   RecordLine,
   Role,
   StatusView,
@@ -121,8 +122,14 @@ export class ControlClient implements ControlTarget {
   }
 
   /** Large bodies take as long as they take: there is no deadline. */
-  put(path: string, body: AsyncIterable<Uint8Array>, options: { exec?: boolean } = {}): Promise<WriteReceipt> {
-    const query = { path, exec: options.exec === undefined ? undefined : String(options.exec) }
+  put(path: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<WriteReceipt> {
+    const text = (value: unknown): string | undefined => (value === undefined ? undefined : String(value))
+    const query = {
+      path,
+      exec: text(options.exec),
+      replicated: text(options.replicated),
+      timeoutMs: text(options.timeoutMs)
+    }
     return this.#json({ method: 'PUT', route: '/v1/body', query, body, timeoutMs: undefined })
   }
 

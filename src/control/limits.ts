@@ -35,3 +35,8 @@ export const REQUEST_TIMEOUT_MS = 60_000
 export const PROBE_TIMEOUT_MS = 2_000
 /** Longest path of a unix socket, bytes: 108 with the closing zero on Linux, 104 elsewhere. */
 export const MAX_SOCKET_PATH_BYTES = 103
+
+/** Other nodes a write may wait for. */
+export const MAX_REPLICAS = 1_000
+/** How long a write waits for them unless told otherwise, ms. */
+export const DEFAULT_REPLICATED_TIMEOUT_MS = 30_000

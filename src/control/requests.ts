@@ -8,6 +8,7 @@ import {
   MAX_LOG_LINES,
   MAX_PATH_BYTES,
   MAX_PUT_MANY_FILES,
+  MAX_REPLICAS,
   MAX_VERIFY_WAIT_MS
 } from './limits.js'
 
@@ -34,7 +35,12 @@ export const noQuery = z.strictObject({})
 export const pathQuery = z.strictObject({ path })
 export const listQuery = z.strictObject({ path: path.default('') })
 export const bodyQuery = z.strictObject({ path, hash: hex(64).optional() })
-export const putQuery = z.strictObject({ path, exec: z.enum(['true', 'false']).optional() })
+export const putQuery = z.strictObject({
+  path,
+  exec: z.enum(['true', 'false']).optional(),
+  replicated: wholeNumber(MAX_REPLICAS).optional(),
+  timeoutMs: wholeNumber(MAX_VERIFY_WAIT_MS).optional()
+})
 export const logQuery = z.strictObject({ limit: wholeNumber(MAX_LOG_LINES).default(100), log: hex(32).optional() })
 export const verifyQuery = z.strictObject({ waitMs: wholeNumber(MAX_VERIFY_WAIT_MS).default(0) })
 export const recordParam = z.strictObject({ id: hex(64) })

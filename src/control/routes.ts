@@ -133,9 +133,13 @@ function addInspectRoutes(app: Routes, { target }: RoutesDeps): void {
 
 function addWritingRoutes(app: Routes, { target }: RoutesDeps, { maxBodyBytes }: RoutesOptions): void {
   app.put('/v1/body', async (c) => {
-    const { path, exec } = query(c, shape.putQuery)
+    const { path, exec, replicated, timeoutMs } = query(c, shape.putQuery)
     const body = shape.cappedBody(c.env.incoming, maxBodyBytes, 'body')
-    const receipt = await target.put(path, body, exec === undefined ? {} : { exec: exec === 'true' })
+    const receipt = await target.put(path, body, {
+      ...(exec === undefined ? {} : { exec: exec === 'true' }),
+      ...(replicated === undefined ? {} : { replicated }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs })
+    })
     return sent(c, (response) => sendJson(response, 200, receipt))
   })
   app.post('/v1/bodies', async (c) => {

@@ -66,7 +66,14 @@ export interface StatusView {
   peers: PeerStatus[]
   spaces: SpaceStatus[]
   target?: TargetStatus
-  blobs: { stored: number; bytes: number; wanted: number; fetching: Array<{ hash: string; size: number; have: number }> }
+  blobs: {
+    stored: number
+    bytes: number
+    wanted: number
+    fetching: Array<{ hash: string; size: number; have: number }>
+  }
+  /** Records of this node that no other node is known to hold durably. */
+  unreplicated: number
   problems: ProblemView[]
 }
 
@@ -160,6 +167,8 @@ export interface WriteReceipt {
   seq: number | null
   /** False when the content was already the same and no record was needed. */
   changed: boolean
+  /** Other nodes that hold it durably; only when they were waited for. */
+  replicas?: number
 }
 
 /** A fact in the past tense. */
@@ -167,10 +176,26 @@ export interface EventView {
   seq: number
   time: string
   event:
-    | 'entry-changed' | 'entry-removed' | 'entry-moved' | 'conflict-opened' | 'conflict-closed'
-    | 'peer-joined' | 'peer-connected' | 'peer-disconnected' | 'in-sync' | 'record-rejected' | 'fork-found'
-    | 'file-written' | 'file-imported' | 'problem-opened' | 'problem-closed' | 'blob-progress' | 'blob-completed'
-    | 'scan-finished' | 'node-started' | 'node-stopping'
+    | 'entry-changed'
+    | 'entry-removed'
+    | 'entry-moved'
+    | 'conflict-opened'
+    | 'conflict-closed'
+    | 'peer-joined'
+    | 'peer-connected'
+    | 'peer-disconnected'
+    | 'in-sync'
+    | 'record-rejected'
+    | 'fork-found'
+    | 'file-written'
+    | 'file-imported'
+    | 'problem-opened'
+    | 'problem-closed'
+    | 'blob-progress'
+    | 'blob-completed'
+    | 'scan-finished'
+    | 'node-started'
+    | 'node-stopping'
   [fact: string]: unknown
 }
 
@@ -192,15 +217,27 @@ export interface CatalogReader {
   verify(options: { waitMs: number; signal?: AbortSignal }): Promise<VerifyView>
 }
 
+export interface PutOptions {
+  exec?: boolean
+  /** Wait until so many other nodes hold the change durably. */
+  replicated?: number
+  /** How long to wait for them, ms; then `not-replicated`. */
+  timeoutMs?: number
+}
+
 export interface ControlTarget extends CatalogReader {
   status(): Promise<StatusView>
   peers(): Promise<PeerStatus[]>
-  put(path: string, body: AsyncIterable<Uint8Array>, options?: { exec?: boolean }): Promise<WriteReceipt>
+  put(path: string, body: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<WriteReceipt>
   /** Many small files in one call: packed into as few records as the caps allow. */
   putMany(files: Array<{ path: string; body: Uint8Array }>): Promise<WriteReceipt[]>
   remove(path: string): Promise<WriteReceipt>
   move(from: string, to: string, options?: { before?: string }): Promise<WriteReceipt>
-  invite(options: { role: Role; expiresMs: number; uses: number }): Promise<{ token: string; expires: string; role: Role; uses: number }>
+  invite(options: {
+    role: Role
+    expiresMs: number
+    uses: number
+  }): Promise<{ token: string; expires: string; role: Role; uses: number }>
   /** Events from now on until the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<EventView>
   /** Starts an orderly stop; resolves before the process ends. */

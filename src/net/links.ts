@@ -159,7 +159,7 @@ export class Links {
 
   close(): void {
     this.#closed = true
-    for (const entry of [...this.#entries.values()]) this.#drop(entry, 'the node is stopping')
+    for (const entry of this.#entries.values()) this.#drop(entry, 'the node is stopping')
   }
 
   #create(peer: PeerId): Link {

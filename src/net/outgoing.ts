@@ -104,8 +104,7 @@ export class Outgoing {
     }
     this.#closed = true
     if (this.#stream.status === 'open') this.#stream.abort(broken ?? new Error('the peer closed the lane'))
-    for (const pending of [...this.#pending.values()])
-      pending.reject(unreachable(this.#node, 'closed the stream', broken))
+    for (const pending of this.#pending.values()) pending.reject(unreachable(this.#node, 'closed the stream', broken))
     this.#deps.closed(broken)
   }
 

@@ -1,7 +1,7 @@
 /** What the local API can do with a running node. */
 import type { BlobFetcher, BlobStore } from '../blobs/index.js'
 import { checkPath, PathEditor, ROOT_ID, type PathEdit } from '../catalog/index.js'
-import type { ControlTarget, EventView, PeerStatus, ProblemView, Role, StatusView, VerifyView, WriteReceipt } from '../control/target.js'
+import type { ControlTarget, EventView, PeerStatus, ProblemView, PutOptions, Role, StatusView, VerifyView, WriteReceipt } from '../control/target.js'
 import { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import type { Network } from '../net/index.js'
@@ -10,6 +10,7 @@ import type { Replica, Written } from '../replica/index.js'
 import { systemClock } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
 import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
+import { DEFAULT_REPLICATED_TIMEOUT_MS } from '../control/limits.js'
 import type { Events } from './events.js'
 import type { Home } from './home.js'
 import { createInvitation } from './setup.js'
@@ -63,6 +64,7 @@ export class NodeControl extends Views implements ControlTarget {
       spaces,
       ...(target === undefined ? {} : { target: targetStatus(target, dir) }),
       blobs: { stored: stored.blobs, bytes: stored.bytes, wanted: fetching.length, fetching },
+      unreplicated: replica.unreplicated,
       problems: this.#problems()
     }
   }
@@ -121,11 +123,14 @@ export class NodeControl extends Views implements ControlTarget {
 
   // --- writing ------------------------------------------------------------------------------------------------------
 
-  async put(path: string, body: AsyncIterable<Uint8Array>, options: { exec?: boolean } = {}): Promise<WriteReceipt> {
+  async put(path: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<WriteReceipt> {
     if (!path.startsWith('id:')) checkPath(path)
     const source = await this.#take(body)
-    const written = await this.#edit((edit, draft) => edit.put(path, 'ref' in source ? source.ref : draft.body(source.bytes), options), 'bytes' in source ? source.bytes.length + 400 : 400)
-    return receipt(path.startsWith('id:') ? (this.replica.reader.pathOf(written.result.id) ?? '') : path, written)
+    const written = await this.#edit((edit, draft) => edit.put(path, 'ref' in source ? source.ref : draft.body(source.bytes), options.exec === undefined ? {} : { exec: options.exec }), 'bytes' in source ? source.bytes.length + 400 : 400)
+    const done = receipt(path.startsWith('id:') ? (this.replica.reader.pathOf(written.result.id) ?? '') : path, written)
+    if (options.replicated === undefined || written.record === null) return done
+    const replicas = await this.replica.replication.wait(written.record, options.replicated, options.timeoutMs ?? DEFAULT_REPLICATED_TIMEOUT_MS)
+    return { ...done, replicas }
   }
 
   /** Small bodies are held, larger ones go to the blob store as they come. */

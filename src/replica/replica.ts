@@ -26,6 +26,7 @@ import { HybridClock } from './clock.js'
 import { Gossiper } from './gossiper.js'
 import { Heads } from './heads.js'
 import { Intake } from './intake.js'
+import { Replication } from './replication.js'
 import { Turns } from './turns.js'
 import { Writer, type Written } from './writer.js'
 
@@ -98,6 +99,7 @@ export class Replica {
   readonly #intake: Intake
   readonly #writer: Writer
   readonly #gossiper: Gossiper
+  readonly replication: Replication
   #epoch = ''
   #offers: Offer[] = []
   #backlog = 0
@@ -137,6 +139,7 @@ export class Replica {
       { root: () => (this.log.waitingCount() === 0 ? this.catalog.root() : undefined), backlogBytes: () => this.#backlog, random: () => deps.random.float() },
       options.sync
     )
+    this.replication = new Replication({ engine: this.engine, clock: deps.clock })
     this.#writer = new Writer({
       cluster: options.cluster,
       keys,
@@ -187,6 +190,15 @@ export class Replica {
     return head === undefined ? '' : hexOf(head.author)
   }
 
+  /** Records of this node's own logs that no other node is known to hold durably. */
+  get unreplicated(): number {
+    let count = 0
+    for (const head of this.log.logs()) {
+      if (hexOf(head.author) === hexOf(this.#deps.keys.publicKey)) count += Math.max(0, head.seq - this.engine.replicated(head.log))
+    }
+    return count
+  }
+
   stats(): { segments: number; bytes: number } {
     return this.#segments.stats()
   }
@@ -218,6 +230,7 @@ export class Replica {
     this.#tick?.()
     this.#tick = undefined
     this.#gossiper.stop()
+    this.replication.stop()
     this.#flushing?.()
     await this.#turns.idle()
     if (this.#failure === undefined) await this.#rows.flush()
@@ -297,6 +310,7 @@ export class Replica {
     const message = decodeNotice(frame)
     if (message.t === 'vector') this.#checkOwnLog(message.vector)
     this.#perform(this.engine.heard(from, message, this.#deps.clock.monotonic()))
+    this.replication.changed()
   }
 
   /** A peer holds more of our own log than we do: our store is an older copy. Never reuse a number: write anew. */

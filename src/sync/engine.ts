@@ -64,6 +64,8 @@ export class SyncEngine {
   readonly #peers = new Map<NodeId, Peer>()
   readonly #logs = new Map<string, Want>()
   readonly #pulls = new Map<number, Pull>()
+  /** What each node said it durably holds; kept when it leaves, because it still does. */
+  readonly #durable = new Map<NodeId, Map<string, number>>()
   readonly #changed = new Set<string>()
   #changedSince: number | undefined
   #lastChange = 0
@@ -100,6 +102,7 @@ export class SyncEngine {
       peer.complete = true
     }
     for (const { log, seq, head } of message.vector) peer.vector.set(log, { seq, head })
+    this.#holds(node, message.vector)
     peer.root = message.root
     return this.evaluate(now)
   }
@@ -108,8 +111,32 @@ export class SyncEngine {
     peer.root = message.root
     if (message.digest !== vectorDigest(this.vector())) return [{ do: 'notify', to: peer.node, message: { t: 'ask-vector' } }]
     for (const { log, seq, head } of this.vector()) peer.vector.set(log, { seq, head })
+    this.#holds(peer.node, this.vector())
     peer.complete = true
     return this.evaluate(now)
+  }
+
+  #holds(node: NodeId, vector: readonly VectorEntry[]): void {
+    let durable = this.#durable.get(node)
+    if (durable === undefined) {
+      durable = new Map()
+      this.#durable.set(node, durable)
+    }
+    for (const { log, seq } of vector) durable.set(log, seq)
+  }
+
+  /** How many other nodes said that they durably hold a log up to `seq`. */
+  replicas(log: string, seq: number): number {
+    let count = 0
+    for (const durable of this.#durable.values()) if ((durable.get(log) ?? 0) >= seq) count += 1
+    return count
+  }
+
+  /** The newest seq of a log that any other node durably holds. */
+  replicated(log: string): number {
+    let newest = 0
+    for (const durable of this.#durable.values()) newest = Math.max(newest, durable.get(log) ?? 0)
+    return newest
   }
 
   /** A neighbour passed on gossip that names these: it holds, or is about to hold, at least so much. */

@@ -84,6 +84,7 @@ export class FakeTarget implements ControlTarget {
         lastScan: { at: TIME, ms: 12, entries: 2 }
       },
       blobs: { stored: 1, bytes: 6_000_000, wanted: 0, fetching: [] },
+      unreplicated: 0,
       problems: [
         {
           code: 'file-unreadable',
