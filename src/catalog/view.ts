@@ -81,7 +81,7 @@ export function meaningOf(state: EntryState, authorOf: AuthorOf): EntryMeaning {
     body: body === undefined ? undefined : readBody(body.value),
     exec: winner(EXEC)?.value === true,
     newest: winnerOf(state.tuples, authorOf),
-    conflicts: conflictsOf(byField),
+    conflicts: conflictsOf(byField, authorOf),
     editDelete: alive && tombstones.length > 0
   }
 }
@@ -103,15 +103,19 @@ export function winnerOf(tuples: readonly Tuple[], authorOf: AuthorOf): Tuple | 
   return best
 }
 
-/** Fields with more than one distinct value. Two nodes writing the same value are of one mind. */
-function conflictsOf(byField: ReadonlyMap<string, readonly Tuple[]>): FieldConflict[] {
+/**
+ * Fields with more than one distinct value, by name; of each the winner first. Two nodes writing the same value are of one
+ * mind.
+ */
+function conflictsOf(byField: ReadonlyMap<string, readonly Tuple[]>, authorOf: AuthorOf): FieldConflict[] {
   const conflicts: FieldConflict[] = []
   for (const [field, tuples] of byField) {
     if (tuples.length < 2) continue
     const values = tuples.map((tuple) => Buffer.from(encodeValue(field === PLACE ? placeTarget(tuple.value) : tuple.value)))
-    if (values.some((value) => !value.equals(values[0]!))) conflicts.push({ field, tuples })
+    if (values.every((value) => value.equals(values[0]!))) continue
+    conflicts.push({ field, tuples: tuples.toSorted((a, b) => compareStamps(b, a, authorOf)) })
   }
-  return conflicts
+  return conflicts.toSorted((a, b) => compareText(a.field, b.field))
 }
 
 /** Two moves to one place agree, wherever they came from. */

@@ -48,6 +48,9 @@ export interface Invitation {
 /** Whether the record being judged has (log, seq) in its past. */
 export type Knows = (log: string, seq: number) => boolean
 
+/** How long after its end an invitation is still answered, ms. */
+const INVITE_GRACE_MS = 86_400_000
+
 const MEMBER_KEY = 'm/k/'
 const INVITE_KEY = 'm/i/'
 const CLUSTER_KEY = 'm/c'
@@ -157,10 +160,13 @@ export class Members {
     rows.put(INVITE_KEY + invitation.invite, encodeCbor({ ...invitation }))
   }
 
-  /** Whether `issuer` has an invitation somebody could still redeem at `now` (ms). */
-  hasOpenInvitation(issuer: Uint8Array, now: number): boolean {
+  /**
+   * Whether somebody may come with an invitation of `issuer` at `now` (ms). Used ones and those just expired count too:
+   * who comes with one is told so, instead of meeting a closed door.
+   */
+  expectsNewcomers(issuer: Uint8Array, now: number): boolean {
     const own = hexOf(issuer)
-    return this.invitations().some((open) => hexOf(open.issuer) === own && open.expires > now && open.used < open.uses)
+    return this.invitations().some((invitation) => hexOf(invitation.issuer) === own && invitation.expires > now - INVITE_GRACE_MS)
   }
 
   /** Checks a redemption at its issuer; throws `token-unknown`, `token-expired` or `token-used`. */

@@ -115,7 +115,7 @@ export class Daemon {
         logger,
         membership: {
           isMember: (key) => opened?.replica.members.get(key) !== undefined,
-          strangersAllowed: () => opened?.replica.members.hasOpenInvitation(home.keys.publicKey, Date.now()) ?? false
+          strangersAllowed: () => opened?.replica.members.expectsNewcomers(home.keys.publicKey, Date.now()) ?? false
         },
         addressBook: {
           load: () => addresses ?? [],
@@ -190,7 +190,7 @@ export class Daemon {
     network.handle(this.#handler(parts))
     const joins = new JoinService({ replica, home, logger: this.#log, joined: (node, name, role) => this.#events.emit({ event: 'peer-joined', node, name, role }) })
     network.handleJoin((request, key) => joins.redeem(request, key))
-    network.onDuplicateIdentity((node) => this.#log.error('The key of a node is used by two processes at once.', { node }))
+    network.onDuplicateIdentity((node) => this.#duplicated(node))
     this.#control = new NodeControl({
       ...parts,
       replica,
@@ -208,6 +208,18 @@ export class Daemon {
     await network.start()
     recovery.start()
     void this.#startTarget(parts)
+  }
+
+  /** Two processes with one key would write two histories under one name: this one stops writing. */
+  #duplicated(node: string): void {
+    this.#log.error('The key of a node is used by two processes at once.', { node })
+    const parts = this.#parts
+    if (parts === undefined || node !== parts.home.node) return
+    parts.opened.replica.halt(
+      new GrapevineError('identity-duplicated', "another process uses this node's key", {
+        next: 'stop one of the two; if this home is a copy, remove it and join anew with a home of its own'
+      })
+    )
   }
 
   #describeState(): 'starting' | 'running' | 'read-only' | 'stopping' | 'stopped' {

@@ -107,6 +107,7 @@ export class Replica {
   #tick: (() => void) | undefined
   #running = false
   #failure: GrapevineError | undefined
+  #halted: GrapevineError | undefined
   #flushing: (() => void) | undefined
 
   /** Opens the log and the index and brings them in step; nothing is sent or written before `start`. */
@@ -209,7 +210,12 @@ export class Replica {
 
   /** Why nothing can be written here now, or undefined. */
   get failure(): GrapevineError | undefined {
-    return this.#failure
+    return this.#halted ?? this.#failure
+  }
+
+  /** Ends writing until the process is restarted; reading and taking in go on. */
+  halt(error: GrapevineError): void {
+    this.#halted ??= error
   }
 
   get waiting(): number {
@@ -264,7 +270,7 @@ export class Replica {
   }
 
   #checkMayWrite(): void {
-    if (this.#failure !== undefined) throw this.#failure
+    if (this.failure !== undefined) throw this.failure
     const member = this.members.get(this.#deps.keys.publicKey)
     if (member === undefined || (member.role !== 'admin' && member.role !== 'author')) {
       throw new GrapevineError('role-forbids', `this node is ${member === undefined ? 'not a member yet' : `a ${member.role} node`} and may not write`, {

@@ -18,6 +18,8 @@ export interface NodeOptions extends Where {
   readonly place: string
   /** Flags of `start` in place of those for loopback. */
   readonly flags?: readonly string[]
+  /** More flags of every `start`. */
+  readonly also?: readonly string[]
   readonly home?: string
   readonly dir?: string
 }
@@ -37,6 +39,7 @@ export class Node {
   readonly client: ControlClient
   readonly #where: Where
   readonly #flags: readonly string[] | undefined
+  readonly #also: readonly string[]
   readonly #hasher = new TreeHasher()
   #child: ChildProcess | undefined
   #exited: Promise<number> = Promise.resolve(0)
@@ -45,7 +48,7 @@ export class Node {
   /** The node id, known from the first start on. */
   id = ''
 
-  constructor({ name, place, flags, home, dir, ...where }: NodeOptions) {
+  constructor({ name, place, flags, also = [], home, dir, ...where }: NodeOptions) {
     this.name = name
     this.home = home ?? join(place, 'home')
     this.dir = dir ?? join(place, 'catalog')
@@ -53,6 +56,7 @@ export class Node {
     this.client = new ControlClient({ home: this.home, timeoutMs: PATIENCE_MS })
     this.#where = where
     this.#flags = flags
+    this.#also = also
     mkdirSync(this.dir, { recursive: true })
   }
 
@@ -67,7 +71,7 @@ export class Node {
   /** Starts the daemon; resolves when it says that it is running. */
   async start(...more: string[]): Promise<void> {
     const own = this.#flags ?? ['--listen', this.#listen, '--no-mdns']
-    const child = launch(['--home', this.home, 'start', '--dir', this.dir, ...own, ...more], this.#where)
+    const child = launch(['--home', this.home, 'start', '--dir', this.dir, ...own, ...this.#also, ...more], this.#where)
     this.#child = child
     let stdout = ''
     child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()))

@@ -3,12 +3,13 @@
  * Records are carried from one to the other by hand, in whatever order a test wants.
  */
 import { createHash } from 'node:crypto'
-import { PathEditor, ROOT_ID, type Draft, type Entry } from '../../src/catalog/index.js'
+import { clientIdOf, PathEditor, ROOT_ID, type Draft, type Entry, type Value } from '../../src/catalog/index.js'
+import { encodeUpdate, type DeleteRange } from '../../src/catalog/update.js'
 import { clusterIdOf, keyPairOf, nodeIdOf, signFounder, verify, type KeyPair } from '../../src/identity/index.js'
 import { Replica, type OpenReport, type ReplicaEvents, type Written } from '../../src/replica/index.js'
 import { silentLogger, type Clock, type Logger, type NodeId, type Transport } from '../../src/runtime.js'
 import { MemoryStore, type Store } from '../../src/store/index.js'
-import { bodyRefOf, type Role, type SignedRecord } from '../../src/wire/index.js'
+import { logIdOf, sealRecord, type Dep, type Op, type Role, type SignedRecord } from '../../src/wire/index.js'
 import { SimDisk } from '../sim/disk.js'
 import { SeededRandom } from '../sim/random.js'
 
@@ -270,4 +271,55 @@ export async function meet(nodes: readonly LabNode[]): Promise<void> {
   for (let round = 0; round < 2; round++) for (const to of nodes) for (const from of nodes) if (to !== from) await to.pull(from)
 }
 
-export { bodyRefOf }
+export interface Forged {
+  readonly space?: string
+  readonly epoch?: string
+  readonly seq?: number
+  readonly prev?: string | null
+  readonly deps?: readonly Dep[]
+  readonly depth?: number
+  readonly time?: number
+  readonly ops?: readonly Op[]
+  readonly cluster?: string
+}
+
+/**
+ * A record under `keys` with whatever body a test wants, properly signed. Continues what `seen` holds of that log and
+ * knows all of its heads, unless told otherwise.
+ */
+export function forge(seen: LabNode, keys: KeyPair, changes: Forged = {}): SignedRecord {
+  const { replica } = seen
+  const space = changes.space ?? 'catalog'
+  const epoch = changes.epoch ?? 'f'.repeat(16)
+  const log = logIdOf(space, keys.publicKey, epoch)
+  const head = replica.log.get(log)
+  const seq = changes.seq ?? (head?.seq ?? 0) + 1
+  const deps = changes.deps ?? [...replica.heads(space), ...(space === 'members' ? [] : replica.heads('members'))].filter((dep) => dep.log !== log)
+  const depths = [...deps.map((dep) => replica.log.row(dep.log, dep.seq)?.depth ?? 0), seq > 1 ? (replica.log.row(log, seq - 1)?.depth ?? 0) : 0]
+  return sealRecord(
+    {
+      cluster: changes.cluster ?? seen.lab.cluster,
+      space,
+      author: keys.publicKey,
+      epoch,
+      seq,
+      prev: changes.prev !== undefined ? changes.prev : seq === 1 ? null : (replica.log.row(log, seq - 1)?.id ?? null),
+      deps,
+      depth: changes.depth ?? 1 + Math.max(...depths),
+      time: changes.time ?? LAB_TIME * 1_000,
+      ops: changes.ops ?? []
+    },
+    keys.sign
+  )
+}
+
+/** An edit of one entry as its author would write it, with the clock it must have. */
+export function editOp(seen: LabNode, keys: KeyPair, entry: string, tuples: ReadonlyArray<readonly [string, Value]>, options: { epoch?: string; seq?: number; time?: number; deletes?: readonly DeleteRange[]; clock?: number } = {}): Op {
+  const epoch = options.epoch ?? 'f'.repeat(16)
+  const client = clientIdOf(keys.publicKey, epoch, entry)
+  const log = logIdOf('catalog', keys.publicKey, epoch)
+  const seq = options.seq ?? (seen.replica.log.get(log)?.seq ?? 0) + 1
+  const clock = options.clock ?? seen.replica.reader.entry(entry)?.state.clients.find((row) => row.client === client)?.clock ?? 0
+  const written = tuples.map(([field, value]) => [field, value, options.time ?? LAB_TIME * 1_000, seq] as const)
+  return { k: 'edit', entry, update: encodeUpdate({ client: written.length === 0 ? 0 : client, clock: written.length === 0 ? 0 : clock, tuples: written, deletes: options.deletes ?? [] }) }
+}
