@@ -8,6 +8,9 @@ import { BUCKETS, sha256 } from '../wire/index.js'
 
 const ROWS = 'H/'
 const WORDS = 8
+/** Buckets in one row of the index: a batch touches few rows, however many entries it holds. */
+const BUCKETS_PER_ROW = 64
+const ROW_BYTES = BUCKETS_PER_ROW * WORDS * 4
 
 export function bucketOf(id: string): number {
   return Number.parseInt(id.slice(0, 3), 16)
@@ -20,9 +23,8 @@ export class Buckets {
 
   async load(store: Store): Promise<void> {
     for await (const [key, bytes] of store.iterate(prefixRange(ROWS))) {
-      const bucket = Number.parseInt(key.slice(ROWS.length), 16)
-      const row = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-      for (let word = 0; word < WORDS; word++) this.#sums[bucket * WORDS + word] = row.readUInt32LE(word * 4)
+      const row = Number.parseInt(key.slice(ROWS.length), 16)
+      new Uint8Array(this.#sums.buffer).set(bytes.subarray(0, ROW_BYTES), row * ROW_BYTES)
     }
   }
 
@@ -31,7 +33,7 @@ export class Buckets {
     const bucket = bucketOf(id)
     if (before !== undefined) this.#add(bucket, before, true)
     if (after !== undefined) this.#add(bucket, after, false)
-    this.#dirty.add(bucket)
+    this.#dirty.add(Math.floor(bucket / BUCKETS_PER_ROW))
     this.#root = undefined
   }
 
@@ -50,12 +52,8 @@ export class Buckets {
 
   /** Puts the changed sums into the batch. */
   save(rows: Overlay): void {
-    for (const bucket of this.#dirty) rows.put(ROWS + bucket.toString(16).padStart(3, '0'), this.#bytes(bucket).slice())
+    for (const row of this.#dirty) rows.put(ROWS + row.toString(16).padStart(2, '0'), new Uint8Array(this.#sums.buffer, row * ROW_BYTES, ROW_BYTES).slice())
     this.#dirty.clear()
-  }
-
-  #bytes(bucket: number): Uint8Array {
-    return new Uint8Array(this.#sums.buffer, bucket * WORDS * 4, WORDS * 4)
   }
 
   sums(): Uint8Array {

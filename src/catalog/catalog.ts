@@ -81,7 +81,7 @@ export class Catalog {
     if (op.k === 'body') stage.put(bodyKey(sha256(op.bytes).toString('hex')), op.bytes)
     if (op.k !== 'edit') return
     const { author, epoch, seq, time } = record.body
-    stageEdit(stage, op.entry, decodeUpdate(op.update), { log: record.log, seq, time, client: clientIdOf(author, epoch, op.entry), knows })
+    stageEdit(stage, op.entry, decodeUpdate(op.update), op.update, { log: record.log, seq, time, client: clientIdOf(author, epoch, op.entry), knows })
   }
 
   /** Moves what a settled stage holds into the index. Nothing can fail from here on. */
@@ -102,14 +102,20 @@ export class Catalog {
   #commitCell(stage: Stage, cell: Cell, record: { log: string; body: { seq: number; time: number } }): void {
     if (cell.written) {
       compactIfLong(cell.state)
-      this.buckets.replace(cell.id, cell.hashBefore, entryHash(cell.id, cell.state))
-      const stamp = `${record.body.time.toString(16).padStart(14, '0')}/${record.log}/${record.body.seq.toString(16).padStart(12, '0')}`
-      stage.put(historyPrefix(cell.id) + stamp, new Uint8Array())
+      // an entry with nothing live counts for nothing, as `hashBefore` has it: else the order of arrival would show
+      this.buckets.replace(cell.id, cell.hashBefore, cell.state.tuples.length === 0 ? undefined : entryHash(cell.id, cell.state))
+      if (cell.state.born === undefined) cell.state.born = { log: record.log, seq: record.body.seq, time: record.body.time }
+      else this.#noteHistory(stage, cell, record)
       const meaning = stage.meaning(cell)
       this.#setConflict(stage, `e/${cell.id}`, meaning.conflicts.length > 0 || meaning.editDelete)
     }
     this.#setConflict(stage, `c/${cell.id}`, cell.state.level > 0)
     stage.put(entryKey(cell.id), encodeEntry(cell.state))
+  }
+
+  #noteHistory(stage: Stage, cell: Cell, record: { log: string; body: { seq: number; time: number } }): void {
+    const stamp = `${record.body.time.toString(16).padStart(14, '0')}/${record.log}/${record.body.seq.toString(16).padStart(12, '0')}`
+    stage.put(historyPrefix(cell.id) + stamp, new Uint8Array())
   }
 
   #setConflict(stage: Stage, what: string, open: boolean): void {
@@ -123,9 +129,9 @@ export class Catalog {
 }
 
 /** Applies one decoded update to a staged entry. Both the fold and the local writer come through here. */
-export function stageEdit(stage: Stage, entry: string, update: EditUpdate, context: UpdateContext): void {
+export function stageEdit(stage: Stage, entry: string, update: EditUpdate, bytes: Uint8Array, context: UpdateContext): void {
   for (const [field, value] of update.tuples) checkField(field, value)
   const cell = stage.cell(entry)
-  applyUpdate(cell.state, update, context)
+  applyUpdate(cell.state, update, context, bytes)
   cell.written = true
 }

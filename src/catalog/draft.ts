@@ -72,12 +72,11 @@ export class Draft {
     return id
   }
 
-  /** The first id of the series that is not alive somewhere else. */
+  /** The first id of the series that is not listed somewhere else, alive or as a container of what lives. */
   #freeId(parent: string, name: string, kind: EntryKind): string {
     for (let turn = 0; turn < 0xffff; turn++) {
       const id = entryIdOfPath(parent, name, kind, turn)
-      const cell = this.stage.cell(id)
-      if (!this.stage.meaning(cell).alive) return id
+      if (this.stage.placement(this.stage.cell(id)) === undefined) return id
     }
     throw new GrapevineError('path-taken', 'this name has been reused too often', { next: 'use another name', facts: { name } })
   }
@@ -146,7 +145,7 @@ export class Draft {
     const clock = cell.state.clients.find((row) => row.client === client)?.clock ?? 0
     const update = { client, clock, tuples: writes.map(([field, value]) => [field, value, time, seq] as const), deletes: deleteRanges(replaced) }
     const bytes = encodeUpdate(update)
-    stageEdit(this.stage, cell.id, update, { log, seq, time, client, knows: () => true })
+    stageEdit(this.stage, cell.id, update, bytes, { log, seq, time, client, knows: () => true })
     new Tree(this.stage).settle([cell])
     this.#push({ k: 'edit', entry: cell.id, update: bytes }, bytes.length)
   }

@@ -4,8 +4,7 @@
  */
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
-import { createHash } from 'node:crypto'
-import { bytesOf, hexOf, refuseRecord } from '../wire/index.js'
+import { bytesOf, hexOf, refuseRecord, sha256 } from '../wire/index.js'
 import { encodeUpdate, encodeValue, type DeleteRange, type EditUpdate, type Value } from './update.js'
 
 export interface ClientRow {
@@ -28,6 +27,13 @@ export interface Tuple {
   readonly time: number
 }
 
+/** A record, by where it stands. */
+export interface Dot {
+  readonly log: string
+  readonly seq: number
+  readonly time: number
+}
+
 export interface EntryState {
   clients: ClientRow[]
   tuples: Tuple[]
@@ -35,6 +41,8 @@ export interface EntryState {
   doc: Uint8Array[]
   /** Live children, by effective place. */
   kids: number
+  /** The record that wrote here first, as far as this node's order of arrival goes: the beginning of its history. */
+  born: Dot | undefined
   /** 0: where its place says; 1: where it came from; 2: at the root. Raised to break a cycle. */
   level: number
 }
@@ -42,7 +50,7 @@ export interface EntryState {
 const ROW_VERSION = 1
 
 export function emptyEntry(): EntryState {
-  return { clients: [], tuples: [], doc: [], kids: 0, level: 0 }
+  return { clients: [], tuples: [], doc: [], kids: 0, born: undefined, level: 0 }
 }
 
 export function encodeEntry(state: EntryState): Uint8Array {
@@ -50,6 +58,12 @@ export function encodeEntry(state: EntryState): Uint8Array {
   encoding.writeVarUint(out, ROW_VERSION)
   encoding.writeVarUint(out, state.kids)
   encoding.writeVarUint(out, state.level)
+  encoding.writeVarUint(out, state.born === undefined ? 0 : 1)
+  if (state.born !== undefined) {
+    encoding.writeUint8Array(out, bytesOf(state.born.log))
+    encoding.writeVarUint(out, state.born.seq)
+    encoding.writeVarUint(out, state.born.time)
+  }
   encoding.writeVarUint(out, state.clients.length)
   for (const row of state.clients) {
     encoding.writeVarUint(out, row.client)
@@ -76,6 +90,9 @@ export function decodeEntry(bytes: Uint8Array): EntryState {
   const state = emptyEntry()
   state.kids = decoding.readVarUint(input)
   state.level = decoding.readVarUint(input)
+  if (decoding.readVarUint(input) === 1) {
+    state.born = { log: hexOf(decoding.readUint8Array(input, 16)), seq: decoding.readVarUint(input), time: decoding.readVarUint(input) }
+  }
   for (let left = decoding.readVarUint(input); left > 0; left--) {
     const client = decoding.readVarUint(input)
     const clock = decoding.readVarUint(input)
@@ -104,10 +121,10 @@ export interface UpdateContext {
 }
 
 /**
- * Applies a checked update to `state`, or throws `record-malformed` and leaves it as it was. Deleting what the record
+ * Applies a checked update (`bytes` is its encoding) to `state`, or throws `record-malformed` and leaves it as it was. Deleting what the record
  * cannot have seen is ignored, tuple by tuple: then every order of arrival ends the same (see README).
  */
-export function applyUpdate(state: EntryState, update: EditUpdate, context: UpdateContext): void {
+export function applyUpdate(state: EntryState, update: EditUpdate, context: UpdateContext, bytes: Uint8Array): void {
   const own = state.clients.find((row) => row.client === context.client)
   if (own !== undefined && own.log !== context.log) throw refuseRecord('writes under a client id of another log')
   if (update.tuples.length > 0) checkOwnStruct(update, own?.clock ?? 0, context)
@@ -122,7 +139,7 @@ export function applyUpdate(state: EntryState, update: EditUpdate, context: Upda
     time
   }))
   const asWritten = gone.length === countDeleted(update.deletes)
-  state.doc.push(encodeUpdate(asWritten ? update : { ...update, deletes: deleteRanges(gone) }))
+  state.doc.push(asWritten ? bytes : encodeUpdate({ ...update, deletes: deleteRanges(gone) }))
   state.tuples = [...state.tuples.filter((tuple) => !gone.includes(tuple)), ...added]
   if (own !== undefined) own.clock += added.length
   else if (added.length > 0) state.clients.push({ client: context.client, log: context.log, clock: added.length })
@@ -164,17 +181,18 @@ export function deleteRanges(tuples: readonly Tuple[]): DeleteRange[] {
 
 /** The canonical hash: what the entry means, not how its doc happens to be encoded. 32 bytes. */
 export function entryHash(id: string, state: EntryState): Buffer {
-  const rows = state.tuples.map((tuple) => {
-    const out = encoding.createEncoder()
-    encoding.writeVarString(out, tuple.field)
-    encoding.writeUint8Array(out, bytesOf(tuple.log))
-    encoding.writeVarUint(out, tuple.seq)
-    encoding.writeVarUint(out, tuple.clock)
-    encoding.writeVarUint(out, tuple.time)
-    encoding.writeVarUint8Array(out, encodeValue(tuple.value))
-    return encoding.toUint8Array(out)
-  })
-  const hash = createHash('sha256').update(bytesOf(id))
-  for (const row of rows.toSorted(Buffer.compare)) hash.update(row)
-  return hash.digest()
+  const rows = state.tuples.map(canonicalTuple)
+  if (rows.length > 1) rows.sort(Buffer.compare)
+  return sha256(Buffer.concat([bytesOf(id), ...rows]))
+}
+
+function canonicalTuple(tuple: Tuple): Uint8Array {
+  const out = encoding.createEncoder()
+  encoding.writeVarString(out, tuple.field)
+  encoding.writeUint8Array(out, bytesOf(tuple.log))
+  encoding.writeVarUint(out, tuple.seq)
+  encoding.writeVarUint(out, tuple.clock)
+  encoding.writeVarUint(out, tuple.time)
+  encoding.writeVarUint8Array(out, encodeValue(tuple.value))
+  return encoding.toUint8Array(out)
 }

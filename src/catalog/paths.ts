@@ -5,6 +5,7 @@ import { Draft, type Seen } from './draft.js'
 import { ROOT_ID } from './ids.js'
 import { orderBetween, orderKeysFor } from './order.js'
 import type { CatalogReader, Entry } from './reader.js'
+import { BODY, EXEC } from './view.js'
 
 export interface PathEdit {
   readonly id: string
@@ -35,9 +36,10 @@ export class PathEditor {
     const { meaning } = found
     const exec = options.exec ?? meaning.exec
     const fields: { body?: BodyRef; exec?: boolean } = {}
-    const conflict = meaning.editDelete || meaning.conflicts.length > 0
-    if (meaning.body?.hash !== body.hash || (conflict && options.seen === undefined)) fields.body = body
-    if (meaning.exec !== exec) fields.exec = exec
+    // whoever sees a conflict and writes one of its values ends it; a conflict of places is not theirs to end
+    const ends = (field: string): boolean => options.seen === undefined && meaning.conflicts.some((conflict) => conflict.field === field)
+    if (meaning.body?.hash !== body.hash || ends(BODY) || (options.seen === undefined && meaning.editDelete)) fields.body = body
+    if (meaning.exec !== exec || ends(EXEC)) fields.exec = exec
     if (fields.body === undefined && fields.exec === undefined) return { id: found.id, changed: false }
     this.#draft.set(found.id, fields, options.seen)
     return { id: found.id, changed: true }
@@ -71,6 +73,25 @@ export class PathEditor {
     const cut = path.lastIndexOf('/')
     const name = path.slice(cut + 1)
     return { parent: cut < 0 ? ROOT_ID : this.makeDirectory(path.slice(0, cut)).id, name }
+  }
+
+  /**
+   * What a target holds `names` below a directory it knows (an entry, or the root). It goes by entries and not by paths,
+   * because that directory may have been moved meanwhile; another kind of entry of the same name is a name conflict.
+   */
+  importBelow(anchor: string, names: readonly string[], what: { kind: 'dir' } | { kind: 'file'; body: BodyRef; exec: boolean }): PathEdit {
+    const parent = names.slice(0, -1).reduce((above, name) => this.importBelow(above, [name], { kind: 'dir' }).id, anchor)
+    const name = names.at(-1)!
+    const found = this.#claimant(parent, name, what.kind)
+    if (found === undefined) return { id: this.#draft.create(parent, name, what), changed: true }
+    return what.kind === 'dir' ? this.#ensureAlive(found) : this.setFile(found, what.body, { exec: what.exec, seen: new Set() })
+  }
+
+  /** The entry of this kind that shows under a name, or claims it without showing there. */
+  #claimant(parent: string, name: string, kind: 'file' | 'dir'): Entry | undefined {
+    const shown = this.#reader.child(parent, name)
+    const claimants = shown === undefined ? [] : [shown, ...this.#reader.atName(parent, name)]
+    return claimants.find((entry) => this.#reader.isDirectory(entry) === (kind === 'dir'))
   }
 
   /** Deletes a file, or a directory with everything below it (`below`, listed before, deepest last). */

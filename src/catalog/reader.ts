@@ -4,6 +4,7 @@ import type { BodyRef } from '../wire/index.js'
 import { bodyKey, historyPrefix } from './catalog.js'
 import { decodeEntry, entryHash, type EntryState } from './entry.js'
 import { entryIdOfPath, ROOT_ID } from './ids.js'
+import { markedName, readMarked } from './marked.js'
 import { ENTRY_ROWS, entryKey, placementOf } from './stage.js'
 import { decodeIds, NAME_ROWS, nameKey } from './tree.js'
 import { BODY, compareStamps, effectivePlace, meaningOf, readBody, type AuthorOf, type EntryMeaning } from './view.js'
@@ -27,8 +28,6 @@ export interface Listed {
   readonly entry: Entry
 }
 
-const CONFLICT_MARK = '.conflict-'
-const CONFLICT_NAME = /^(.*)\.conflict-([0-9a-f]{8,32})(\.[^.]*)?$/s
 /** Deeper paths cannot exist in a file system; also ends a walk over damaged rows. */
 const MAX_DEPTH = 2_048
 
@@ -97,10 +96,7 @@ export class CatalogReader {
   /** The name under which an entry shows: its own, or marked when another owns that name. */
   shownName(entry: Entry): string {
     const [owner] = this.atName(entry.parent, entry.name)
-    if (owner === undefined || owner.id === entry.id) return entry.name
-    const dot = entry.name.lastIndexOf('.')
-    const stem = dot > 0 ? entry.name.slice(0, dot) : entry.name
-    return `${stem}${CONFLICT_MARK}${entry.id.slice(0, 8)}${entry.name.slice(stem.length)}`
+    return owner === undefined || owner.id === entry.id ? entry.name : markedName(entry.name, entry.id)
   }
 
   /** The path of a listed entry; undefined when it, or what holds it, is not listed. */
@@ -132,10 +128,11 @@ export class CatalogReader {
   child(parent: string, name: string): Entry | undefined {
     const [owner] = this.atName(parent, name)
     if (owner !== undefined) return owner
-    const marked = CONFLICT_NAME.exec(name)
-    if (marked === null) return undefined
-    const others = this.atName(parent, (marked[1] ?? '') + (marked[3] ?? '')).slice(1)
-    return others.find((entry) => entry.id.startsWith(marked[2]!))
+    const marked = readMarked(name)
+    if (marked === undefined) return undefined
+    if (!marked.shortened) return this.atName(parent, marked.name).find((entry, index) => index > 0 && entry.id.startsWith(marked.id))
+    const entry = this.entry(marked.id)
+    return entry?.listed === true && entry.parent === parent && this.shownName(entry) === name ? entry : undefined
   }
 
   /** The id an entry born at this path would have, alive or not: for the history of what is gone. */
@@ -183,6 +180,8 @@ export class CatalogReader {
   /** Records that wrote to an entry, oldest first. */
   async history(id: string): Promise<Array<{ log: string; seq: number }>> {
     const rows: Array<{ log: string; seq: number }> = []
+    const born = this.#stateOf(id)?.born
+    if (born !== undefined) rows.push({ log: born.log, seq: born.seq })
     for await (const [key] of this.#iterate(prefixRange(historyPrefix(id)))) {
       const [log, seq] = key.slice(historyPrefix(id).length + 15).split('/')
       if (log !== undefined && seq !== undefined) rows.push({ log, seq: Number.parseInt(seq, 16) })

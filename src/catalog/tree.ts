@@ -33,16 +33,17 @@ export class Tree {
 
   /** Brings the rows in step with cells that were written. */
   settle(written: readonly Cell[]): void {
-    const raised = this.#breakCycles(written.filter((cell) => this.#moved(cell)))
+    const holders = new Set(written.map((cell) => this.#stage.meaning(cell).place?.parent))
+    const raised = this.#breakCycles(written.filter((cell) => this.#moved(cell, holders)))
     for (const cell of [...written, ...raised]) this.#place(cell)
   }
 
-  #moved(cell: Cell): boolean {
+  #moved(cell: Cell, holders: ReadonlySet<string | undefined>): boolean {
     const parent = this.#stage.meaning(cell).place?.parent
     const moved = parent !== undefined && parent !== cell.checkedParent
     cell.checkedParent = parent
-    // what is quite new holds nothing, so nothing can be below itself
-    return moved && (cell.meaningBefore !== undefined || cell.state.kids > 0)
+    // what is quite new, and is not named as parent in this same record, holds nothing: it cannot be below itself
+    return moved && (cell.meaningBefore !== undefined || cell.state.kids > 0 || holders.has(cell.id))
   }
 
   #place(cell: Cell): void {

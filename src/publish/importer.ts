@@ -1,6 +1,6 @@
 /** Local changes of the target on their way into the catalog, as edits that replace only what the editor had seen. */
 import type { Adapter, TargetEntry } from '../adapters/contract.js'
-import { PathEditor, seenKey, type CatalogReader, type Draft } from '../catalog/index.js'
+import { checkPath, PathEditor, ROOT_ID, seenKey, type CatalogReader, type Draft } from '../catalog/index.js'
 import { GrapevineError } from '../errors.js'
 import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
 import { baseRow, type Base, type BaseRow } from './base.js'
@@ -66,7 +66,7 @@ export class Importer {
   }
 
   async #addDirectory(entry: TargetEntry, time?: number): Promise<string> {
-    const { result, record } = await this.#write((edit) => edit.makeDirectory(entry.path), 300, time)
+    const { result, record } = await this.#write((edit) => edit.importBelow(...this.#anchor(entry.path), { kind: 'dir' }), 300, time)
     this.#keep(result.id, entry, [], record)
     if (result.changed) this.#deps.imported(entry.path, 'added')
     return result.id
@@ -81,11 +81,21 @@ export class Importer {
       return found.id
     }
     return this.#withBytes(entry, async (use, bytes) => {
-      const { result, record } = await this.#write((edit, draft) => edit.put(entry.path, use(draft), { exec: entry.exec, seen: new Set() }), bytes + 400, time)
+      const { result, record } = await this.#write((edit, draft) => edit.importBelow(...this.#anchor(entry.path), { kind: 'file', body: use(draft), exec: entry.exec }), bytes + 400, time)
       this.#keep(result.id, entry, [], record)
       if (result.changed) this.#deps.imported(entry.path, 'added')
       return result.id
     })
+  }
+
+  /** The entry of the nearest directory above that the target knows, and the names below it. */
+  #anchor(path: string): [string, string[]] {
+    checkPath(path)
+    for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) {
+      const above = this.#deps.base.byPath(path.slice(0, cut))
+      if (above !== undefined) return [above.id, path.slice(cut + 1).split('/')]
+    }
+    return [ROOT_ID, path.split('/')]
   }
 
   #holds(id: string, entry: TargetEntry & { kind: 'file' }): boolean {

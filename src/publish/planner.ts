@@ -65,7 +65,7 @@ export class Planner {
     }
     const lists: Lists = { removals: [], directories: [], moves: [], emptied: [], writes: [] }
     const claimed = new Map([...targets.values()].filter((target) => target !== undefined).map((target) => [target.path, target.id]))
-    for (const [id, target] of targets) this.#planOne(id, target, claimed, lists, plan, has)
+    for (const [id, target] of targets) this.#planOne(id, target, claimed, targets, lists, plan, has)
     const byDepth = (a: PlannedItem, b: PlannedItem): number => a.item.path.length - b.item.path.length
     const order = [lists.removals, lists.directories.toSorted(byDepth), lists.moves, lists.emptied.toSorted((a, b) => byDepth(b, a)), lists.writes]
     for (const step of order) if (step.length > 0) plan.steps.push(step)
@@ -125,10 +125,12 @@ export class Planner {
     return items
   }
 
-  #planOne(id: string, target: Target | undefined, claimed: ReadonlyMap<string, string>, lists: Lists, plan: Plan, has: (body: BodyRef) => boolean): void {
+  #planOne(id: string, target: Target | undefined, claimed: ReadonlyMap<string, string>, targets: ReadonlyMap<string, Target | undefined>, lists: Lists, plan: Plan, has: (body: BodyRef) => boolean): void {
     const row = this.#deps.base.byId(id)
-    // somebody else's content takes this path over in the same set
-    const evicted = row !== undefined && (claimed.get(row.path) ?? id) !== id
+    const claimant = row === undefined ? undefined : targets.get(claimed.get(row.path) ?? id)
+    const loses = row !== undefined && claimant !== undefined && claimant.id !== id
+    // a file is written over a file and a directory kept for a directory; anything else must make way first
+    const evicted = loses && this.#deps.reader.isDirectory(claimant.entry) === (row.kind === 'dir')
     if (target === undefined) {
       if (row !== undefined && !evicted && !row.lingering) this.#planRemoval(row, lists)
       else if (row !== undefined && evicted) this.#deps.base.delete(row)
@@ -136,7 +138,7 @@ export class Planner {
       return
     }
     if (this.#deps.reader.isDirectory(target.entry)) this.#planDirectory(row, target, lists, plan)
-    else this.#planFile(evicted ? undefined : row, target, lists, plan, has)
+    else this.#planFile(evicted ? undefined : row, target, lists, plan, has, loses)
   }
 
   #planRemoval(row: BaseRow, lists: Lists): void {
@@ -154,7 +156,7 @@ export class Planner {
     plan.settled.push(target.id)
   }
 
-  #planFile(row: BaseRow | undefined, target: Target, lists: Lists, plan: Plan, has: (body: BodyRef) => boolean): void {
+  #planFile(row: BaseRow | undefined, target: Target, lists: Lists, plan: Plan, has: (body: BodyRef) => boolean, makesWay: boolean): void {
     const body = target.entry.meaning.body!
     const { exec } = target.entry.meaning
     const same = row !== undefined && row.kind === 'file' && row.hash === body.hash && row.exec === exec
@@ -170,7 +172,8 @@ export class Planner {
     lists.directories.push(...this.#missingParents(target.path))
     const occupant = this.#deps.base.byPath(target.path)
     const free = occupant === undefined || occupant.id === target.id
-    if (same && free) {
+    // moves come after new directories: what makes way for one of them goes before, and is written anew
+    if (same && free && !makesWay) {
       lists.moves.push({ desired: target, item: { do: 'move', from: row.path, path: target.path, expect: expected(row) } })
       return
     }

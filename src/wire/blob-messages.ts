@@ -1,6 +1,6 @@
 /**
  * Messages of the blob lane: a request each for a tree node, a chunk, and what a peer holds, and their answers.
- * SPEC-blobs.md has every field. Kinds and fields are only ever appended; unknown fields are ignored, unknown kinds refused.
+ * SPEC.md, "Blob lane", has every field. Kinds and fields are only ever appended; unknown fields are ignored, unknown kinds refused.
  */
 import { decodeMessage, encodeCbor, malformed } from './cbor.js'
 import { bytesOf, Fields } from './fields.js'

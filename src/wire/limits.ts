@@ -14,8 +14,6 @@ export const MAX_UPDATE_TUPLES = 256
 export const MAX_FIELD_NAME_BYTES = 64
 /** Nesting of a field value. */
 export const MAX_VALUE_DEPTH = 16
-/** One live entry, encoded. */
-export const MAX_ENTRY_BYTES = 1024 * 1024
 /** One name of a path, UTF-8 bytes (the limit of common file systems). */
 export const MAX_NAME_BYTES = 255
 /** A whole path, UTF-8 bytes. */

@@ -36,7 +36,8 @@ import {
 } from '../../src/wire/index.js'
 
 /** `length` bytes counting up from `first`. */
-export const counted = (length: number, first: number): Uint8Array => Uint8Array.from({ length }, (_, index) => (first + index) & 255)
+export const counted = (length: number, first: number): Uint8Array =>
+  Uint8Array.from({ length }, (_, index) => (first + index) & 255)
 
 const root = keyPairOf(counted(32, 0))
 const founder = keyPairOf(counted(32, 32))
@@ -59,7 +60,13 @@ export interface GoldenRecord {
   readonly record: SignedRecord
 }
 
-function recordOf(space: string, seq: number, prev: SignedRecord | undefined, deps: readonly SignedRecord[], ops: readonly Op[]): SignedRecord {
+function recordOf(
+  space: string,
+  seq: number,
+  prev: SignedRecord | undefined,
+  deps: readonly SignedRecord[],
+  ops: readonly Op[]
+): SignedRecord {
   const body: RecordBody = {
     cluster,
     space,
@@ -100,7 +107,12 @@ const moveFile: EditUpdate = {
   client,
   clock: 2,
   tuples: [
-    ['place', placeValue({ parent: ROOT_ID, name: 'dot.sld', order: 'a0', from: { parent: stylesId, name: 'point.sld' } }), TIME + 2, 2],
+    [
+      'place',
+      placeValue({ parent: ROOT_ID, name: 'dot.sld', order: 'a0', from: { parent: stylesId, name: 'point.sld' } }),
+      TIME + 2,
+      2
+    ],
     ['exec', true, TIME + 2, 2]
   ],
   deletes: [{ client, clock: 0, length: 1 }]
@@ -166,24 +178,58 @@ export const UPDATES: ReadonlyArray<{ name: string; update: EditUpdate }> = [
 
 // --- records ----------------------------------------------------------------------------------------------------------
 
-const found = recordOf('members', 1, undefined, [], [
-  { k: 'found', root: root.publicKey, signature: signFounder(root, founder.publicKey), name: 'maps', nodeName: 'north' }
-])
-const invited = recordOf('members', 2, found, [], [
-  { k: 'invite', invite, secretHash: sha256(secret), role: 'author', expires: 1_795_003_600_000, uses: 1 }
-])
-const admitted = recordOf('members', 3, invited, [], [
-  { k: 'admit', key: newcomer.publicKey, role: 'author', name: 'south', invite },
-  { k: 'admit', key: root.publicKey, role: 'relay', name: 'west' }
-])
-const created = recordOf('catalog', 1, undefined, [admitted], [
-  { k: 'edit', entry: stylesId, update: encodeUpdate(createDirectory) },
-  { k: 'body', bytes: pointBody },
-  { k: 'edit', entry: pointId, update: encodeUpdate(createFile) }
-])
+const found = recordOf(
+  'members',
+  1,
+  undefined,
+  [],
+  [
+    {
+      k: 'found',
+      root: root.publicKey,
+      signature: signFounder(root, founder.publicKey),
+      name: 'maps',
+      nodeName: 'north'
+    }
+  ]
+)
+const invited = recordOf(
+  'members',
+  2,
+  found,
+  [],
+  [{ k: 'invite', invite, secretHash: sha256(secret), role: 'author', expires: 1_795_003_600_000, uses: 1 }]
+)
+const admitted = recordOf(
+  'members',
+  3,
+  invited,
+  [],
+  [
+    { k: 'admit', key: newcomer.publicKey, role: 'author', name: 'south', invite },
+    { k: 'admit', key: root.publicKey, role: 'relay', name: 'west' }
+  ]
+)
+const created = recordOf(
+  'catalog',
+  1,
+  undefined,
+  [admitted],
+  [
+    { k: 'edit', entry: stylesId, update: encodeUpdate(createDirectory) },
+    { k: 'body', bytes: pointBody },
+    { k: 'edit', entry: pointId, update: encodeUpdate(createFile) }
+  ]
+)
 const moved = recordOf('catalog', 2, created, [], [{ k: 'edit', entry: pointId, update: encodeUpdate(moveFile) }])
 const deleted = recordOf('catalog', 3, moved, [], [{ k: 'edit', entry: pointId, update: encodeUpdate(deleteFile) }])
-const unknown = recordOf('catalog', 4, deleted, [], [{ k: 'unknown', raw: { k: 'of-a-later-version', x: [1, 'two', Buffer.from([3])] } }])
+const unknown = recordOf(
+  'catalog',
+  4,
+  deleted,
+  [],
+  [{ k: 'unknown', raw: { k: 'of-a-later-version', x: [1, 'two', Buffer.from([3])] } }]
+)
 
 export const RECORDS: readonly GoldenRecord[] = [
   { name: 'found', record: found },
@@ -197,7 +243,19 @@ export const RECORDS: readonly GoldenRecord[] = [
 
 /** A later version's field in the body: kept as bytes, and not read. */
 export const LATER_FIELD: Uint8Array = (() => {
-  const map = { v: 1, cluster: Buffer.from(cluster, 'hex'), space: 'catalog', author: founder.publicKey, epoch: Buffer.from(EPOCH, 'hex'), seq: 1, deps: [], depth: 1, time: TIME, ops: [], later: 'field' }
+  const map = {
+    v: 1,
+    cluster: Buffer.from(cluster, 'hex'),
+    space: 'catalog',
+    author: founder.publicKey,
+    epoch: Buffer.from(EPOCH, 'hex'),
+    seq: 1,
+    deps: [],
+    depth: 1,
+    time: TIME,
+    ops: [],
+    later: 'field'
+  }
   const body = encodeCbor(map)
   return Buffer.concat([founder.sign(Buffer.concat([RECORD_DOMAIN, body])), body])
 })()
@@ -240,12 +298,20 @@ export function messages(): Record<string, Uint8Array> {
     'request: bucket': encodeRequest({ t: 'bucket', index: 4_095 }),
     'answer: records': encodeAnswer({ t: 'records', records: [moved.bytes, deleted.bytes], head: 4 }),
     'answer: root-is': encodeAnswer({ t: 'root-is', root: rootHash, vector }),
-    'answer: bucket-is': encodeAnswer({ t: 'bucket-is', rows: Buffer.concat([Buffer.from(pointId, 'hex'), entryHash(pointId, ENTRY)]) }),
+    'answer: bucket-is': encodeAnswer({
+      t: 'bucket-is',
+      rows: Buffer.concat([Buffer.from(pointId, 'hex'), entryHash(pointId, ENTRY)])
+    }),
     gossip: encodeGossip({ records: [moved.bytes], heads: vector }),
     'join request': encodeJoinRequest({ invite, secret, name: 'south' }),
     'join answer': encodeJoinAnswer({ records: [found.bytes, invited.bytes, admitted.bytes] }),
     'join refusal': encodeJoinRefusal('token-used'),
-    hello: encodeHello({ versions: [1], instance: hexOf(counted(16, 1)), listen: ['/ip4/192.0.2.1/tcp/4470'], peers: [other] }),
+    hello: encodeHello({
+      versions: [1],
+      instance: hexOf(counted(16, 1)),
+      listen: ['/ip4/192.0.2.1/tcp/4470'],
+      peers: [other]
+    }),
     addresses: encodeAddresses([other]),
     'frame: notify': encodeFrame(FrameType.notify, 0, encodeNotice({ t: 'ask-vector' })),
     'frame: request 300': encodeFrame(FrameType.request, 300, encodeRequest({ t: 'root' })),
@@ -257,7 +323,15 @@ export function messages(): Record<string, Uint8Array> {
 // --- what a node keeps ------------------------------------------------------------------------------------------------
 
 function tuplesOf(update: EditUpdate, seq: number): Tuple[] {
-  return update.tuples.map(([field, value, time], index) => ({ client: update.client, clock: update.clock + index, log: catalogLog, seq, field, value, time }))
+  return update.tuples.map(([field, value, time], index) => ({
+    client: update.client,
+    clock: update.clock + index,
+    log: catalogLog,
+    seq,
+    field,
+    value,
+    time
+  }))
 }
 
 /** The file of the records above after its move. */
@@ -276,8 +350,24 @@ export function storage(): Record<string, Uint8Array> {
   return {
     'segment header': segmentHeader(),
     'segment frame at offset 12 of segment 1': frame,
-    'record row': encodeRecordRow({ at: { segment: 1, offset: 12, length: payload.length }, id: moved.id, depth: 5, time: TIME + 2, knowledge: 1, state: 'rejected', reason: 'because' }),
-    'log row': encodeLogRow({ space: 'catalog', author: founder.publicKey, epoch: EPOCH, seq: 4, id: unknown.id, applied: 3, frozen: false }),
+    'record row': encodeRecordRow({
+      at: { segment: 1, offset: 12, length: payload.length },
+      id: moved.id,
+      depth: 5,
+      time: TIME + 2,
+      knowledge: 1,
+      state: 'rejected',
+      reason: 'because'
+    }),
+    'log row': encodeLogRow({
+      space: 'catalog',
+      author: founder.publicKey,
+      epoch: EPOCH,
+      seq: 4,
+      id: unknown.id,
+      applied: 3,
+      frozen: false
+    }),
     'knowledge row': encodeKnowledge(new Map([[membersLog, 3]])),
     'entry row': encodeEntry(ENTRY)
   }
