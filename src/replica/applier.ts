@@ -31,17 +31,24 @@ export interface Applied {
 }
 
 /** Records folded before other work gets a chance. */
-const YIELD_EVERY = 200
+const YIELD_EVERY = 20
+/** Index rows that may wait to be written; a few megabytes. */
+export const MAX_PENDING_ROWS = 8_000
+/** A long run says so this often, ms. */
+const PROGRESS_MS = 5_000
 
 export class Applier {
   readonly #deps: ApplierDeps
+  #toldAt: number
 
   constructor(deps: ApplierDeps) {
     this.#deps = deps
+    this.#toldAt = deps.clock.monotonic()
   }
 
   /** Applies whatever of these logs, and of logs that waited for them, can be applied now. */
   async drain(logs: Iterable<string>, atHand: ReadonlyMap<string, SignedRecord> = new Map()): Promise<Applied> {
+    this.#toldAt = this.#deps.clock.monotonic()
     const { catalog, log } = this.#deps
     const result: Applied = { entries: new Set(), admitted: [], rejected: [], conflictsBefore: catalog.conflicts, conflictsAfter: 0, records: 0 }
     const work = new Set(logs)
@@ -52,11 +59,21 @@ export class Applier {
         const record = atHand.get(`${next}/${head.applied + 1}`) ?? log.read(next, head.applied + 1)
         if (!this.#applyOne(head, record, result)) break
         for (const waiting of log.unblock(next)) work.add(waiting)
-        if (result.records % YIELD_EVERY === 0) await this.#deps.clock.pause()
+        await this.#breathe(result)
       }
     }
     result.conflictsAfter = catalog.conflicts
     return result
+  }
+
+  /** A long run lets others work, keeps what is pending in bounds, and tells how far it is. */
+  async #breathe(result: Applied): Promise<void> {
+    const { rows, clock, logger } = this.#deps
+    if (result.records % YIELD_EVERY === 0) await clock.pause()
+    if (rows.size > MAX_PENDING_ROWS) await rows.flush()
+    if (clock.monotonic() - this.#toldAt < PROGRESS_MS) return
+    this.#toldAt = clock.monotonic()
+    logger.info('Records are being applied.', { records: result.records, waiting: this.#deps.log.waitingCount() })
   }
 
   /** False when the record has to wait. */

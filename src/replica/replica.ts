@@ -21,7 +21,7 @@ import {
   type VectorEntry
 } from '../wire/index.js'
 import { answerRequest } from './answers.js'
-import { Applier, CATALOG_SPACE, type Applied } from './applier.js'
+import { Applier, CATALOG_SPACE, MAX_PENDING_ROWS, type Applied } from './applier.js'
 import { HybridClock } from './clock.js'
 import { Gossiper } from './gossiper.js'
 import { Heads } from './heads.js'
@@ -70,8 +70,6 @@ export interface OpenReport {
 /** Offered records waiting to be judged, bytes; beyond it gossip is left to the pull. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024
 const PULL_TIMEOUT_MS = 15_000
-/** Index rows that may wait to be written; a few megabytes. */
-const MAX_PENDING_ROWS = 8_000
 /** How long a change waits for others before the index is written, ms. */
 const FLUSH_DELAY_MS = 20
 

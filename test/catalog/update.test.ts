@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
-import { applyUpdate, emptyEntry, type EntryState, type UpdateContext } from '../../src/catalog/entry.js'
+import { applyUpdate as apply, emptyEntry, type EntryState, type UpdateContext } from '../../src/catalog/entry.js'
 import { hydrate, inspectDoc } from '../../src/catalog/doc.js'
 import { decodeUpdate, encodeUpdate, type DeleteRange, type EditUpdate, type Value } from '../../src/catalog/update.js'
 import { GrapevineError } from '../../src/errors.js'
@@ -14,6 +14,8 @@ const CLIENT = 0x1f_ffff_ffff_ffff
 const LOG = 'a'.repeat(32)
 
 const context = (changes: Partial<UpdateContext> = {}): UpdateContext => ({ log: LOG, seq: 7, time: 1_000, client: CLIENT, knows: () => true, ...changes })
+
+const applyUpdate = (state: EntryState, update: EditUpdate, record: UpdateContext): void => apply(state, update, record, encodeUpdate(update))
 
 const edit = (changes: Partial<EditUpdate> = {}): EditUpdate => ({ client: CLIENT, clock: 0, tuples: [['body', 'x', 1_000, 7]], deletes: [], ...changes })
 

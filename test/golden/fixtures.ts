@@ -2,7 +2,14 @@
  * The meaning of every golden file: fixed inputs, encoded by the code of this version. `write.ts` turned them into bytes
  * once; from then on the tests compare both ways. Keys and secrets in here are made of counted bytes and protect nothing.
  */
-import { deleteRanges, encodeEntry, entryHash, type EntryState, type Tuple } from '../../src/catalog/entry.js'
+import {
+  deleteRanges,
+  emptyEntry,
+  encodeEntry,
+  entryHash,
+  type EntryState,
+  type Tuple
+} from '../../src/catalog/entry.js'
 import { clientIdOf, entryIdOfPath, ROOT_ID } from '../../src/catalog/ids.js'
 import { encodeUpdate, type EditUpdate, type Value } from '../../src/catalog/update.js'
 import { placeValue } from '../../src/catalog/view.js'
@@ -336,22 +343,28 @@ function tuplesOf(update: EditUpdate, seq: number): Tuple[] {
 
 /** The file of the records above after its move. */
 export const ENTRY: EntryState = {
+  ...emptyEntry(),
   clients: [{ client, log: catalogLog, clock: 4 }],
   tuples: [...tuplesOf(createFile, 1).slice(1), ...tuplesOf(moveFile, 2)],
-  doc: [encodeUpdate(createFile), encodeUpdate(moveFile)],
-  kids: 0,
-  level: 0
+  doc: [encodeUpdate(createFile), encodeUpdate(moveFile)]
 }
 
-export function storage(): Record<string, Uint8Array> {
+/** Segment files: the truth on disk. */
+export function segments(): Record<string, Uint8Array> {
   const payload = moved.bytes
   const frame = Buffer.alloc(frameBytes(payload.length))
   writeFrame(frame, 0, { segment: 1, offset: 12 }, payload)
   return {
     'segment header': segmentHeader(),
-    'segment frame at offset 12 of segment 1': frame,
+    'segment frame at offset 12 of segment 1': frame
+  }
+}
+
+/** Rows of the index: derived, so a change costs a rebuild and a new version of the store, but must not happen unseen. */
+export function indexRows(): Record<string, Uint8Array> {
+  return {
     'record row': encodeRecordRow({
-      at: { segment: 1, offset: 12, length: payload.length },
+      at: { segment: 1, offset: 12, length: moved.bytes.length },
       id: moved.id,
       depth: 5,
       time: TIME + 2,

@@ -38,7 +38,7 @@ import {
   signedBytes
 } from '../../src/wire/index.js'
 import { goldenBytes, goldenPath, readGolden } from '../golden/files.js'
-import { ENTRY, messages, names, RECORDS, storage, UPDATES } from '../golden/fixtures.js'
+import { ENTRY, indexRows, messages, names, RECORDS, segments, UPDATES } from '../golden/fixtures.js'
 import * as spec from './spec-reader.js'
 
 const hexes = (table: Record<string, Uint8Array>): Record<string, string> =>
@@ -62,13 +62,14 @@ const ROUND_TRIPS: ReadonlyArray<[prefix: string, again: (bytes: Uint8Array) => 
 
 describe('golden bytes of version 1', () => {
   it('are all there', () => {
-    for (const file of ['updates', 'records', 'messages', 'storage', 'names'])
+    for (const file of ['updates', 'records', 'messages', 'segments', 'index', 'names'])
       assert.ok(existsSync(goldenPath(`${file}.json`)), file)
   })
 
   it('are what this version writes for the same meaning', () => {
     assert.deepEqual(hexes(messages()), readGolden('messages.json'))
-    assert.deepEqual(hexes(storage()), readGolden('storage.json'))
+    assert.deepEqual(hexes(segments()), readGolden('segments.json'))
+    assert.deepEqual(hexes(indexRows()), readGolden('index.json'))
     assert.deepEqual(names(), readGolden('names.json'))
     for (const { name, update } of UPDATES)
       assert.equal(hexOf(encodeUpdate(update)), readGolden('updates.json')[name], name)
@@ -112,7 +113,7 @@ describe('golden bytes of version 1', () => {
   })
 
   it('of rows are encoded again the same', () => {
-    const golden = goldenBytes('storage.json')
+    const golden = goldenBytes('index.json')
     const again: Record<string, (bytes: Uint8Array) => Uint8Array> = {
       'record row': (bytes) => encodeRecordRow(decodeRecordRow(bytes)),
       'log row': (bytes) => encodeLogRow(decodeLogRow(bytes)),
@@ -125,7 +126,7 @@ describe('golden bytes of version 1', () => {
   })
 
   it('of a segment are recognised, at their own place only', () => {
-    const golden = goldenBytes('storage.json')
+    const golden = goldenBytes('segments.json')
     assert.equal(readSegmentHeader(Buffer.from(golden.get('segment header')!)), SEGMENT_VERSION)
     const frame = Buffer.from(golden.get('segment frame at offset 12 of segment 1')!)
     assert.equal(readHead(frame, 0, { segment: 1, offset: 12 }), frame.length - FRAME_HEAD_BYTES)
