@@ -48,7 +48,11 @@ export class Lan {
     ip('-n', space, 'addr', 'add', `10.77.0.${number}/24`, 'dev', 'e0')
     for (const device of ['lo', 'e0']) ip('-n', space, 'link', 'set', device, 'up')
     ip('-n', space, 'route', 'add', '224.0.0.0/4', 'dev', 'e0')
-    return ['ip', 'netns', 'exec', space]
+    return this.prefixOf(name)
+  }
+
+  prefixOf(name: string): string[] {
+    return ['ip', 'netns', 'exec', this.#of(name).space]
   }
 
   /** From now on these reach each other and nobody else. */

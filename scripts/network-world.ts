@@ -9,7 +9,7 @@ import { until } from '../test/e2e/until.js'
 import { Lan } from './network-lan.js'
 
 /** Files take no part here: they only cost CPU that the nodes of one machine share. */
-const CATALOG_ONLY = ['--adapter', 'none', '--log-level', 'debug']
+const CATALOG_ONLY = ['--adapter', 'none']
 /** Patience for what is not measured, ms: the machine may be busy with other things. */
 export const PATIENCE_MS = 90_000
 /** Command lines that run at once while a world is built. */
@@ -17,8 +17,6 @@ const AT_ONCE = 4
 
 export interface WorldOptions {
   readonly nodes: number
-  /** Each node in a network namespace of its own. */
-  readonly lan?: boolean
   /** These only dial. */
   readonly deaf?: (index: number) => boolean
 }
@@ -26,10 +24,12 @@ export interface WorldOptions {
 export class World {
   readonly cluster = new Cluster()
   readonly lan: Lan | undefined
+  readonly #logLevel: string
   #watches: AbortController[] = []
 
-  constructor(lan = false) {
-    if (lan) this.lan = new Lan()
+  constructor(options: { lan?: boolean; logLevel?: string } = {}) {
+    if (options.lan === true) this.lan = new Lan()
+    this.#logLevel = options.logLevel ?? 'info'
   }
 
   get nodes(): readonly Node[] {
@@ -54,7 +54,7 @@ export class World {
 
   fresh(name: string): Node {
     const prefix = this.lan?.add(name)
-    const flags = ['--no-mdns', ...CATALOG_ONLY]
+    const flags = ['--no-mdns', ...CATALOG_ONLY, '--log-level', this.#logLevel]
     return this.cluster.fresh(name, { flags, ...(prefix === undefined ? {} : { prefix }) })
   }
 

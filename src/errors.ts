@@ -13,6 +13,7 @@ export const ERRORS = {
   'not-a-file': { meaning: 'the path is a directory where a file is needed', httpStatus: 409, exitCode: 5 },
   'not-a-directory': { meaning: 'the path is a file where a directory is needed', httpStatus: 409, exitCode: 5 },
   'move-into-itself': { meaning: 'a directory cannot be moved below itself', httpStatus: 409, exitCode: 5 },
+  'not-empty': { meaning: 'a place that must be empty or missing holds something', httpStatus: 409, exitCode: 5 },
   'too-large': { meaning: 'something exceeds a named limit', httpStatus: 413, exitCode: 5 },
   'role-forbids': { meaning: "this node's role does not allow it", httpStatus: 403, exitCode: 6 },
   'token-malformed': { meaning: 'the invitation token is damaged or cut short', httpStatus: 400, exitCode: 7 },
@@ -27,6 +28,7 @@ export const ERRORS = {
   'message-malformed': { meaning: 'a message from a peer is not well formed', httpStatus: 400, exitCode: 8 },
   'peer-unreachable': { meaning: 'the peer is not connected or did not answer in time', httpStatus: 504, exitCode: 9 },
   'peer-refused': { meaning: 'the peer answered with a refusal', httpStatus: 502, exitCode: 9 },
+  fork: { meaning: 'two different records claim one place in a log', httpStatus: 409, exitCode: 9 },
   'identity-duplicated': { meaning: 'two processes use the key of one node', httpStatus: 409, exitCode: 9 },
   'listen-failed': { meaning: 'an address to listen on cannot be used', httpStatus: 409, exitCode: 9 },
   'blob-missing': { meaning: 'the bytes of an entry are not on this node yet', httpStatus: 503, exitCode: 9 },
@@ -34,6 +36,8 @@ export const ERRORS = {
   'not-replicated': { meaning: 'a change is kept here, but not on as many other nodes as asked for', httpStatus: 504, exitCode: 10 },
   'not-in-sync': { meaning: 'nodes do not hold the same catalog', httpStatus: 409, exitCode: 10 },
   'store-damaged': { meaning: 'stored data is damaged', httpStatus: 500, exitCode: 11 },
+  'records-lost': { meaning: 'something that was acknowledged is damaged here and on no node that answers', httpStatus: 500, exitCode: 11 },
+  'backup-damaged': { meaning: 'a backup is damaged, cut short, or no backup at all', httpStatus: 400, exitCode: 11 },
   'store-newer': { meaning: 'stored data was written by a newer grapevine', httpStatus: 500, exitCode: 11 },
   'store-failed': { meaning: 'reading or writing the store failed', httpStatus: 500, exitCode: 11 },
   'disk-full': { meaning: 'there is no space left for the store or the target', httpStatus: 507, exitCode: 11 },
@@ -42,6 +46,7 @@ export const ERRORS = {
   'file-changed': { meaning: 'a file changed while it was read', httpStatus: 409, exitCode: 12 },
   'file-not-shared': { meaning: 'something in the shared directory is not a file or directory and is left out', httpStatus: 409, exitCode: 12 },
   'target-write-failed': { meaning: 'writing to the shared directory failed', httpStatus: 500, exitCode: 12 },
+  'clock-off': { meaning: 'the clock of a node is off', httpStatus: 409, exitCode: 12 },
   stopped: { meaning: 'the node is stopping', httpStatus: 503, exitCode: 13 },
   internal: { meaning: 'a fault in grapevine itself', httpStatus: 500, exitCode: 1 }
 } as const satisfies Record<string, { meaning: string; httpStatus: number; exitCode: number }>

@@ -3,13 +3,13 @@
  * everybody else's, so that the next change in the same record sees it.
  */
 import { GrapevineError } from '../errors.js'
-import { bodyRefOf, MAX_INLINE_BODY_BYTES, MAX_RECORD_BYTES, MAX_RECORD_OPS, nameProblem, type BodyRef, type Op } from '../wire/index.js'
+import { bodyRefOf, MAX_INLINE_BODY_BYTES, MAX_RECORD_BYTES, MAX_RECORD_OPS, MAX_UPDATE_BYTES, nameProblem, type BodyRef, type Op } from '../wire/index.js'
 import { bodyKey, stageEdit } from './catalog.js'
 import { deleteRanges, type Tuple } from './entry.js'
 import { clientIdOf, entryIdOfPath, ROOT_ID, type EntryKind } from './ids.js'
 import { placementOf, type Cell, type Stage } from './stage.js'
 import { Tree } from './tree.js'
-import { encodeUpdate, type Value } from './update.js'
+import { encodeUpdate, encodeValue, type Value } from './update.js'
 import { BODY, bodyValue, EXEC, PLACE, placeValue, TOMBSTONE, type EntryMeaning, type Place } from './view.js'
 
 /** Tuples a writer had before its eyes, as `client:clock`. Absent: everything there is now. */
@@ -28,12 +28,19 @@ export interface DraftContext {
 /** Leave room for the body's other fields, deps and signature. */
 const MAX_DRAFT_BYTES = MAX_RECORD_BYTES - 96 * 1024
 const OP_OVERHEAD_BYTES = 40
+/**
+ * What a tombstone keeps of fields this version does not know, bytes and number: a tombstone is one update, and reviving
+ * what it keeps is another. Values beyond it are in the log still.
+ */
+const MAX_KEPT_BYTES = MAX_UPDATE_BYTES / 2
+const MAX_KEPT_FIELDS = 128
 
 export class Draft {
   readonly stage: Stage
   readonly ops: Op[] = []
   readonly #context: DraftContext
   #bytes = 0
+  #overflowed = false
 
   constructor(stage: Stage, context: DraftContext) {
     this.stage = stage
@@ -49,13 +56,19 @@ export class Draft {
     return this.ops.length === 0
   }
 
+  /** A change was refused because the record has no room left for it. */
+  get overflowed(): boolean {
+    return this.#overflowed
+  }
+
   /** Carries a small body along; larger ones are blobs and must be stored before. */
   body(bytes: Uint8Array): BodyRef {
     const ref = bodyRefOf(bytes)
     if (bytes.length > MAX_INLINE_BODY_BYTES) throw new GrapevineError('too-large', 'a body is too large to travel in a record', { next: 'store it as a blob first' })
     if (this.stage.get(bodyKey(ref.hash)) === undefined) {
+      this.#reserve(bytes.length)
       this.stage.put(bodyKey(ref.hash), bytes)
-      this.#push({ k: 'body', bytes }, bytes.length)
+      this.ops.push({ k: 'body', bytes })
     }
     return ref
   }
@@ -145,13 +158,17 @@ export class Draft {
     const clock = cell.state.clients.find((row) => row.client === client)?.clock ?? 0
     const update = { client, clock, tuples: writes.map(([field, value]) => [field, value, time, seq] as const), deletes: deleteRanges(replaced) }
     const bytes = encodeUpdate(update)
+    if (bytes.length > MAX_UPDATE_BYTES) throw new GrapevineError('too-large', 'a change of one entry is too large for a record', { next: 'write fewer or smaller values at once' })
+    this.#reserve(bytes.length)
     stageEdit(this.stage, cell.id, update, bytes, { log, seq, time, client, knows: () => true })
     new Tree(this.stage).settle([cell])
-    this.#push({ k: 'edit', entry: cell.id, update: bytes }, bytes.length)
+    this.ops.push({ k: 'edit', entry: cell.id, update: bytes })
   }
 
-  #push(op: Op, bytes: number): void {
-    this.ops.push(op)
+  /** Throws `too-large`, before anything is staged, when the others would refuse the record that one more op makes. */
+  #reserve(bytes: number): void {
+    this.#overflowed = this.ops.length >= MAX_RECORD_OPS || this.#bytes + bytes + OP_OVERHEAD_BYTES > MAX_DRAFT_BYTES
+    if (this.#overflowed) throw new GrapevineError('too-large', 'a change is too large for one record', { next: 'make it in several smaller steps' })
     this.#bytes += bytes + OP_OVERHEAD_BYTES
   }
 }
@@ -161,7 +178,16 @@ function keptFields(meaning: EntryMeaning, gone: readonly Tuple[]): Value {
   if (meaning.place !== undefined) kept[PLACE] = placeValue({ ...meaning.place, from: null })
   if (meaning.body !== undefined) kept[BODY] = bodyValue(meaning.body)
   if (meaning.exec) kept[EXEC] = true
-  for (const { field, value } of gone) if (field !== TOMBSTONE && kept[field] === undefined && field !== EXEC) kept[field] = value
+  let room = MAX_KEPT_BYTES
+  let fields = MAX_KEPT_FIELDS
+  for (const { field, value } of gone) {
+    if (field === TOMBSTONE || field === EXEC || Object.hasOwn(kept, field)) continue
+    const bytes = Buffer.byteLength(field) + encodeValue(value).length
+    if (bytes > room || fields === 0) continue
+    room -= bytes
+    fields -= 1
+    kept[field] = value
+  }
   return kept
 }
 

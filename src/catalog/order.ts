@@ -19,9 +19,28 @@ export function orderBetween(siblings: ReadonlyArray<{ name: string; order: stri
   return generateKeyBetween(lower, upper)
 }
 
-/** A key for each sibling, in the order they stand: those without one stand first. */
+/**
+ * A key for each sibling, in the order they stand, each greater than the one before: who has none yet, has the same as
+ * another (drawn at one place by two at once) or one that is no key gets a new one.
+ */
 export function orderKeysFor<T extends { order: string | null }>(siblings: readonly T[]): Array<{ entry: T; order: string }> {
-  const unkeyed = siblings.filter((entry) => entry.order === null).length
-  const fresh = generateNKeysBetween(null, siblings[unkeyed]?.order ?? null, unkeyed)
-  return siblings.map((entry, index) => ({ entry, order: entry.order ?? fresh[index]! }))
+  const keys: string[] = []
+  while (keys.length < siblings.length) {
+    const lower = keys.at(-1) ?? null
+    const next = siblings.findIndex(({ order }, index) => index >= keys.length && isKey(order) && (lower === null || order > lower))
+    const upper = next < 0 ? null : siblings[next]!.order
+    keys.push(...generateNKeysBetween(lower, upper, (next < 0 ? siblings.length : next) - keys.length))
+    if (upper !== null) keys.push(upper)
+  }
+  return siblings.map((entry, index) => ({ entry, order: keys[index]! }))
+}
+
+function isKey(order: string | null): order is string {
+  if (order === null) return false
+  try {
+    generateKeyBetween(order, null)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -110,7 +110,7 @@ function readUpdate(input: decoding.Decoder): EditUpdate {
 
 function readStruct(input: decoding.Decoder): Omit<EditUpdate, 'deletes'> {
   if (decoding.readVarUint(input) !== 1) throw new Error('holds more than one struct')
-  const client = decoding.readVarUint(input)
+  const client = readClient(input)
   const clock = decoding.readVarUint(input)
   if (clock > MAX_CLOCK) throw new Error('has a clock out of range')
   const info = decoding.readUint8(input)
@@ -127,13 +127,20 @@ function readStruct(input: decoding.Decoder): Omit<EditUpdate, 'deletes'> {
   return { client, clock, tuples }
 }
 
+/** lib0 lets the last group of a varint carry it beyond what numbers hold exactly. */
+function readClient(input: decoding.Decoder): number {
+  const client = decoding.readVarUint(input)
+  if (client > Number.MAX_SAFE_INTEGER) throw new Error('names a client id out of range')
+  return client
+}
+
 function readDeletes(input: decoding.Decoder): DeleteRange[] {
   const deletes: DeleteRange[] = []
   const clients = decoding.readVarUint(input)
   if (clients > MAX_DELETE_RANGES) throw new Error('deletes from too many clients')
   let lastClient = Number.POSITIVE_INFINITY
   for (let index = 0; index < clients; index++) {
-    const client = decoding.readVarUint(input)
+    const client = readClient(input)
     if (client >= lastClient) throw new Error('deletes out of order')
     lastClient = client
     // ranges that touch would be one range: the same meaning has one encoding

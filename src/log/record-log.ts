@@ -76,7 +76,11 @@ export class RecordLog {
     for await (const [key, bytes] of this.#deps.store.iterate(prefixRange(LOG_ROWS))) this.#load(key.slice(LOG_ROWS.length), decodeLogRow(bytes))
     const damaged: DamagedRange[] = []
     let indexed = 0
-    for await (const scanned of this.#deps.segments.scan(this.#mark())) {
+    const mark = this.#mark()
+    if (mark !== undefined && isBehind(this.#deps.segments.end, mark)) {
+      throw new GrapevineError('store-damaged', 'the index knows records that the log does not hold', { next: 'the index is rebuilt from the log; peers hold what is missing', facts: { index: true } })
+    }
+    for await (const scanned of this.#deps.segments.scan(mark)) {
       if ('damaged' in scanned) damaged.push(scanned.damaged)
       else if (this.#indexScanned(scanned.at, scanned.bytes)) {
         indexed += 1
@@ -316,6 +320,10 @@ export interface DamagedRange {
 
 function raise(knowledge: Map<string, number>, log: string, seq: number): void {
   if ((knowledge.get(log) ?? 0) < seq) knowledge.set(log, seq)
+}
+
+function isBehind(a: { segment: number; offset: number }, b: { segment: number; offset: number }): boolean {
+  return a.segment < b.segment || (a.segment === b.segment && a.offset < b.offset)
 }
 
 /** As many records from `from` on as fit into `bytes`, at least one. */

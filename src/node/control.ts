@@ -161,6 +161,11 @@ export class NodeControl extends Views implements ControlTarget {
     const found = this.find(path)
     const below: string[] = []
     for await (const { entry } of this.replica.reader.walk(found.id, '')) below.push(entry.id)
+    // a large directory takes several records: what is deepest goes first, so that no step leaves orphans
+    while (below.length > MAX_REMOVED_AT_ONCE) {
+      const some = below.splice(-MAX_REMOVED_AT_ONCE)
+      await this.replica.change((draft) => some.toReversed().forEach((id) => draft.remove(id)), some.length * 300)
+    }
     return receipt(path, await this.#edit((edit) => edit.remove(path, below), 400 + below.length * 300))
   }
 
@@ -205,6 +210,9 @@ function targetStatus(target: TargetSync, dir: string): NonNullable<StatusView['
 function receipt(path: string, { result, record }: Written<PathEdit>): WriteReceipt {
   return { path, id: result.id, record: record?.id ?? null, seq: record?.seq ?? null, changed: record !== null }
 }
+
+/** Entries deleted by one record. */
+const MAX_REMOVED_AT_ONCE = 500
 
 async function* chain(first: readonly Uint8Array[], rest?: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
   yield* first

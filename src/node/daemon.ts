@@ -168,7 +168,7 @@ export class Daemon {
         mayWrite: () => ['admin', 'author'].includes(replica.members.get(home.keys.publicKey)?.role ?? ''),
         asideDir: join(home.path, HOME_DIRS.aside)
       },
-      { rescanIntervalMs: config.rescanIntervalMs, adopt: home.cluster.joined ? (config.adopt === 'merge' ? home.cluster.adopt : config.adopt) : 'merge' },
+      { rescanIntervalMs: config.rescanIntervalMs, adopt: this.#adopt(home) },
       this.#targetEvents()
     )
     return { sync, adapter, store }
@@ -233,7 +233,7 @@ export class Daemon {
     if (target === undefined) return
     const { sync, adapter } = target
     try {
-      if (home.cluster.joined && parts.opened.replica.catalog.entries === 0) await this.#firstSync(parts)
+      if (home.cluster.joined && (await sync.isFirst())) await this.#firstSync(parts)
       if (this.#state === 'stopping' || this.#state === 'stopped') return
       await sync.start()
       if (adapter.rootIdentity !== null) await writePrivate(join(home.path, ROOT_FILE), `${JSON.stringify({ dir: this.#config.dir, root: adapter.rootIdentity })}\n`)
@@ -243,8 +243,16 @@ export class Daemon {
     }
   }
 
-  async #firstSync({ opened, network }: Parts): Promise<void> {
-    const deadline = systemClock.monotonic() + FIRST_SYNC_MS
+  #adopt(home: Home): 'merge' | 'cluster' {
+    if (!home.cluster.joined) return 'merge'
+    return this.#config.adopt === 'merge' ? home.cluster.adopt : this.#config.adopt
+  }
+
+  async #firstSync({ home, opened, network }: Parts): Promise<void> {
+    // to make way for the cluster's content it must be here; a merge may as well begin without it
+    const patient = this.#adopt(home) === 'cluster'
+    const deadline = patient ? Number.POSITIVE_INFINITY : systemClock.monotonic() + FIRST_SYNC_MS
+    if (patient) this.#log.info('The shared directory is left alone until the catalog of the cluster has arrived.', { dir: this.#config.dir })
     const { engine } = opened.replica
     while (systemClock.monotonic() < deadline && (this.#state === 'running' || this.#state === 'starting')) {
       if (network.peers().some((peer) => engine.standing(peer.node)?.inSync === true)) return

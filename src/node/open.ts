@@ -6,7 +6,7 @@ import { GrapevineError } from '../errors.js'
 import { Replica, type OpenReport, type ReplicaEvents } from '../replica/index.js'
 import { NodeDisk, systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger, Transport } from '../runtime.js'
-import { LevelStore, openStore } from '../store/index.js'
+import { destroyStore, LevelStore, openStore } from '../store/index.js'
 import { HOME_DIRS, type Home } from './home.js'
 
 export interface Opened {
@@ -25,9 +25,28 @@ export function noTransport(node: string): Transport {
   return { self: node, handle: () => undefined, peers: () => [], notify: () => false, request: async () => nobody(), publish: async () => 0, hangUp: () => undefined }
 }
 
-export async function openHome(home: Home, transport: Transport, logger: Logger, options: { events?: ReplicaEvents; announceIntervalMs?: number; readOnly?: boolean } = {}): Promise<Opened> {
+export async function openHome(home: Home, transport: Transport, logger: Logger, options: OpenOptions = {}): Promise<Opened> {
   const path = (name: keyof typeof HOME_DIRS): string => join(home.path, HOME_DIRS[name])
   await mkdir(path('log'), { recursive: true, mode: 0o700 })
+  try {
+    return await openOver(home, transport, logger, options)
+  } catch (error) {
+    // an index that contradicts the log is worth nothing; the log is the truth
+    if (!(error instanceof GrapevineError) || error.facts.index !== true) throw error
+    logger.warn('The index contradicts the log and is rebuilt from it.', { reason: error.message })
+    await destroyStore(path('index'))
+    return openOver(home, transport, logger, options)
+  }
+}
+
+interface OpenOptions {
+  readonly events?: ReplicaEvents
+  readonly announceIntervalMs?: number
+  readonly readOnly?: boolean
+}
+
+async function openOver(home: Home, transport: Transport, logger: Logger, options: OpenOptions): Promise<Opened> {
+  const path = (name: keyof typeof HOME_DIRS): string => join(home.path, HOME_DIRS[name])
   const { store: index, found, reason } = await openStore(path('index'))
   if (found === 'dropped') logger.warn('The index was not trustworthy and is rebuilt from the log.', { reason })
   try {

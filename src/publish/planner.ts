@@ -3,7 +3,7 @@
  * target holds. Directories move first and one at a time, because everything below them moves along.
  */
 import type { ApplyItem, BodyRef } from '../adapters/contract.js'
-import { seenKey, type CatalogReader, type Entry } from '../catalog/index.js'
+import { ROOT_ID, seenKey, type CatalogReader, type Entry } from '../catalog/index.js'
 import { expected, type Base, type BaseRow } from './base.js'
 
 /** Where an entry belongs, and the tuples its content stands for. */
@@ -30,6 +30,12 @@ export interface Plan {
 interface Target extends Desired {
   readonly entry: Entry
   readonly path: string
+}
+
+/** A directory that is to be at another path. */
+interface Move {
+  readonly row: BaseRow
+  readonly target: Target
 }
 
 interface Lists {
@@ -98,19 +104,43 @@ export class Planner {
     return { id, entry, path, seen: entry.state.tuples.map(seenKey) }
   }
 
-  /** The next directory to move, the shallowest first; through a spare name when directories trade places. */
+  /**
+   * The next directory to move, the shallowest destination first, so that nothing is moved below a directory that is
+   * itself still elsewhere. What is in its way goes first: a file is written anew later, a directory gets a spare name.
+   */
   #directoryMove(targets: ReadonlyMap<string, Target | undefined>): PlannedItem[] | undefined {
-    const { base, reader } = this.#deps
-    const moves: Array<{ row: BaseRow; target: Target }> = []
-    for (const [id, target] of targets) {
-      const row = base.byId(id)
-      if (row?.kind === 'dir' && target !== undefined && row.path !== target.path && reader.isDirectory(target.entry)) moves.push({ row, target })
+    const { base } = this.#deps
+    const moves = this.#misplaced(targets).toSorted((a, b) => depthOf(a.target.path) - depthOf(b.target.path))
+    const next = moves.find(({ target }) => base.byPath(target.path) === undefined && !this.#isBelowMisplaced(target, moves)) ?? moves[0]
+    if (next === undefined) return undefined
+    const { row, target } = next
+    const occupant = base.byPath(target.path)
+    if (occupant === undefined) {
+      return [...this.#missingParents(target.path), { desired: target, item: { do: 'move', from: row.path, path: target.path, expect: expected(row) } }]
     }
-    if (moves.length === 0) return undefined
-    const free = moves.toSorted((a, b) => a.row.path.length - b.row.path.length).find(({ target }) => base.byPath(target.path) === undefined)
-    const { row, target } = free ?? moves[0]!
-    const path = free === undefined ? `${row.path}.grapevine-swap-${row.id.slice(0, 8)}` : target.path
-    return [...this.#missingParents(path), { desired: target, item: { do: 'move', from: row.path, path, expect: expected(row) } }]
+    if (occupant.kind === 'file') return [removal(occupant)]
+    const spare = `${occupant.path}.grapevine-swap-${occupant.id.slice(0, 8)}`
+    return [{ desired: occupant, item: { do: 'move', from: occupant.path, path: spare, expect: expected(occupant) } }]
+  }
+
+  /** Directories of the set, and those above anything in it, that the target holds at another path. */
+  #misplaced(targets: ReadonlyMap<string, Target | undefined>): Move[] {
+    const { base, reader } = this.#deps
+    const moves: Move[] = []
+    const looked = new Set<string>()
+    for (const start of targets.keys()) {
+      for (let id: string | undefined = start; id !== undefined && id !== ROOT_ID && !looked.has(id); id = reader.entry(id)?.parent) {
+        looked.add(id)
+        const row = base.byId(id)
+        const target = row?.kind === 'dir' && !row.lingering ? this.#target(id) : undefined
+        if (row !== undefined && target !== undefined && row.path !== target.path && reader.isDirectory(target.entry)) moves.push({ row, target })
+      }
+    }
+    return moves
+  }
+
+  #isBelowMisplaced({ path }: Target, moves: readonly Move[]): boolean {
+    return moves.some(({ target }) => path.startsWith(`${target.path}/`))
   }
 
   /** Directories above `path` that the target does not have yet. */
@@ -142,9 +172,8 @@ export class Planner {
   }
 
   #planRemoval(row: BaseRow, lists: Lists): void {
-    const item: PlannedItem = { desired: { id: row.id, seen: [] }, item: { do: 'remove', path: row.path, expect: expected(row) } }
-    if (row.kind === 'dir') lists.emptied.push(item)
-    else lists.removals.push(item)
+    if (row.kind === 'dir') lists.emptied.push(removal(row))
+    else lists.removals.push(removal(row))
   }
 
   #planDirectory(row: BaseRow | undefined, target: Target, lists: Lists, plan: Plan): void {
@@ -188,4 +217,12 @@ export class Planner {
     if (row.seen.length === target.seen.length && row.seen.every((key) => target.seen.includes(key))) return
     this.#deps.base.set({ ...row, seen: target.seen })
   }
+}
+
+function removal(row: BaseRow): PlannedItem {
+  return { desired: { id: row.id, seen: [] }, item: { do: 'remove', path: row.path, expect: expected(row) } }
+}
+
+function depthOf(path: string): number {
+  return path.split('/').length
 }

@@ -99,12 +99,17 @@ export class TargetSync {
     deps.adapter.onHint((hint) => this.hint(hint))
   }
 
+  /** Whether this target was never in step with the catalog. */
+  isFirst(): Promise<boolean> {
+    return this.#deps.base.isEmpty()
+  }
+
   /** Begins: a full scan, then everything the catalog has and the target has not. */
   async start(): Promise<void> {
     if (this.#running) return
     this.#running = true
     this.#abort = new AbortController()
-    this.#first = await this.#deps.base.isEmpty()
+    this.#first = await this.isFirst()
     await this.#deps.adapter.start()
     this.#hints = 'all'
     for await (const id of this.#deps.reader.listedIds()) this.#dirty.add(id)

@@ -109,33 +109,39 @@ export class Writer {
     return at
   }
 
-  /** Drafts as many changes as fit. One that throws halfway is dropped and the others are drafted anew without it. */
+  /**
+   * Drafts as many changes as fit. One that throws halfway is dropped, and one for which no room is left goes into the
+   * next record; either way the others are drafted anew without it.
+   */
   #draftSome(batch: readonly Pending[], from: number, start: { log: string; seq: number; time: number }): Drafted {
     const failed = new Set<Pending>()
-    for (;;) {
+    for (let stop = batch.length; ; ) {
       const draft = new Draft(this.#deps.catalog.stage(), { ...start, author: this.#deps.keys.publicKey, epoch: this.#deps.epoch() })
       const done: Drafted['done'] = []
       let end = from
-      let halfway = false
-      for (; !halfway && end < batch.length && batch[end]!.time === batch[from]!.time && draft.fits(batch[end]!.bytes); end++) {
+      let spoilt = false
+      for (; !spoilt && end < stop && batch[end]!.time === batch[from]!.time && draft.fits(batch[end]!.bytes); end++) {
         const pending = batch[end]!
-        if (!failed.has(pending)) halfway = !this.#draftOne(pending, draft, done, failed)
+        const outcome = failed.has(pending) ? 'drafted' : this.#draftOne(pending, draft, done, failed)
+        if (outcome === 'full') stop = end
+        spoilt = outcome !== 'drafted'
       }
-      if (!halfway) return { draft, done, end }
+      if (!spoilt) return { draft, done, end }
     }
   }
 
-  /** False when the change threw after it had written something. */
-  #draftOne(pending: Pending, draft: Draft, done: Drafted['done'], failed: Set<Pending>): boolean {
+  /** `halfway`: it threw after it had written something; `full`: it needs a record of its own. */
+  #draftOne(pending: Pending, draft: Draft, done: Drafted['done'], failed: Set<Pending>): 'drafted' | 'halfway' | 'full' {
     const before = draft.ops.length
     try {
       const result = pending.change(draft)
       done.push({ pending, result, wrote: draft.ops.length > before })
-      return true
+      return 'drafted'
     } catch (error) {
+      if (draft.overflowed && before > 0) return 'full'
       failed.add(pending)
       pending.reject(error)
-      return draft.ops.length === before
+      return draft.ops.length === before ? 'drafted' : 'halfway'
     }
   }
 

@@ -17,6 +17,8 @@ export interface JoinOptions extends Partial<NodeOptions> {
   readonly before?: (dir: string) => void
 }
 
+const SHOWN_DIFFERENCES = 10
+
 export class Cluster {
   readonly place: string
   readonly nodes: Node[] = []
@@ -91,7 +93,7 @@ export class Cluster {
     try {
       return await until('all nodes are equal', same, ms)
     } catch (error) {
-      throw new Error(`the nodes did not become equal: ${JSON.stringify(seen)}`, { cause: error })
+      throw new Error(`the nodes did not become equal: ${JSON.stringify(seen)}${await differences(nodes)}`, { cause: error })
     }
   }
 
@@ -121,6 +123,19 @@ export class Cluster {
   #remove(): void {
     rmSync(this.place, { recursive: true, force: true })
   }
+}
+
+/** Files that are not the same on all nodes, a few of them. */
+async function differences(nodes: readonly Node[]): Promise<string> {
+  const holders = new Map<string, string[]>()
+  for (const node of nodes) {
+    for (const [path, hash] of await node.files()) {
+      const line = `${path} ${hash.slice(0, 8)}`
+      holders.set(line, [...(holders.get(line) ?? []), node.name])
+    }
+  }
+  const some = [...holders].filter(([, names]) => names.length < nodes.length).slice(0, SHOWN_DIFFERENCES)
+  return some.map(([line, names]) => `\n  only on ${names.join(', ')}: ${line}`).join('')
 }
 
 /** The body of a test with a cluster of its own: logs are shown when it fails, and it is gone afterwards. */

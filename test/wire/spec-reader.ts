@@ -248,11 +248,11 @@ function readDeletes(input: Input): SpecUpdate['deletes'] {
     const client = input.varint()
     if (client >= above) refuse('clients out of order')
     above = client
-    let end = 0
+    let end = -1
     for (let ranges = input.varint(); ranges > 0; ranges--) {
       const clock = input.varint()
       const length = input.varint()
-      if (clock < end || length < 1 || clock + length > 2 ** 40 || deletes.length === 4_096) refuse('a bad range')
+      if (clock <= end || length < 1 || clock + length > 2 ** 40 || deletes.length === 4_096) refuse('a bad range')
       end = clock + length
       deletes.push({ client, clock, length })
     }
