@@ -16,7 +16,8 @@ export const meta = {
   durable: 'writer: signed and fsynced; receivers: verified, fsynced and indexed before the entry shows'
 }
 
-export const version = async () => `grapevine ${JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')).version}`
+export const version = async () =>
+  `grapevine ${JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')).version}`
 
 export async function open({ i, dir, ctx, onVisible }) {
   const { initHome, joinCluster, startNode, loadConfig, silentLogger } = await import(path.join(ROOT, 'dist/index.js'))
@@ -25,7 +26,8 @@ export async function open({ i, dir, ctx, onVisible }) {
   const files = ctx.variant === 'files'
   if (!fs.existsSync(path.join(home, 'cluster.json'))) {
     if (i === 0 && !ctx.nodes[0]) await initHome({ home, clusterName: 'bench' })
-    else await joinCluster({ home, token: ctx.nodes[0].token, adopt: 'merge', mdns: false, peers: [], timeoutMs: 20_000 })
+    else
+      await joinCluster({ home, token: ctx.nodes[0].token, adopt: 'merge', mdns: false, peers: [], timeoutMs: 20_000 })
   }
   const flags = {
     dir: folder,
@@ -59,7 +61,8 @@ export async function open({ i, dir, ctx, onVisible }) {
     })
   })
   async function* entries() {
-    for await (const line of control.list('')) if (line.kind === 'file' && line.path !== BLOB) yield [line.path, await read(`id:${line.id}`)]
+    for await (const line of control.list(''))
+      if (line.kind === 'file' && line.path !== BLOB) yield [line.path, await read(`id:${line.id}`)]
   }
   for await (const [key, value] of entries()) onVisible(key, value)
 
@@ -67,7 +70,10 @@ export async function open({ i, dir, ctx, onVisible }) {
   void (async () => {
     for await (const event of control.events(watching.signal)) if (event.event === 'blob-completed') arrived(event)
   })()
-  const token = i === 0 && !ctx.nodes[0] ? (await control.invite({ role: 'author', expiresMs: 86_400_000, uses: 1_000 })).token : undefined
+  const token =
+    i === 0 && !ctx.nodes[0]
+      ? (await control.invite({ role: 'author', expiresMs: 86_400_000, uses: 1_000 })).token
+      : undefined
   return {
     info: { address: node.multiaddrs[0], token: token ?? ctx.nodes[0]?.token, folder },
     put: (key, value) => control.putMany([{ path: key, body: Buffer.from(value) }]),

@@ -72,7 +72,8 @@ export const SETTINGS = {
   adapter: setting(z.enum(['directory', 'none']), {
     default: 'directory',
     unit: 'word',
-    about: 'What is kept in step with the catalog: a `directory`, or `none`: the node keeps the catalog for others and for the command line.',
+    about:
+      'What is kept in step with the catalog: a `directory`, or `none`: the node keeps the catalog for others and for the command line.',
     flag: '--adapter <kind>'
   }),
   adopt: setting(z.enum(['merge', 'cluster']), {

@@ -21,7 +21,11 @@ export const ERRORS = {
   'token-used': { meaning: 'the invitation has no uses left', httpStatus: 410, exitCode: 7 },
   'token-unknown': { meaning: 'the issuer does not know this invitation', httpStatus: 403, exitCode: 7 },
   'token-foreign': { meaning: 'the invitation belongs to another cluster', httpStatus: 403, exitCode: 7 },
-  'issuer-unreachable': { meaning: 'the node that issued the invitation does not answer', httpStatus: 504, exitCode: 7 },
+  'issuer-unreachable': {
+    meaning: 'the node that issued the invitation does not answer',
+    httpStatus: 504,
+    exitCode: 7
+  },
   'already-member': { meaning: 'this home already belongs to a cluster', httpStatus: 409, exitCode: 7 },
   'record-malformed': { meaning: 'a record is not well formed', httpStatus: 400, exitCode: 8 },
   'record-refused': { meaning: 'a record breaks a rule and was not taken', httpStatus: 400, exitCode: 8 },
@@ -33,10 +37,18 @@ export const ERRORS = {
   'listen-failed': { meaning: 'an address to listen on cannot be used', httpStatus: 409, exitCode: 9 },
   'blob-missing': { meaning: 'the bytes of an entry are not on this node yet', httpStatus: 503, exitCode: 9 },
   'blob-damaged': { meaning: 'bytes do not match their hash', httpStatus: 502, exitCode: 9 },
-  'not-replicated': { meaning: 'a change is kept here, but not on as many other nodes as asked for', httpStatus: 504, exitCode: 10 },
+  'not-replicated': {
+    meaning: 'a change is kept here, but not on as many other nodes as asked for',
+    httpStatus: 504,
+    exitCode: 10
+  },
   'not-in-sync': { meaning: 'nodes do not hold the same catalog', httpStatus: 409, exitCode: 10 },
   'store-damaged': { meaning: 'stored data is damaged', httpStatus: 500, exitCode: 11 },
-  'records-lost': { meaning: 'something that was acknowledged is damaged here and on no node that answers', httpStatus: 500, exitCode: 11 },
+  'records-lost': {
+    meaning: 'something that was acknowledged is damaged here and on no node that answers',
+    httpStatus: 500,
+    exitCode: 11
+  },
   'backup-damaged': { meaning: 'a backup is damaged, cut short, or no backup at all', httpStatus: 400, exitCode: 11 },
   'store-newer': { meaning: 'stored data was written by a newer grapevine', httpStatus: 500, exitCode: 11 },
   'store-failed': { meaning: 'reading or writing the store failed', httpStatus: 500, exitCode: 11 },
@@ -44,7 +56,11 @@ export const ERRORS = {
   'target-missing': { meaning: 'the shared directory is missing or was replaced', httpStatus: 409, exitCode: 12 },
   'file-unreadable': { meaning: 'a file in the shared directory cannot be read', httpStatus: 409, exitCode: 12 },
   'file-changed': { meaning: 'a file changed while it was read', httpStatus: 409, exitCode: 12 },
-  'file-not-shared': { meaning: 'something in the shared directory is not a file or directory and is left out', httpStatus: 409, exitCode: 12 },
+  'file-not-shared': {
+    meaning: 'something in the shared directory is not a file or directory and is left out',
+    httpStatus: 409,
+    exitCode: 12
+  },
   'target-write-failed': { meaning: 'writing to the shared directory failed', httpStatus: 500, exitCode: 12 },
   'clock-off': { meaning: 'the clock of a node is off', httpStatus: 409, exitCode: 12 },
   stopped: { meaning: 'the node is stopping', httpStatus: 503, exitCode: 13 },
@@ -63,7 +79,11 @@ export class GrapevineError extends Error {
   readonly facts: Readonly<Record<string, unknown>>
   readonly next: string
 
-  constructor(code: ErrorCode, message: string, options: { next: string; facts?: Readonly<Record<string, unknown>>; cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { next: string; facts?: Readonly<Record<string, unknown>>; cause?: unknown }
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.facts = options.facts ?? {}
@@ -81,10 +101,23 @@ export function isErrno(error: unknown, ...codes: string[]): boolean {
 }
 
 /** Turns what Node throws for a full or failing disk into our error; anything else becomes `otherwise`. */
-export function diskError(error: unknown, otherwise: ErrorCode, message: string, facts: Readonly<Record<string, unknown>> = {}): GrapevineError {
+export function diskError(
+  error: unknown,
+  otherwise: ErrorCode,
+  message: string,
+  facts: Readonly<Record<string, unknown>> = {}
+): GrapevineError {
   if (error instanceof GrapevineError) return error
   if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
-    return new GrapevineError('disk-full', `${message}: no space left on the device`, { next: 'free space on that file system; the daemon goes on by itself', facts, cause: error })
+    return new GrapevineError('disk-full', `${message}: no space left on the device`, {
+      next: 'free space on that file system; the daemon goes on by itself',
+      facts,
+      cause: error
+    })
   }
-  return new GrapevineError(otherwise, `${message}: ${reasonOf(error)}`, { next: 'look at the cause, then try again', facts, cause: error })
+  return new GrapevineError(otherwise, `${message}: ${reasonOf(error)}`, {
+    next: 'look at the cause, then try again',
+    facts,
+    cause: error
+  })
 }

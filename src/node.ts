@@ -23,5 +23,12 @@ export interface RunningNode {
 export async function startNode(config: Config, hooks: { logger: Logger }): Promise<RunningNode> {
   const daemon = new Daemon(config, hooks.logger)
   await daemon.start()
-  return { control: daemon.control, stop: () => daemon.stop(), stopped: daemon.stopped, multiaddrs: daemon.multiaddrs, node: daemon.node, onEntriesChanged: (listener) => daemon.onEntriesChanged(listener) }
+  return {
+    control: daemon.control,
+    stop: () => daemon.stop(),
+    stopped: daemon.stopped,
+    multiaddrs: daemon.multiaddrs,
+    node: daemon.node,
+    onEntriesChanged: (listener) => daemon.onEntriesChanged(listener)
+  }
 }

@@ -88,7 +88,12 @@ export interface Transport {
   /** Queues a one-way message; false when the peer is not connected or its queue is full (the message is dropped). */
   notify(to: NodeId, frame: Uint8Array): boolean
   /** One request, one answer, several in flight on one kept stream. Rejects with a GrapevineError. */
-  request(to: NodeId, lane: Lane, frame: Uint8Array, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<Uint8Array>
+  request(
+    to: NodeId,
+    lane: Lane,
+    frame: Uint8Array,
+    options?: { timeoutMs?: number; signal?: AbortSignal }
+  ): Promise<Uint8Array>
   /** Gossips to everybody; resolves with the number of neighbours it was queued for. A hint, never the only way. */
   publish(frame: Uint8Array): Promise<number>
   /** Closes the connection to a peer; it may come back. */

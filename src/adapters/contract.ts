@@ -8,10 +8,15 @@ import type { BodyRef } from '../wire/index.js'
 
 export type { BodyRef }
 
-
 /** What is at one path of the target. Paths are `/`-separated, relative, without `.` or `..`, valid Unicode. */
 export type TargetEntry =
-  | { readonly path: string; readonly kind: 'file'; readonly body: BodyRef; readonly exec: boolean; readonly inode: string }
+  | {
+      readonly path: string
+      readonly kind: 'file'
+      readonly body: BodyRef
+      readonly exec: boolean
+      readonly inode: string
+    }
   | { readonly path: string; readonly kind: 'dir'; readonly inode: string }
 
 /** Something that cannot be shared as it is; reported, never fatal. */
@@ -32,7 +37,13 @@ export interface ScanResult {
 export type BodySource = (body: BodyRef) => AsyncIterable<Uint8Array>
 
 export type ApplyItem =
-  | { readonly do: 'write'; readonly path: string; readonly body: BodyRef; readonly exec: boolean; readonly expect: TargetEntry | null }
+  | {
+      readonly do: 'write'
+      readonly path: string
+      readonly body: BodyRef
+      readonly exec: boolean
+      readonly expect: TargetEntry | null
+    }
   | { readonly do: 'mkdir'; readonly path: string; readonly expect: TargetEntry | null }
   | { readonly do: 'remove'; readonly path: string; readonly expect: TargetEntry }
   | { readonly do: 'move'; readonly from: string; readonly path: string; readonly expect: TargetEntry }
@@ -57,7 +68,11 @@ export interface Adapter extends Startable {
   /** What the watcher noticed is handed to `listener`, gathered over a short time. Called before start(). */
   onHint(listener: (hint: WatchHint) => void): void
   /** Looks at everything, or only at the given paths and what is below them (a path that is gone is simply absent). */
-  scan(options?: { paths?: readonly string[]; signal?: AbortSignal; progress?: (done: number) => void }): Promise<ScanResult>
+  scan(options?: {
+    paths?: readonly string[]
+    signal?: AbortSignal
+    progress?: (done: number) => void
+  }): Promise<ScanResult>
   /** The bytes of a file as scanned; throws `file-changed` when they no longer hash to `entry.body`. */
   read(entry: TargetEntry & { kind: 'file' }, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /** Applies one set in the order given; one result an item. */

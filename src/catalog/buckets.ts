@@ -52,7 +52,11 @@ export class Buckets {
 
   /** Puts the changed sums into the batch. */
   save(rows: Overlay): void {
-    for (const row of this.#dirty) rows.put(ROWS + row.toString(16).padStart(2, '0'), new Uint8Array(this.#sums.buffer, row * ROW_BYTES, ROW_BYTES).slice())
+    for (const row of this.#dirty)
+      rows.put(
+        ROWS + row.toString(16).padStart(2, '0'),
+        new Uint8Array(this.#sums.buffer, row * ROW_BYTES, ROW_BYTES).slice()
+      )
     this.#dirty.clear()
   }
 

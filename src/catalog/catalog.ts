@@ -49,7 +49,8 @@ export class Catalog {
   async load(): Promise<void> {
     await this.buckets.load(this.#deps.store)
     const counts = this.#deps.rows.get(COUNTS_KEY)
-    if (counts !== undefined) [this.#entries = 0, this.#conflicts = 0] = Buffer.from(counts).toString().split(' ').map(Number)
+    if (counts !== undefined)
+      [this.#entries = 0, this.#conflicts = 0] = Buffer.from(counts).toString().split(' ').map(Number)
   }
 
   /** Entries that are listed. */
@@ -81,7 +82,13 @@ export class Catalog {
     if (op.k === 'body') stage.put(bodyKey(sha256(op.bytes).toString('hex')), op.bytes)
     if (op.k !== 'edit') return
     const { author, epoch, seq, time } = record.body
-    stageEdit(stage, op.entry, decodeUpdate(op.update), op.update, { log: record.log, seq, time, client: clientIdOf(author, epoch, op.entry), knows })
+    stageEdit(stage, op.entry, decodeUpdate(op.update), op.update, {
+      log: record.log,
+      seq,
+      time,
+      client: clientIdOf(author, epoch, op.entry),
+      knows
+    })
   }
 
   /** Moves what a settled stage holds into the index. Nothing can fail from here on. */
@@ -103,8 +110,13 @@ export class Catalog {
     if (cell.written) {
       compactIfLong(cell.state)
       // an entry with nothing live counts for nothing, as `hashBefore` has it: else the order of arrival would show
-      this.buckets.replace(cell.id, cell.hashBefore, cell.state.tuples.length === 0 ? undefined : entryHash(cell.id, cell.state))
-      if (cell.state.born === undefined) cell.state.born = { log: record.log, seq: record.body.seq, time: record.body.time }
+      this.buckets.replace(
+        cell.id,
+        cell.hashBefore,
+        cell.state.tuples.length === 0 ? undefined : entryHash(cell.id, cell.state)
+      )
+      if (cell.state.born === undefined)
+        cell.state.born = { log: record.log, seq: record.body.seq, time: record.body.time }
       else this.#noteHistory(stage, cell, record)
       const meaning = stage.meaning(cell)
       this.#setConflict(stage, `e/${cell.id}`, meaning.conflicts.length > 0 || meaning.editDelete)
@@ -129,7 +141,13 @@ export class Catalog {
 }
 
 /** Applies one decoded update to a staged entry. Both the fold and the local writer come through here. */
-export function stageEdit(stage: Stage, entry: string, update: EditUpdate, bytes: Uint8Array, context: UpdateContext): void {
+export function stageEdit(
+  stage: Stage,
+  entry: string,
+  update: EditUpdate,
+  bytes: Uint8Array,
+  context: UpdateContext
+): void {
   for (const [field, value] of update.tuples) checkField(field, value)
   const cell = stage.cell(entry)
   applyUpdate(cell.state, update, context, bytes)

@@ -47,7 +47,9 @@ export function inspectDoc(state: EntryState): DocInspection {
       structs += 1
       stateVector.set(client, struct.id.clock + struct.length)
       if (struct instanceof Y.Item && !struct.deleted && struct.content instanceof Y.ContentAny) {
-        struct.content.arr.forEach((content, index) => tuples.push({ client, clock: struct.id.clock + index, content: content as TupleContent }))
+        struct.content.arr.forEach((content, index) =>
+          tuples.push({ client, clock: struct.id.clock + index, content: content as TupleContent })
+        )
       } else if (struct.deleted) tombstones.push({ client, clock: struct.id.clock, length: struct.length })
     }
   }

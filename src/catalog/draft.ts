@@ -3,7 +3,16 @@
  * everybody else's, so that the next change in the same record sees it.
  */
 import { GrapevineError } from '../errors.js'
-import { bodyRefOf, MAX_INLINE_BODY_BYTES, MAX_RECORD_BYTES, MAX_RECORD_OPS, MAX_UPDATE_BYTES, nameProblem, type BodyRef, type Op } from '../wire/index.js'
+import {
+  bodyRefOf,
+  MAX_INLINE_BODY_BYTES,
+  MAX_RECORD_BYTES,
+  MAX_RECORD_OPS,
+  MAX_UPDATE_BYTES,
+  nameProblem,
+  type BodyRef,
+  type Op
+} from '../wire/index.js'
 import { bodyKey, stageEdit } from './catalog.js'
 import { deleteRanges, type Tuple } from './entry.js'
 import { clientIdOf, entryIdOfPath, ROOT_ID, type EntryKind } from './ids.js'
@@ -49,7 +58,9 @@ export class Draft {
 
   /** Whether another change of about `bytes` still fits into this record. */
   fits(bytes: number): boolean {
-    return this.ops.length === 0 || (this.#bytes + bytes + 2_048 <= MAX_DRAFT_BYTES && this.ops.length + 4 <= MAX_RECORD_OPS)
+    return (
+      this.ops.length === 0 || (this.#bytes + bytes + 2_048 <= MAX_DRAFT_BYTES && this.ops.length + 4 <= MAX_RECORD_OPS)
+    )
   }
 
   get empty(): boolean {
@@ -64,7 +75,10 @@ export class Draft {
   /** Carries a small body along; larger ones are blobs and must be stored before. */
   body(bytes: Uint8Array): BodyRef {
     const ref = bodyRefOf(bytes)
-    if (bytes.length > MAX_INLINE_BODY_BYTES) throw new GrapevineError('too-large', 'a body is too large to travel in a record', { next: 'store it as a blob first' })
+    if (bytes.length > MAX_INLINE_BODY_BYTES)
+      throw new GrapevineError('too-large', 'a body is too large to travel in a record', {
+        next: 'store it as a blob first'
+      })
     if (this.stage.get(bodyKey(ref.hash)) === undefined) {
       this.#reserve(bytes.length)
       this.stage.put(bodyKey(ref.hash), bytes)
@@ -74,11 +88,17 @@ export class Draft {
   }
 
   /** Creates (or revives) the entry of this name; the name must be free. Returns its id. */
-  create(parent: string, name: string, fields: { kind: EntryKind; body?: BodyRef; exec?: boolean; id?: string; order?: string | null }): string {
+  create(
+    parent: string,
+    name: string,
+    fields: { kind: EntryKind; body?: BodyRef; exec?: boolean; id?: string; order?: string | null }
+  ): string {
     checkName(name)
     const id = fields.id ?? this.#freeId(parent, name, fields.kind)
     const cell = this.stage.cell(id)
-    const writes: Array<[string, Value]> = [[PLACE, placeValue({ parent, name, order: fields.order ?? null, from: null })]]
+    const writes: Array<[string, Value]> = [
+      [PLACE, placeValue({ parent, name, order: fields.order ?? null, from: null })]
+    ]
     if (fields.body !== undefined) writes.push([BODY, bodyValue(fields.body)])
     if (fields.exec === true || cell.state.tuples.length > 0) writes.push([EXEC, fields.exec === true])
     this.#write(cell, writes, cell.state.tuples)
@@ -91,7 +111,10 @@ export class Draft {
       const id = entryIdOfPath(parent, name, kind, turn)
       if (this.stage.placement(this.stage.cell(id)) === undefined) return id
     }
-    throw new GrapevineError('path-taken', 'this name has been reused too often', { next: 'use another name', facts: { name } })
+    throw new GrapevineError('path-taken', 'this name has been reused too often', {
+      next: 'use another name',
+      facts: { name }
+    })
   }
 
   /** Writes fields of an entry; only what was `seen` is replaced, the rest becomes a conflict. A dead entry comes back. */
@@ -109,14 +132,26 @@ export class Draft {
     const cell = this.stage.cell(id)
     const meaning = this.stage.meaning(cell)
     const at = placementOf(id, cell.state, meaning)
-    const place: Place = { parent, name, order: options.order ?? null, from: at === undefined ? null : { parent: at.parent, name: at.name } }
+    const place: Place = {
+      parent,
+      name,
+      order: options.order ?? null,
+      from: at === undefined ? null : { parent: at.parent, name: at.name }
+    }
     const writes: Array<[string, Value]> = [[PLACE, placeValue(place)]]
-    this.#write(cell, [...writes, ...this.#revived(cell, writes, options.seen)], this.#replaced(cell, writes, options.seen))
+    this.#write(
+      cell,
+      [...writes, ...this.#revived(cell, writes, options.seen)],
+      this.#replaced(cell, writes, options.seen)
+    )
   }
 
   #refuseLoop(id: string, parent: string): void {
-    for (let at = parent; at !== ROOT_ID; ) {
-      if (at === id) throw new GrapevineError('move-into-itself', 'a directory cannot be moved below itself', { next: 'choose another destination' })
+    for (let at = parent; at !== ROOT_ID;) {
+      if (at === id)
+        throw new GrapevineError('move-into-itself', 'a directory cannot be moved below itself', {
+          next: 'choose another destination'
+        })
       const cell = this.stage.cell(at)
       at = placementOf(at, cell.state, this.stage.meaning(cell))?.parent ?? ROOT_ID
     }
@@ -156,9 +191,17 @@ export class Draft {
     const { author, epoch, log, seq, time } = this.#context
     const client = clientIdOf(author, epoch, cell.id)
     const clock = cell.state.clients.find((row) => row.client === client)?.clock ?? 0
-    const update = { client, clock, tuples: writes.map(([field, value]) => [field, value, time, seq] as const), deletes: deleteRanges(replaced) }
+    const update = {
+      client,
+      clock,
+      tuples: writes.map(([field, value]) => [field, value, time, seq] as const),
+      deletes: deleteRanges(replaced)
+    }
     const bytes = encodeUpdate(update)
-    if (bytes.length > MAX_UPDATE_BYTES) throw new GrapevineError('too-large', 'a change of one entry is too large for a record', { next: 'write fewer or smaller values at once' })
+    if (bytes.length > MAX_UPDATE_BYTES)
+      throw new GrapevineError('too-large', 'a change of one entry is too large for a record', {
+        next: 'write fewer or smaller values at once'
+      })
     this.#reserve(bytes.length)
     stageEdit(this.stage, cell.id, update, bytes, { log, seq, time, client, knows: () => true })
     new Tree(this.stage).settle([cell])
@@ -168,7 +211,10 @@ export class Draft {
   /** Throws `too-large`, before anything is staged, when the others would refuse the record that one more op makes. */
   #reserve(bytes: number): void {
     this.#overflowed = this.ops.length >= MAX_RECORD_OPS || this.#bytes + bytes + OP_OVERHEAD_BYTES > MAX_DRAFT_BYTES
-    if (this.#overflowed) throw new GrapevineError('too-large', 'a change is too large for one record', { next: 'make it in several smaller steps' })
+    if (this.#overflowed)
+      throw new GrapevineError('too-large', 'a change is too large for one record', {
+        next: 'make it in several smaller steps'
+      })
     this.#bytes += bytes + OP_OVERHEAD_BYTES
   }
 }
@@ -195,5 +241,7 @@ function keptFields(meaning: EntryMeaning, gone: readonly Tuple[]): Value {
 export function checkName(name: string): void {
   const problem = nameProblem(name)
   if (problem === undefined) return
-  throw new GrapevineError('name-not-allowed', `the name ${JSON.stringify(name)} ${problem}`, { next: 'rename it; a name needs 1 to 255 bytes of Unicode without / \\ or control characters' })
+  throw new GrapevineError('name-not-allowed', `the name ${JSON.stringify(name)} ${problem}`, {
+    next: 'rename it; a name needs 1 to 255 bytes of Unicode without / \\ or control characters'
+  })
 }

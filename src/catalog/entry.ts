@@ -72,7 +72,10 @@ export function encodeEntry(state: EntryState): Uint8Array {
   }
   encoding.writeVarUint(out, state.tuples.length)
   for (const tuple of state.tuples) {
-    encoding.writeVarUint(out, state.clients.findIndex((row) => row.client === tuple.client))
+    encoding.writeVarUint(
+      out,
+      state.clients.findIndex((row) => row.client === tuple.client)
+    )
     encoding.writeVarUint(out, tuple.clock)
     encoding.writeVarUint(out, tuple.seq)
     encoding.writeVarUint(out, tuple.time)
@@ -91,7 +94,11 @@ export function decodeEntry(bytes: Uint8Array): EntryState {
   state.kids = decoding.readVarUint(input)
   state.level = decoding.readVarUint(input)
   if (decoding.readVarUint(input) === 1) {
-    state.born = { log: hexOf(decoding.readUint8Array(input, 16)), seq: decoding.readVarUint(input), time: decoding.readVarUint(input) }
+    state.born = {
+      log: hexOf(decoding.readUint8Array(input, 16)),
+      seq: decoding.readVarUint(input),
+      time: decoding.readVarUint(input)
+    }
   }
   for (let left = decoding.readVarUint(input); left > 0; left--) {
     const client = decoding.readVarUint(input)
@@ -103,7 +110,15 @@ export function decodeEntry(bytes: Uint8Array): EntryState {
     const clock = decoding.readVarUint(input)
     const seq = decoding.readVarUint(input)
     const time = decoding.readVarUint(input)
-    state.tuples.push({ client, clock, log, seq, time, field: decoding.readVarString(input), value: decoding.readAny(input) as Value })
+    state.tuples.push({
+      client,
+      clock,
+      log,
+      seq,
+      time,
+      field: decoding.readVarString(input),
+      value: decoding.readAny(input) as Value
+    })
   }
   for (let left = decoding.readVarUint(input); left > 0; left--) state.doc.push(decoding.readVarUint8Array(input))
   return state
@@ -149,7 +164,8 @@ function checkOwnStruct(update: EditUpdate, clock: number, context: UpdateContex
   if (update.client !== context.client) throw refuseRecord("writes under a client id that is not its author's")
   if (update.clock !== clock) throw refuseRecord(`continues an entry at clock ${update.clock} where ${clock} is next`)
   for (const [, , time, seq] of update.tuples) {
-    if (time !== context.time || seq !== context.seq) throw refuseRecord("stamps a value with something else than its own time and seq")
+    if (time !== context.time || seq !== context.seq)
+      throw refuseRecord('stamps a value with something else than its own time and seq')
   }
 }
 
@@ -158,8 +174,9 @@ function seenTuples(tuples: readonly Tuple[], deletes: readonly DeleteRange[], c
   if (deletes.length === 0) return []
   return tuples.filter(
     (tuple) =>
-      deletes.some(({ client, clock, length }) => client === tuple.client && clock <= tuple.clock && tuple.clock < clock + length) &&
-      (tuple.log === context.log ? tuple.seq <= context.seq : context.knows(tuple.log, tuple.seq))
+      deletes.some(
+        ({ client, clock, length }) => client === tuple.client && clock <= tuple.clock && tuple.clock < clock + length
+      ) && (tuple.log === context.log ? tuple.seq <= context.seq : context.knows(tuple.log, tuple.seq))
   )
 }
 

@@ -29,7 +29,12 @@ export function entryIdOfPath(parent: string, name: string, kind: EntryKind, tur
  * themselves, so nobody can write under another's id (YJS.md, section 5).
  */
 export function clientIdOf(author: Uint8Array, epoch: string, entry: string): number {
-  const digest = createHash('sha256').update(CLIENT_DOMAIN).update(author).update(bytesOf(epoch)).update(bytesOf(entry)).digest()
+  const digest = createHash('sha256')
+    .update(CLIENT_DOMAIN)
+    .update(author)
+    .update(bytesOf(epoch))
+    .update(bytesOf(entry))
+    .digest()
   const id = (digest.readUInt32BE(0) & 0x1fffff) * 2 ** 32 + digest.readUInt32BE(4)
   // a negative left operand cannot occur: the mask leaves 21 bits
   return id === 0 ? 1 : id

@@ -4,7 +4,17 @@ export { PathEditor, checkPath, type PathEdit } from './paths.js'
 export { Draft, checkName, seenKey, type DraftContext, type Seen } from './draft.js'
 export { ROOT_ID, clientIdOf, entryIdOfPath, type EntryKind } from './ids.js'
 export { inspectDoc, type DocInspection } from './doc.js'
-export { compareStamps, winnerOf, TOMBSTONE, PLACE, BODY, EXEC, type AuthorOf, type EntryMeaning, type Stamp } from './view.js'
+export {
+  compareStamps,
+  winnerOf,
+  TOMBSTONE,
+  PLACE,
+  BODY,
+  EXEC,
+  type AuthorOf,
+  type EntryMeaning,
+  type Stamp
+} from './view.js'
 export { entryHash, type Tuple } from './entry.js'
 export { decodeUpdate, type Value } from './update.js'
 export { bucketOf } from './buckets.js'

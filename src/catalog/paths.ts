@@ -37,8 +37,10 @@ export class PathEditor {
     const exec = options.exec ?? meaning.exec
     const fields: { body?: BodyRef; exec?: boolean } = {}
     // whoever sees a conflict and writes one of its values ends it; a conflict of places is not theirs to end
-    const ends = (field: string): boolean => options.seen === undefined && meaning.conflicts.some((conflict) => conflict.field === field)
-    if (meaning.body?.hash !== body.hash || ends(BODY) || (options.seen === undefined && meaning.editDelete)) fields.body = body
+    const ends = (field: string): boolean =>
+      options.seen === undefined && meaning.conflicts.some((conflict) => conflict.field === field)
+    if (meaning.body?.hash !== body.hash || ends(BODY) || (options.seen === undefined && meaning.editDelete))
+      fields.body = body
     if (meaning.exec !== exec || ends(EXEC)) fields.exec = exec
     if (fields.body === undefined && fields.exec === undefined) return { id: found.id, changed: false }
     this.#draft.set(found.id, fields, options.seen)
@@ -79,12 +81,20 @@ export class PathEditor {
    * What a target holds `names` below a directory it knows (an entry, or the root). It goes by entries and not by paths,
    * because that directory may have been moved meanwhile; another kind of entry of the same name is a name conflict.
    */
-  importBelow(anchor: string, names: readonly string[], what: { kind: 'dir' } | { kind: 'file'; body: BodyRef; exec: boolean }): PathEdit {
-    const parent = names.slice(0, -1).reduce((above, name) => this.importBelow(above, [name], { kind: 'dir' }).id, anchor)
+  importBelow(
+    anchor: string,
+    names: readonly string[],
+    what: { kind: 'dir' } | { kind: 'file'; body: BodyRef; exec: boolean }
+  ): PathEdit {
+    const parent = names
+      .slice(0, -1)
+      .reduce((above, name) => this.importBelow(above, [name], { kind: 'dir' }).id, anchor)
     const name = names.at(-1)!
     const found = this.#claimant(parent, name, what.kind)
     if (found === undefined) return { id: this.#draft.create(parent, name, what), changed: true }
-    return what.kind === 'dir' ? this.#ensureAlive(found) : this.setFile(found, what.body, { exec: what.exec, seen: new Set() })
+    return what.kind === 'dir'
+      ? this.#ensureAlive(found)
+      : this.setFile(found, what.body, { exec: what.exec, seen: new Set() })
   }
 
   /** The entry of this kind that shows under a name, or claims it without showing there. */
@@ -110,15 +120,23 @@ export class PathEditor {
     if (found === undefined) throw notFound(from)
     const target = this.#reader.resolve(to)
     if (target !== undefined && target.id !== found.id) {
-      throw new GrapevineError('path-taken', `${JSON.stringify(to)} exists already`, { next: 'remove it first, or choose another name', facts: { path: to } })
+      throw new GrapevineError('path-taken', `${JSON.stringify(to)} exists already`, {
+        next: 'remove it first, or choose another name',
+        facts: { path: to }
+      })
     }
     const cut = to.lastIndexOf('/')
     const parentPath = cut < 0 ? '' : to.slice(0, cut)
     if (parentPath === from || parentPath.startsWith(`${from}/`)) {
-      throw new GrapevineError('move-into-itself', 'a directory cannot be moved below itself', { next: 'choose another destination', facts: { from, to } })
+      throw new GrapevineError('move-into-itself', 'a directory cannot be moved below itself', {
+        next: 'choose another destination',
+        facts: { from, to }
+      })
     }
     const { parent, name } = this.#parentFor(to)
-    this.#draft.move(found.id, parent, name, { order: order === undefined ? null : this.#orderIn(order.siblings, order.before) })
+    this.#draft.move(found.id, parent, name, {
+      order: order === undefined ? null : this.#orderIn(order.siblings, order.before)
+    })
     return { id: found.id, changed: true }
   }
 
@@ -133,7 +151,8 @@ export class PathEditor {
   /** A key before a sibling. Siblings that never had a place in an order are given one first, as they stand. */
   #orderIn(siblings: readonly Entry[], before: string): string {
     const keys = orderKeysFor(siblings)
-    for (const { entry, order } of keys) if (entry.order !== order) this.#draft.move(entry.id, entry.parent, entry.name, { order })
+    for (const { entry, order } of keys)
+      if (entry.order !== order) this.#draft.move(entry.id, entry.parent, entry.name, { order })
     return orderBetween(
       keys.map(({ entry, order }) => ({ name: entry.name, order })),
       before
@@ -145,19 +164,32 @@ export class PathEditor {
 export function checkPath(path: string): void {
   const problem = pathProblem(path)
   if (problem === undefined) return
-  throw new GrapevineError('name-not-allowed', `the path ${JSON.stringify(path.slice(0, 200))} ${path.startsWith('/') ? 'begins with a slash' : problem}`, {
-    next: 'give a path relative to the catalog: names joined by "/", without control characters or backslashes'
-  })
+  throw new GrapevineError(
+    'name-not-allowed',
+    `the path ${JSON.stringify(path.slice(0, 200))} ${path.startsWith('/') ? 'begins with a slash' : problem}`,
+    {
+      next: 'give a path relative to the catalog: names joined by "/", without control characters or backslashes'
+    }
+  )
 }
 
 function notFound(path: string): GrapevineError {
-  return new GrapevineError('not-found', `there is nothing at ${JSON.stringify(path)}`, { next: 'see "grapevine ls"', facts: { path } })
+  return new GrapevineError('not-found', `there is nothing at ${JSON.stringify(path)}`, {
+    next: 'see "grapevine ls"',
+    facts: { path }
+  })
 }
 
 function notAFile(path: string): GrapevineError {
-  return new GrapevineError('not-a-file', `${JSON.stringify(path)} is a directory`, { next: 'name a file', facts: { path } })
+  return new GrapevineError('not-a-file', `${JSON.stringify(path)} is a directory`, {
+    next: 'name a file',
+    facts: { path }
+  })
 }
 
 function notADirectory(path: string): GrapevineError {
-  return new GrapevineError('not-a-directory', `${JSON.stringify(path)} is a file`, { next: 'move it away first, or choose another path', facts: { path } })
+  return new GrapevineError('not-a-directory', `${JSON.stringify(path)} is a file`, {
+    next: 'move it away first, or choose another path',
+    facts: { path }
+  })
 }

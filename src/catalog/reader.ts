@@ -65,7 +65,9 @@ export class CatalogReader {
   #entryOf(id: string, state: EntryState): Entry {
     const meaning = meaningOf(state, this.#authorOf)
     const place = effectivePlace(id, meaning, state.level)
-    const bodies = state.tuples.filter((tuple) => tuple.field === BODY).map((tuple) => ({ body: readBody(tuple.value), log: tuple.log }))
+    const bodies = state.tuples
+      .filter((tuple) => tuple.field === BODY)
+      .map((tuple) => ({ body: readBody(tuple.value), log: tuple.log }))
     return { id, state, meaning, listed: placementOf(id, state, meaning) !== undefined, ...place, bodies }
   }
 
@@ -102,7 +104,7 @@ export class CatalogReader {
   /** The path of a listed entry; undefined when it, or what holds it, is not listed. */
   pathOf(id: string): string | undefined {
     const names: string[] = []
-    for (let at = id; at !== ROOT_ID; ) {
+    for (let at = id; at !== ROOT_ID;) {
       const entry = this.entry(at)
       if (entry === undefined || !entry.listed || names.length > MAX_DEPTH) return undefined
       names.push(this.shownName(entry))
@@ -130,7 +132,8 @@ export class CatalogReader {
     if (owner !== undefined) return owner
     const marked = readMarked(name)
     if (marked === undefined) return undefined
-    if (!marked.shortened) return this.atName(parent, marked.name).find((entry, index) => index > 0 && entry.id.startsWith(marked.id))
+    if (!marked.shortened)
+      return this.atName(parent, marked.name).find((entry, index) => index > 0 && entry.id.startsWith(marked.id))
     const entry = this.entry(marked.id)
     return entry?.listed === true && entry.parent === parent && this.shownName(entry) === name ? entry : undefined
   }
@@ -158,7 +161,9 @@ export class CatalogReader {
         if (entry !== undefined && entry.listed && entry.parent === parent) found.push(entry)
       }
     }
-    return found.toSorted((a, b) => compareOrder(a.order, b.order) || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1))
+    return found.toSorted(
+      (a, b) => compareOrder(a.order, b.order) || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1)
+    )
   }
 
   /** Everything below a directory, parents before children, siblings in order. */
@@ -196,7 +201,8 @@ export class CatalogReader {
     for await (const [key] of this.#iterate(prefixRange(prefix))) {
       const id = key.slice(ENTRY_ROWS.length)
       const entry = this.entry(id)
-      if (entry !== undefined && entry.state.tuples.length > 0) rows.push(Buffer.from(id, 'hex'), entryHash(id, entry.state))
+      if (entry !== undefined && entry.state.tuples.length > 0)
+        rows.push(Buffer.from(id, 'hex'), entryHash(id, entry.state))
     }
     return Buffer.concat(rows)
   }

@@ -79,13 +79,29 @@ export class Stage {
   }
 
   #fresh(id: string): Cell {
-    return { id, state: emptyEntry(), hashBefore: undefined, meaningBefore: undefined, placed: undefined, written: false, checkedParent: undefined }
+    return {
+      id,
+      state: emptyEntry(),
+      hashBefore: undefined,
+      meaningBefore: undefined,
+      placed: undefined,
+      written: false,
+      checkedParent: undefined
+    }
   }
 
   #loaded(id: string, state: EntryState): Cell {
     const meaning = meaningOf(state, this.authorOf)
     const hashBefore = state.tuples.length === 0 ? undefined : entryHash(id, state)
-    return { id, state, hashBefore, meaningBefore: meaning, placed: placementOf(id, state, meaning), written: false, checkedParent: meaning.place?.parent }
+    return {
+      id,
+      state,
+      hashBefore,
+      meaningBefore: meaning,
+      placed: placementOf(id, state, meaning),
+      written: false,
+      checkedParent: meaning.place?.parent
+    }
   }
 
   meaning(cell: Cell): EntryMeaning {

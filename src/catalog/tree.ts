@@ -89,7 +89,7 @@ export class Tree {
     const candidates = new Map([...moved, ...broken.map((id) => this.#stage.cell(id))].map((cell) => [cell.id, cell]))
     const levels = new Map([...candidates.values()].map((cell) => [cell.id, cell.state.level]))
     for (const cell of candidates.values()) cell.state.level = 0
-    for (let from = [...candidates.values()]; from.length > 0; ) {
+    for (let from = [...candidates.values()]; from.length > 0;) {
       from = this.#findCycles(from).map((cycle) => this.#latest(cycle))
       for (const cell of from) {
         if (!levels.has(cell.id)) levels.set(cell.id, cell.state.level)

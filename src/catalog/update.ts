@@ -97,7 +97,8 @@ export function decodeUpdate(bytes: Uint8Array): EditUpdate {
   } catch (error) {
     throw refuseRecord('holds an edit that is not a Yjs update of the permitted form', {}, error)
   }
-  if (!Buffer.from(bytes).equals(encodeUpdate(update))) throw refuseRecord('holds an edit that is not in its one canonical encoding')
+  if (!Buffer.from(bytes).equals(encodeUpdate(update)))
+    throw refuseRecord('holds an edit that is not in its one canonical encoding')
   return update
 }
 
@@ -116,7 +117,8 @@ function readStruct(input: decoding.Decoder): Omit<EditUpdate, 'deletes'> {
   const info = decoding.readUint8(input)
   if (info !== (clock === 0 ? CONTENT_ANY : CONTENT_ANY | HAS_ORIGIN)) throw new Error('holds content of another kind')
   if (clock === 0) {
-    if (decoding.readVarUint(input) !== 1 || decoding.readVarString(input) !== ARRAY_NAME) throw new Error('writes to another root')
+    if (decoding.readVarUint(input) !== 1 || decoding.readVarString(input) !== ARRAY_NAME)
+      throw new Error('writes to another root')
   } else if (decoding.readVarUint(input) !== client || decoding.readVarUint(input) !== clock - 1) {
     throw new Error('does not follow its own previous item')
   }
@@ -148,7 +150,8 @@ function readDeletes(input: decoding.Decoder): DeleteRange[] {
     for (let left = decoding.readVarUint(input); left > 0; left--) {
       const clock = decoding.readVarUint(input)
       const length = decoding.readVarUint(input)
-      if (length < 1 || clock + length > MAX_CLOCK || clock <= end || deletes.length >= MAX_DELETE_RANGES) throw new Error('deletes out of range')
+      if (length < 1 || clock + length > MAX_CLOCK || clock <= end || deletes.length >= MAX_DELETE_RANGES)
+        throw new Error('deletes out of range')
       end = clock + length
       deletes.push({ client, clock, length })
     }
@@ -159,7 +162,8 @@ function readDeletes(input: decoding.Decoder): DeleteRange[] {
 function checkTuple(value: unknown): TupleContent {
   if (!Array.isArray(value) || value.length !== 4) throw new Error('holds something that is not a tuple')
   const [field, content, time, seq] = value as unknown[]
-  if (typeof field !== 'string' || field === '' || Buffer.byteLength(field) > MAX_FIELD_NAME_BYTES) throw new Error('has a bad field name')
+  if (typeof field !== 'string' || field === '' || Buffer.byteLength(field) > MAX_FIELD_NAME_BYTES)
+    throw new Error('has a bad field name')
   // a field becomes a key of the tombstone that deletes it, so what no map may hold is no name of a field
   if (field.startsWith(FORBIDDEN_KEY)) throw new Error(`has a field name that starts with "${FORBIDDEN_KEY}"`)
   if (!isTime(time) || !isTime(seq)) throw new Error('has a bad stamp')
@@ -199,5 +203,9 @@ function sorted(value: Value): Value {
   if (Array.isArray(value)) return value.map(sorted)
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value
   const map = value as { readonly [key: string]: Value }
-  return Object.fromEntries(Object.keys(map).toSorted().map((key) => [key, sorted(map[key]!)]))
+  return Object.fromEntries(
+    Object.keys(map)
+      .toSorted()
+      .map((key) => [key, sorted(map[key]!)])
+  )
 }

@@ -87,7 +87,11 @@ export function meaningOf(state: EntryState, authorOf: AuthorOf): EntryMeaning {
 }
 
 /** Later time wins; then the greater author key, then log, then clock: a total order every node shares. */
-export function compareStamps(a: Stamp & { clock?: number }, b: Stamp & { clock?: number }, authorOf: AuthorOf): number {
+export function compareStamps(
+  a: Stamp & { clock?: number },
+  b: Stamp & { clock?: number },
+  authorOf: AuthorOf
+): number {
   if (a.time !== b.time) return a.time - b.time
   const byAuthor = compareText(authorOf(a.log), authorOf(b.log)) || compareText(a.log, b.log)
   return byAuthor || a.seq - b.seq || (a.clock ?? 0) - (b.clock ?? 0)
@@ -111,7 +115,9 @@ function conflictsOf(byField: ReadonlyMap<string, readonly Tuple[]>, authorOf: A
   const conflicts: FieldConflict[] = []
   for (const [field, tuples] of byField) {
     if (tuples.length < 2) continue
-    const values = tuples.map((tuple) => Buffer.from(encodeValue(field === PLACE ? placeTarget(tuple.value) : tuple.value)))
+    const values = tuples.map((tuple) =>
+      Buffer.from(encodeValue(field === PLACE ? placeTarget(tuple.value) : tuple.value))
+    )
     if (values.every((value) => value.equals(values[0]!))) continue
     conflicts.push({ field, tuples: tuples.toSorted((a, b) => compareStamps(b, a, authorOf)) })
   }
@@ -176,12 +182,19 @@ function isId(value: Value | undefined): boolean {
 
 function checkBody(value: Value): void {
   const [hash, size] = Array.isArray(value) && value.length === 2 ? (value as readonly Value[]) : []
-  const ok = hash instanceof Uint8Array && hash.length === 32 && typeof size === 'number' && Number.isSafeInteger(size) && size >= 0 && size <= MAX_BODY_BYTES
+  const ok =
+    hash instanceof Uint8Array &&
+    hash.length === 32 &&
+    typeof size === 'number' &&
+    Number.isSafeInteger(size) &&
+    size >= 0 &&
+    size <= MAX_BODY_BYTES
   if (!ok) throw refuseRecord('holds a body that is not [hash, size]')
 }
 
 function checkTombstone(value: Value): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) throw refuseRecord('holds a tombstone that is not a map')
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array)
+    throw refuseRecord('holds a tombstone that is not a map')
   for (const [field, kept] of Object.entries(value as Record<string, Value>)) {
     if (field === TOMBSTONE) throw refuseRecord('holds a tombstone within a tombstone')
     checkField(field, kept)
@@ -189,7 +202,11 @@ function checkTombstone(value: Value): void {
 }
 
 /** Where an entry is, after a move that would make a cycle was set aside `level` times. */
-export function effectivePlace(id: string, meaning: EntryMeaning, level: number): { parent: string; name: string; order: string | null } {
+export function effectivePlace(
+  id: string,
+  meaning: EntryMeaning,
+  level: number
+): { parent: string; name: string; order: string | null } {
   const { place } = meaning
   if (place === undefined) return { parent: ROOT_ID, name: `lost-${id.slice(0, 12)}`, order: null }
   if (level === 0) return { parent: place.parent, name: place.name, order: place.order }

@@ -103,7 +103,8 @@ export class TreeExport {
 
   /** What one file lacks is noted and the rest goes on; what the place we write to lacks ends everything. */
   #failed(path: string, error: unknown): void {
-    const ours = error instanceof GrapevineError && !['disk-full', 'store-failed', 'daemon-unreachable'].includes(error.code)
+    const ours =
+      error instanceof GrapevineError && !['disk-full', 'store-failed', 'daemon-unreachable'].includes(error.code)
     if (!ours) this.#broken ??= error
     // removed since it was listed: then it is not in the catalog any more
     else if (error.code !== 'not-found') this.report.failed.push({ path, code: error.code, message: error.message })
@@ -155,7 +156,11 @@ export class TreeExport {
       return await open(target, 'wx', exec ? 0o777 : 0o666)
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw diskError(error, 'store-failed', `${target} cannot be written`)
-      throw new GrapevineError('path-taken', `${target} is there already: the entry was moved during the export, or names differ only in case`, { next: 'export again to another directory' })
+      throw new GrapevineError(
+        'path-taken',
+        `${target} is there already: the entry was moved during the export, or names differ only in case`,
+        { next: 'export again to another directory' }
+      )
     }
   }
 
@@ -207,5 +212,8 @@ function fitting(text: string, bytes: number): string {
 }
 
 function notEmpty(dir: string, what: string): GrapevineError {
-  return new GrapevineError('not-empty', `${dir} ${what}`, { next: 'name a directory that is empty or does not exist yet', facts: { dir } })
+  return new GrapevineError('not-empty', `${dir} ${what}`, {
+    next: 'name a directory that is empty or does not exist yet',
+    facts: { dir }
+  })
 }

@@ -24,8 +24,11 @@ export async function run(options: ExportOptions, context: Context): Promise<voi
 function reportText(dir: string, report: ExportReport): string {
   const { files, directories, bytes, conflictValues, failed } = report
   const conflicts = conflictValues > 0 ? `, ${conflictValues} more values of conflicts` : ''
-  const lines = [`exported ${files} files in ${directories} directories, ${bytesText(bytes)}${conflicts}, to ${safe(dir)}\n`]
-  for (const { path, code, message } of failed.slice(0, SHOWN)) lines.push(`missing  ${safe(path)}  ${code}: ${safe(message)}\n`)
+  const lines = [
+    `exported ${files} files in ${directories} directories, ${bytesText(bytes)}${conflicts}, to ${safe(dir)}\n`
+  ]
+  for (const { path, code, message } of failed.slice(0, SHOWN))
+    lines.push(`missing  ${safe(path)}  ${code}: ${safe(message)}\n`)
   if (failed.length > SHOWN) lines.push(`and ${failed.length - SHOWN} more; see --json\n`)
   return lines.join('')
 }

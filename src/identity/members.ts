@@ -5,7 +5,9 @@
  * Rules:
  * 1. The cluster begins with a record whose root key hashes to the cluster id and signs its author.
  * 2. Any other record of this space counts only when its author was an admin in the record's own past.
- * 3. A key keeps the first role it was admitted with, and invitations are used up in the order of the fold.
+ * 3. A key keeps the first role it was admitted with. Of admissions that did not know of each other the first is the one
+ *    of the least depth, then of the least log id; a record is judged by those in its own past, so that every node comes
+ *    to the same verdict whatever it received first.
  */
 import { timingSafeEqual } from 'node:crypto'
 import { GrapevineError } from '../errors.js'
@@ -33,6 +35,7 @@ export interface Member {
   /** The record that admitted it. */
   readonly log: string
   readonly seq: number
+  readonly depth: number
 }
 
 export interface Invitation {
@@ -59,7 +62,8 @@ export class Members {
   readonly cluster: string
   clusterName = ''
   root: Uint8Array | undefined
-  readonly #members = new Map<string, Member>()
+  /** Admissions of a key that did not know of each other, the first in front: nearly always one. */
+  readonly #members = new Map<string, readonly Member[]>()
   readonly #invites = new Map<string, Invitation>()
 
   constructor(cluster: string) {
@@ -70,7 +74,8 @@ export class Members {
   async load(rows: AsyncIterable<[string, Uint8Array]>): Promise<void> {
     for await (const [key, bytes] of rows) {
       const row = decodeCborRaw(bytes) as Record<string, unknown>
-      if (key.startsWith(MEMBER_KEY)) this.#members.set(key.slice(MEMBER_KEY.length), row as unknown as Member)
+      if (key.startsWith(MEMBER_KEY))
+        this.#members.set(key.slice(MEMBER_KEY.length), row as unknown as readonly Member[])
       else if (key.startsWith(INVITE_KEY)) this.#invites.set(key.slice(INVITE_KEY.length), row as unknown as Invitation)
       else if (key === CLUSTER_KEY) {
         this.clusterName = row.name as string
@@ -80,45 +85,50 @@ export class Members {
   }
 
   get(key: Uint8Array): Member | undefined {
-    return this.#members.get(hexOf(key))
+    return this.#members.get(hexOf(key))?.[0]
   }
 
   list(): Member[] {
-    return [...this.#members.values()]
+    return [...this.#members.values()].flatMap(([first]) => (first === undefined ? [] : [first]))
   }
 
   invitations(): Invitation[] {
     return [...this.#invites.values()]
   }
 
-  /** Whether `key`'s right to `roles` lies in the past of the record being judged. */
+  /** Whether `key` has one of `roles` by the first of its admissions in the past of the record being judged. */
   mayAct(key: Uint8Array, roles: readonly Role[], knows: Knows): boolean {
-    const member = this.get(key)
-    return member !== undefined && roles.includes(member.role) && knows(member.log, member.seq)
+    const admission = this.#members.get(hexOf(key))?.find((each) => knows(each.log, each.seq))
+    return admission !== undefined && roles.includes(admission.role)
   }
 
   /** Applies one record of the members space, or throws `record-refused` and changes nothing. Returns the keys admitted. */
   apply(record: SignedRecord, knows: Knows, rows: Overlay): Uint8Array[] {
     const { author, ops } = record.body
-    if (!this.isFounding(record) && !this.mayAct(author, ['admin'], (log, at) => log === record.log || knows(log, at))) {
-      throw new GrapevineError('record-refused', 'a record of the members space was not written by an admin', { next: 'nothing: it has no effect' })
+    if (
+      !this.isFounding(record) &&
+      !this.mayAct(author, ['admin'], (log, at) => log === record.log || knows(log, at))
+    ) {
+      throw new GrapevineError('record-refused', 'a record of the members space was not written by an admin', {
+        next: 'nothing: it has no effect'
+      })
     }
     const admitted: Uint8Array[] = []
-    for (const op of ops) this.#applyOp(op, record, rows, admitted)
+    for (const op of ops) this.#applyOp(op, record, knows, rows, admitted)
     return admitted
   }
 
-  #applyOp(op: Op, record: SignedRecord, rows: Overlay, admitted: Uint8Array[]): void {
+  #applyOp(op: Op, record: SignedRecord, knows: Knows, rows: Overlay, admitted: Uint8Array[]): void {
     switch (op.k) {
       case 'found':
         this.clusterName = op.name
         this.root = op.root
         rows.put(CLUSTER_KEY, encodeCbor({ name: op.name, root: op.root }))
-        return this.#admit({ key: record.body.author, role: 'admin', name: op.nodeName }, record, rows, admitted)
+        return this.#admit({ key: record.body.author, role: 'admin', name: op.nodeName }, record, knows, rows, admitted)
       case 'invite':
         return this.#invite(op, record, rows)
       case 'admit':
-        this.#admit(op, record, rows, admitted)
+        this.#admit(op, record, knows, rows, admitted)
         if (op.invite !== undefined) this.#use(op.invite, rows)
         return
       default:
@@ -130,22 +140,52 @@ export class Members {
   isFounding(record: SignedRecord): boolean {
     const { space, seq, author, ops } = record.body
     const [op] = ops
-    return space === MEMBERS_SPACE && seq === 1 && op?.k === 'found' && clusterIdOf(op.root) === this.cluster && isFounder(op.root, author, op.signature)
+    return (
+      space === MEMBERS_SPACE &&
+      seq === 1 &&
+      op?.k === 'found' &&
+      clusterIdOf(op.root) === this.cluster &&
+      isFounder(op.root, author, op.signature)
+    )
   }
 
-  #admit(op: Pick<AdmitOp, 'key' | 'role' | 'name'>, record: SignedRecord, rows: Overlay, admitted: Uint8Array[]): void {
+  #admit(
+    op: Pick<AdmitOp, 'key' | 'role' | 'name'>,
+    record: SignedRecord,
+    knows: Knows,
+    rows: Overlay,
+    admitted: Uint8Array[]
+  ): void {
     const name = hexOf(op.key)
-    if (this.#members.has(name)) return
-    const member: Member = { key: op.key, role: op.role, name: op.name, log: record.log, seq: record.body.seq }
-    this.#members.set(name, member)
-    rows.put(MEMBER_KEY + name, encodeCbor(member))
-    admitted.push(op.key)
+    const before = this.#members.get(name) ?? []
+    // who admits a key that it knows to be admitted changes nothing
+    if (before.some(({ log, seq }) => log === record.log || knows(log, seq))) return
+    const member: Member = {
+      key: op.key,
+      role: op.role,
+      name: op.name,
+      log: record.log,
+      seq: record.body.seq,
+      depth: record.body.depth
+    }
+    const all = [...before, member].toSorted((a, b) => a.depth - b.depth || (a.log < b.log ? -1 : 1))
+    this.#members.set(name, all)
+    rows.put(MEMBER_KEY + name, encodeCbor(all))
+    if (all[0] === member) admitted.push(op.key)
   }
 
   #invite(op: InviteOp, record: SignedRecord, rows: Overlay): void {
     if (this.#invites.has(op.invite)) return
     this.#saveInvite(
-      { invite: op.invite, secretHash: op.secretHash, role: op.role, expires: op.expires, uses: op.uses, used: 0, issuer: record.body.author },
+      {
+        invite: op.invite,
+        secretHash: op.secretHash,
+        role: op.role,
+        expires: op.expires,
+        uses: op.uses,
+        used: 0,
+        issuer: record.body.author
+      },
       rows
     )
   }
@@ -166,7 +206,9 @@ export class Members {
    */
   expectsNewcomers(issuer: Uint8Array, now: number): boolean {
     const own = hexOf(issuer)
-    return this.invitations().some((invitation) => hexOf(invitation.issuer) === own && invitation.expires > now - INVITE_GRACE_MS)
+    return this.invitations().some(
+      (invitation) => hexOf(invitation.issuer) === own && invitation.expires > now - INVITE_GRACE_MS
+    )
   }
 
   /** Checks a redemption at its issuer; throws `token-unknown`, `token-expired` or `token-used`. */
@@ -190,8 +232,15 @@ function refusal(code: 'token-unknown' | 'token-expired' | 'token-used', message
 export const MEMBER_ROWS = 'm/'
 
 /** An invitation op and its secret, from 32 random bytes. */
-export function makeInvitation(random: Uint8Array, role: Role, expires: number, uses: number): { op: InviteOp; secret: Uint8Array } {
+export function makeInvitation(
+  random: Uint8Array,
+  role: Role,
+  expires: number,
+  uses: number
+): { op: InviteOp; secret: Uint8Array } {
   const secret = random.slice(16, 32)
-  return { op: { k: 'invite', invite: hexOf(random.subarray(0, 16)), secretHash: sha256(secret), role, expires, uses }, secret }
+  return {
+    op: { k: 'invite', invite: hexOf(random.subarray(0, 16)), secretHash: sha256(secret), role, expires, uses },
+    secret
+  }
 }
-

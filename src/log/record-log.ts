@@ -72,13 +72,19 @@ export class RecordLog {
    * Reads the logs from the index, then indexes what the segments hold beyond its mark. `accept` judges a record that is
    * in the segments but not in the index (after a crash, or all of them after the index was dropped).
    */
-  async open(options: { onProgress?: (done: { segment: number; records: number }) => void } = {}): Promise<{ indexed: number; damaged: DamagedRange[] }> {
-    for await (const [key, bytes] of this.#deps.store.iterate(prefixRange(LOG_ROWS))) this.#load(key.slice(LOG_ROWS.length), decodeLogRow(bytes))
+  async open(
+    options: { onProgress?: (done: { segment: number; records: number }) => void } = {}
+  ): Promise<{ indexed: number; damaged: DamagedRange[] }> {
+    for await (const [key, bytes] of this.#deps.store.iterate(prefixRange(LOG_ROWS)))
+      this.#load(key.slice(LOG_ROWS.length), decodeLogRow(bytes))
     const damaged: DamagedRange[] = []
     let indexed = 0
     const mark = this.#mark()
     if (mark !== undefined && isBehind(this.#deps.segments.end, mark)) {
-      throw new GrapevineError('store-damaged', 'the index knows records that the log does not hold', { next: 'the index is rebuilt from the log; peers hold what is missing', facts: { index: true } })
+      throw new GrapevineError('store-damaged', 'the index knows records that the log does not hold', {
+        next: 'the index is rebuilt from the log; peers hold what is missing',
+        facts: { index: true }
+      })
     }
     for await (const scanned of this.#deps.segments.scan(mark)) {
       if ('damaged' in scanned) damaged.push(scanned.damaged)
@@ -123,7 +129,11 @@ export class RecordLog {
       record = decodeRecord(bytes)
     } catch (error) {
       if (!(error instanceof GrapevineError)) throw error
-      this.#deps.logger.warn('A stored record is not readable by this version and is skipped.', { segment: at.segment, offset: at.offset, code: error.code })
+      this.#deps.logger.warn('A stored record is not readable by this version and is skipped.', {
+        segment: at.segment,
+        offset: at.offset,
+        code: error.code
+      })
       return false
     }
     if (this.continues(record) !== 'next') return false
@@ -169,7 +179,7 @@ export class RecordLog {
    * Callers keep the order: nobody appends to a log while another append to it is under way.
    */
   async append(records: readonly SignedRecord[]): Promise<void> {
-    for (let from = 0; from < records.length; ) {
+    for (let from = 0; from < records.length;) {
       const some = takeBytes(records, from, MAX_APPEND_RECORD_BYTES)
       const at = await this.#deps.segments.append(some.map((record) => record.bytes))
       some.forEach((record, index) => this.#index(record, at[index]!))
@@ -182,7 +192,18 @@ export class RecordLog {
     const { body, log, id } = record
     let head = this.#logs.get(log)
     if (head === undefined) {
-      head = { log, space: body.space, author: body.author, epoch: body.epoch, seq: 0, id: '', applied: 0, frozen: false, knowledge: NOTHING, knowledgeAt: 0 }
+      head = {
+        log,
+        space: body.space,
+        author: body.author,
+        epoch: body.epoch,
+        seq: 0,
+        id: '',
+        applied: 0,
+        frozen: false,
+        knowledge: NOTHING,
+        knowledgeAt: 0
+      }
       this.#logs.set(log, head)
     }
     head.seq = body.seq
@@ -201,7 +222,11 @@ export class RecordLog {
   /** The record at (log, seq), checked against its id; throws `store-damaged` or `not-found`. */
   read(log: string, seq: number): SignedRecord {
     const row = this.row(log, seq)
-    if (row === undefined) throw new GrapevineError('not-found', 'there is no such record here', { next: 'check the log id and the sequence number', facts: { log, seq } })
+    if (row === undefined)
+      throw new GrapevineError('not-found', 'there is no such record here', {
+        next: 'check the log id and the sequence number',
+        facts: { log, seq }
+      })
     const bytes = this.readBytes(row)
     return decodeRecord(bytes)
   }
@@ -210,7 +235,10 @@ export class RecordLog {
   readBytes(row: RecordRow): Uint8Array {
     const bytes = this.#deps.segments.read(row.at)
     if (sha256(bodyOf(bytes)).toString('hex') !== row.id) {
-      throw new GrapevineError('store-damaged', 'a stored record does not match its id', { next: 'run "grapevine rebuild"; peers hold it too', facts: { id: row.id } })
+      throw new GrapevineError('store-damaged', 'a stored record does not match its id', {
+        next: 'run "grapevine rebuild"; peers hold it too',
+        facts: { id: row.id }
+      })
     }
     return bytes
   }
@@ -258,7 +286,8 @@ export class RecordLog {
   /** Records held but not applied. */
   waitingCount(space?: string): number {
     let count = 0
-    for (const head of this.#logs.values()) if (space === undefined || head.space === space) count += head.seq - head.applied
+    for (const head of this.#logs.values())
+      if (space === undefined || head.space === space) count += head.seq - head.applied
     return count
   }
 
@@ -266,7 +295,10 @@ export class RecordLog {
    * The greatest depth and the knowledge a record with these deps has: its predecessor's, each dep's, and the deps
    * themselves. All of them must be applied. A dep whose id is not the one we applied makes the answer undefined.
    */
-  past(log: string, deps: readonly { log: string; seq: number; id: string }[]): { depth: number; knowledge: Knowledge; changed: boolean } | undefined {
+  past(
+    log: string,
+    deps: readonly { log: string; seq: number; id: string }[]
+  ): { depth: number; knowledge: Knowledge; changed: boolean } | undefined {
     const own = this.#logs.get(log)
     let depth = own === undefined || own.applied === 0 ? 0 : this.row(log, own.applied)!.depth
     if (deps.length === 0) return { depth, knowledge: own?.knowledge ?? NOTHING, changed: false }
@@ -276,7 +308,8 @@ export class RecordLog {
       if (row === undefined || row.id !== dep.id) return undefined
       depth = Math.max(depth, row.depth)
       raise(knowledge, dep.log, dep.seq)
-      for (const [other, seq] of this.#knowledgeAt(dep.log, row.knowledge)) if (other !== log) raise(knowledge, other, seq)
+      for (const [other, seq] of this.#knowledgeAt(dep.log, row.knowledge))
+        if (other !== log) raise(knowledge, other, seq)
     }
     return { depth, knowledge, changed: true }
   }
@@ -305,7 +338,12 @@ export class RecordLog {
     const row = this.row(record.log, seq)!
     this.#deps.rows.put(
       recordKey(record.log, seq),
-      encodeRecordRow({ ...row, knowledge: head.knowledgeAt, state: rejected === undefined ? 'applied' : 'rejected', reason: rejected ?? '' })
+      encodeRecordRow({
+        ...row,
+        knowledge: head.knowledgeAt,
+        state: rejected === undefined ? 'applied' : 'rejected',
+        reason: rejected ?? ''
+      })
     )
     this.#saveHead(head)
   }
@@ -329,6 +367,7 @@ function isBehind(a: { segment: number; offset: number }, b: { segment: number; 
 /** As many records from `from` on as fit into `bytes`, at least one. */
 function takeBytes(records: readonly SignedRecord[], from: number, bytes: number): SignedRecord[] {
   let end = from
-  for (let sum = 0; end < records.length && (end === from || sum + records[end]!.bytes.length <= bytes); end++) sum += records[end]!.bytes.length
+  for (let sum = 0; end < records.length && (end === from || sum + records[end]!.bytes.length <= bytes); end++)
+    sum += records[end]!.bytes.length
   return records.slice(from, end)
 }

@@ -39,9 +39,14 @@ const ID_ROWS = 'I/'
 const FIXED = 4 + 6 + 4 + 32 + 6 + 7 + 6 + 1
 
 export const logKey = (log: string): string => LOG_ROWS + log
-export const recordKey = (log: string, seq: number): string => `${RECORD_ROWS}${log}/${seq.toString(16).padStart(12, '0')}`
-export const recordRange = (log: string, from: number): { gte: string; lt: string } => ({ gte: recordKey(log, from), lt: `${RECORD_ROWS}${log}/g` })
-export const knowledgeKey = (log: string, seq: number): string => `${KNOWLEDGE_ROWS}${log}/${seq.toString(16).padStart(12, '0')}`
+export const recordKey = (log: string, seq: number): string =>
+  `${RECORD_ROWS}${log}/${seq.toString(16).padStart(12, '0')}`
+export const recordRange = (log: string, from: number): { gte: string; lt: string } => ({
+  gte: recordKey(log, from),
+  lt: `${RECORD_ROWS}${log}/g`
+})
+export const knowledgeKey = (log: string, seq: number): string =>
+  `${KNOWLEDGE_ROWS}${log}/${seq.toString(16).padStart(12, '0')}`
 /** Finds a record by its id: value is log and seq. */
 export const idKey = (id: string): string => ID_ROWS + id.slice(0, 32)
 export const seqOfKey = (key: string): number => Number.parseInt(key.slice(-12), 16)
@@ -100,6 +105,7 @@ export function encodeKnowledge(knowledge: Knowledge): Uint8Array {
 export function decodeKnowledge(bytes: Uint8Array): Knowledge {
   const rows = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const knowledge = new Map<string, number>()
-  for (let at = 0; at < rows.length; at += 22) knowledge.set(rows.toString('hex', at, at + 16), rows.readUIntBE(at + 16, 6))
+  for (let at = 0; at < rows.length; at += 22)
+    knowledge.set(rows.toString('hex', at, at + 16), rows.readUIntBE(at + 16, 6))
   return knowledge
 }

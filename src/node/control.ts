@@ -1,7 +1,17 @@
 /** What the local API can do with a running node. */
 import type { BlobFetcher, BlobStore } from '../blobs/index.js'
 import { checkPath, PathEditor, ROOT_ID, type PathEdit } from '../catalog/index.js'
-import type { ControlTarget, EventView, PeerStatus, ProblemView, PutOptions, Role, StatusView, VerifyView, WriteReceipt } from '../control/target.js'
+import type {
+  ControlTarget,
+  EventView,
+  PeerStatus,
+  ProblemView,
+  PutOptions,
+  Role,
+  StatusView,
+  VerifyView,
+  WriteReceipt
+} from '../control/target.js'
 import { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import type { Network } from '../net/index.js'
@@ -116,7 +126,14 @@ export class NodeControl extends Views implements ControlTarget {
     const { replica, network, logger, home } = this.#deps
     const names = new Map(replica.members.list().map((member) => [nodeIdOf(member.key), member.name]))
     return verifyAll(
-      { replica, transport: network, clock: systemClock, logger, nameOf: (node) => names.get(node), members: () => [...names.keys()].filter((node) => node !== home.node) },
+      {
+        replica,
+        transport: network,
+        clock: systemClock,
+        logger,
+        nameOf: (node) => names.get(node),
+        members: () => [...names.keys()].filter((node) => node !== home.node)
+      },
       options
     )
   }
@@ -126,10 +143,22 @@ export class NodeControl extends Views implements ControlTarget {
   async put(path: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<WriteReceipt> {
     if (!path.startsWith('id:')) checkPath(path)
     const source = await this.#take(body)
-    const written = await this.#edit((edit, draft) => edit.put(path, 'ref' in source ? source.ref : draft.body(source.bytes), options.exec === undefined ? {} : { exec: options.exec }), 'bytes' in source ? source.bytes.length + 400 : 400)
+    const written = await this.#edit(
+      (edit, draft) =>
+        edit.put(
+          path,
+          'ref' in source ? source.ref : draft.body(source.bytes),
+          options.exec === undefined ? {} : { exec: options.exec }
+        ),
+      'bytes' in source ? source.bytes.length + 400 : 400
+    )
     const done = receipt(path.startsWith('id:') ? (this.replica.reader.pathOf(written.result.id) ?? '') : path, written)
     if (options.replicated === undefined || written.record === null) return done
-    const replicas = await this.replica.replication.wait(written.record, options.replicated, options.timeoutMs ?? DEFAULT_REPLICATED_TIMEOUT_MS)
+    const replicas = await this.replica.replication.wait(
+      written.record,
+      options.replicated,
+      options.timeoutMs ?? DEFAULT_REPLICATED_TIMEOUT_MS
+    )
     return { ...done, replicas }
   }
 
@@ -152,7 +181,13 @@ export class NodeControl extends Views implements ControlTarget {
     return Promise.all(
       files.map(async ({ path, body }) => {
         const ref = body.length > MAX_INLINE_BODY_BYTES ? await this.blobs.put(chain([body])) : undefined
-        return receipt(path, await this.#edit((edit, draft) => edit.put(path, ref ?? draft.body(body)), ref === undefined ? body.length + 400 : 400))
+        return receipt(
+          path,
+          await this.#edit(
+            (edit, draft) => edit.put(path, ref ?? draft.body(body)),
+            ref === undefined ? body.length + 400 : 400
+          )
+        )
       })
     )
   }
@@ -175,16 +210,26 @@ export class NodeControl extends Views implements ControlTarget {
     const cut = to.lastIndexOf('/')
     const parent = cut < 0 ? ROOT_ID : reader.resolve(to.slice(0, cut))?.id
     const moving = this.find(from)
-    const siblings = options.before === undefined || parent === undefined ? undefined : (await reader.children(parent)).filter((entry) => entry.id !== moving.id)
+    const siblings =
+      options.before === undefined || parent === undefined
+        ? undefined
+        : (await reader.children(parent)).filter((entry) => entry.id !== moving.id)
     const order = siblings === undefined ? undefined : { siblings, before: options.before! }
     return receipt(to, await this.#edit((edit) => edit.move(from, to, order), 400 + (siblings?.length ?? 0) * 200))
   }
 
-  #edit(change: (edit: PathEditor, draft: Parameters<Parameters<Replica['change']>[0]>[0]) => PathEdit, bytes: number): Promise<Written<PathEdit>> {
+  #edit(
+    change: (edit: PathEditor, draft: Parameters<Parameters<Replica['change']>[0]>[0]) => PathEdit,
+    bytes: number
+  ): Promise<Written<PathEdit>> {
     return this.replica.change((draft) => change(new PathEditor(draft, this.replica.reader), draft), bytes)
   }
 
-  invite(options: { role: Role; expiresMs: number; uses: number }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
+  invite(options: {
+    role: Role
+    expiresMs: number
+    uses: number
+  }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
     return createInvitation(this.replica, this.#deps.home, this.#deps.network.multiaddrs(), options)
   }
 
@@ -198,13 +243,14 @@ export class NodeControl extends Views implements ControlTarget {
     // the answer must still leave before the process goes
     setImmediate(() => void this.#deps.stop().catch(() => undefined))
   }
-
 }
 
 function targetStatus(target: TargetSync, dir: string): NonNullable<StatusView['target']> {
   const { lastScan } = target
   const status = { adapter: 'directory', dir, state: target.state, drift: [...target.drift] }
-  return lastScan === undefined ? status : { ...status, lastScan: { ...lastScan, at: new Date(lastScan.at).toISOString() } }
+  return lastScan === undefined
+    ? status
+    : { ...status, lastScan: { ...lastScan, at: new Date(lastScan.at).toISOString() } }
 }
 
 function receipt(path: string, { result, record }: Written<PathEdit>): WriteReceipt {

@@ -119,7 +119,10 @@ export class Daemon {
         },
         addressBook: {
           load: () => addresses ?? [],
-          save: (rows) => void writePrivate(join(home.path, ADDRESS_FILE), `${JSON.stringify(rows)}\n`).catch((error: unknown) => logger.warn('The address book could not be saved.', { reason: reasonOf(error) }))
+          save: (rows) =>
+            void writePrivate(join(home.path, ADDRESS_FILE), `${JSON.stringify(rows)}\n`).catch((error: unknown) =>
+              logger.warn('The address book could not be saved.', { reason: reasonOf(error) })
+            )
         }
       },
       {
@@ -131,17 +134,31 @@ export class Daemon {
         mdns: config.mdns
       }
     )
-    opened = await openHome(home, network, logger, { events: this.#replicaEvents(), announceIntervalMs: config.announceIntervalMs })
+    opened = await openHome(home, network, logger, {
+      events: this.#replicaEvents(),
+      announceIntervalMs: config.announceIntervalMs
+    })
     return this.#assemble(home, opened, network)
   }
 
   async #assemble(home: Home, opened: Opened, network: Network): Promise<Parts> {
     const { replica, blobs } = opened
     const logger = this.#logger
-    const fetcher = new BlobFetcher({ transport: network, store: blobs, clock: systemClock, random: systemRandom, logger })
+    const fetcher = new BlobFetcher({
+      transport: network,
+      store: blobs,
+      clock: systemClock,
+      random: systemRandom,
+      logger
+    })
     const views = new Views({ replica, blobs })
     const target = this.#config.adapter === 'none' ? undefined : await this.#buildTarget(home, opened, views, fetcher)
-    const recovery = new Recovery({ clock: systemClock, logger, replica, stores: target === undefined ? [opened.index] : [opened.index, target.store] })
+    const recovery = new Recovery({
+      clock: systemClock,
+      logger,
+      replica,
+      stores: target === undefined ? [opened.index] : [opened.index, target.store]
+    })
     return { home, opened, network, fetcher, blobServer: new BlobServer({ store: blobs }), target, recovery, views }
   }
 
@@ -154,7 +171,13 @@ export class Daemon {
     const expectRoot = await readJson<{ dir: string; root: RootIdentity }>(join(home.path, ROOT_FILE))
     const adapter = createDirectoryAdapter(
       { clock: systemClock, logger, cache: new StoredStatCache(rows) },
-      { root: config.dir, home: home.path, ignore: config.ignore, settleMs: config.settleMs, ...(expectRoot?.dir === config.dir ? { expectRoot: expectRoot.root } : {}) }
+      {
+        root: config.dir,
+        home: home.path,
+        ignore: config.ignore,
+        settleMs: config.settleMs,
+        ...(expectRoot?.dir === config.dir ? { expectRoot: expectRoot.root } : {})
+      }
     )
     const sync = new TargetSync(
       {
@@ -164,7 +187,12 @@ export class Daemon {
         base: new Base({ rows, store }),
         clock: systemClock,
         logger,
-        bodies: { has: (ref) => views.hasBytes(ref), want: (ref) => fetcher.want(ref), source: (ref) => views.bytes(ref), store: (bytes) => blobs.put(bytes) },
+        bodies: {
+          has: (ref) => views.hasBytes(ref),
+          want: (ref) => fetcher.want(ref),
+          source: (ref) => views.bytes(ref),
+          store: (bytes) => blobs.put(bytes)
+        },
         mayWrite: () => ['admin', 'author'].includes(replica.members.get(home.keys.publicKey)?.role ?? ''),
         asideDir: join(home.path, HOME_DIRS.aside)
       },
@@ -179,16 +207,28 @@ export class Daemon {
   async #begin(parts: Parts): Promise<void> {
     const { home, opened, network, fetcher, target, recovery } = parts
     const { replica, blobs } = opened
-    for (const damaged of opened.report.damaged) this.#log.error('A part of the log is damaged; what peers hold is fetched from them.', { ...damaged })
+    for (const damaged of opened.report.damaged)
+      this.#log.error('A part of the log is damaged; what peers hold is fetched from them.', { ...damaged })
     fetcher.on((event) => {
       if (event.type === 'completed') {
         target?.sync.bodyArrived(event.ref.hash)
         this.#events.emit({ event: 'blob-completed', hash: event.ref.hash, size: event.ref.size })
-      } else if (event.type === 'progress') this.#events.emit({ event: 'blob-progress', hash: event.hash, size: event.size, have: event.have })
-      else this.#log.debug('A blob could not be fetched from a peer.', { type: event.type, hash: event.ref.hash, reason: event.reason })
+      } else if (event.type === 'progress')
+        this.#events.emit({ event: 'blob-progress', hash: event.hash, size: event.size, have: event.have })
+      else
+        this.#log.debug('A blob could not be fetched from a peer.', {
+          type: event.type,
+          hash: event.ref.hash,
+          reason: event.reason
+        })
     })
     network.handle(this.#handler(parts))
-    const joins = new JoinService({ replica, home, logger: this.#log, joined: (node, name, role) => this.#events.emit({ event: 'peer-joined', node, name, role }) })
+    const joins = new JoinService({
+      replica,
+      home,
+      logger: this.#log,
+      joined: (node, name, role) => this.#events.emit({ event: 'peer-joined', node, name, role })
+    })
     network.handleJoin((request, key) => joins.redeem(request, key))
     network.onDuplicateIdentity((node) => this.#duplicated(node))
     this.#control = new NodeControl({
@@ -236,10 +276,24 @@ export class Daemon {
       if (home.cluster.joined && (await sync.isFirst())) await this.#firstSync(parts)
       if (this.#state === 'stopping' || this.#state === 'stopped') return
       await sync.start()
-      if (adapter.rootIdentity !== null) await writePrivate(join(home.path, ROOT_FILE), `${JSON.stringify({ dir: this.#config.dir, root: adapter.rootIdentity })}\n`)
+      if (adapter.rootIdentity !== null)
+        await writePrivate(
+          join(home.path, ROOT_FILE),
+          `${JSON.stringify({ dir: this.#config.dir, root: adapter.rootIdentity })}\n`
+        )
     } catch (error) {
-      this.#log.error('The shared directory cannot be used.', { dir: this.#config.dir, code: error instanceof GrapevineError ? error.code : 'internal', reason: reasonOf(error) })
-      sync.problems.open('', error instanceof GrapevineError ? error : new GrapevineError('internal', reasonOf(error), { next: 'see the log' }), Date.now())
+      this.#log.error('The shared directory cannot be used.', {
+        dir: this.#config.dir,
+        code: error instanceof GrapevineError ? error.code : 'internal',
+        reason: reasonOf(error)
+      })
+      sync.problems.open(
+        '',
+        error instanceof GrapevineError
+          ? error
+          : new GrapevineError('internal', reasonOf(error), { next: 'see the log' }),
+        Date.now()
+      )
     }
   }
 
@@ -252,7 +306,10 @@ export class Daemon {
     // to make way for the cluster's content it must be here; a merge may as well begin without it
     const patient = this.#adopt(home) === 'cluster'
     const deadline = patient ? Number.POSITIVE_INFINITY : systemClock.monotonic() + FIRST_SYNC_MS
-    if (patient) this.#log.info('The shared directory is left alone until the catalog of the cluster has arrived.', { dir: this.#config.dir })
+    if (patient)
+      this.#log.info('The shared directory is left alone until the catalog of the cluster has arrived.', {
+        dir: this.#config.dir
+      })
     const { engine } = opened.replica
     while (systemClock.monotonic() < deadline && (this.#state === 'running' || this.#state === 'starting')) {
       if (network.peers().some((peer) => engine.standing(peer.node)?.inSync === true)) return
@@ -310,13 +367,21 @@ export class Daemon {
     return {
       entriesChanged: (ids, local) => this.#entriesChanged(ids, local),
       conflictsChanged: (before, after) => {
-        if (after !== before) this.#events.emit({ event: after > before ? 'conflict-opened' : 'conflict-closed', conflicts: after })
+        if (after !== before)
+          this.#events.emit({ event: after > before ? 'conflict-opened' : 'conflict-closed', conflicts: after })
       },
       membersChanged: (keys) => {
         this.#parts?.network.membershipChanged()
         for (const key of keys) this.#events.emit({ event: 'peer-joined', node: nodeIdOf(key) })
       },
-      recordRejected: (record, reason) => this.#events.emit({ event: 'record-rejected', id: record.id, author: nodeIdOf(record.body.author), seq: record.body.seq, reason }),
+      recordRejected: (record, reason) =>
+        this.#events.emit({
+          event: 'record-rejected',
+          id: record.id,
+          author: nodeIdOf(record.body.author),
+          seq: record.body.seq,
+          reason
+        }),
       forkFound: (log, author) => this.#events.emit({ event: 'fork-found', log, author })
     }
   }
@@ -333,7 +398,14 @@ export class Daemon {
       const entry = reader.entry(id)
       const path = reader.pathOf(id)
       if (path === undefined) this.#events.emit({ event: 'entry-removed', id, path: entry?.name ?? '', local })
-      else this.#events.emit({ event: 'entry-changed', id, path, local, conflict: (entry?.meaning.conflicts.length ?? 0) > 0 })
+      else
+        this.#events.emit({
+          event: 'entry-changed',
+          id,
+          path,
+          local,
+          conflict: (entry?.meaning.conflicts.length ?? 0) > 0
+        })
     }
   }
 
@@ -351,7 +423,12 @@ export class Daemon {
   #targetEvents(): ConstructorParameters<typeof TargetSync>[2] {
     return {
       problem: (problem: Problem, open) => {
-        const facts = { path: problem.path, code: problem.error.code, message: problem.error.message, next: problem.error.next }
+        const facts = {
+          path: problem.path,
+          code: problem.error.code,
+          message: problem.error.message,
+          next: problem.error.next
+        }
         if (open) this.#log.warn('Something keeps a path from being shared.', facts)
         this.#events.emit({ event: open ? 'problem-opened' : 'problem-closed', ...facts })
       },

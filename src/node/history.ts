@@ -9,7 +9,13 @@ export function historyOf(record: SignedRecord, entry: string): HistoryLine[] {
   const { body, id } = record
   return body.ops.flatMap((op) => {
     if (op.k !== 'edit' || op.entry !== entry) return []
-    const line: HistoryLine = { time: isoTime(body.time), author: nodeIdOf(body.author), record: id, seq: body.seq, change: '' }
+    const line: HistoryLine = {
+      time: isoTime(body.time),
+      author: nodeIdOf(body.author),
+      record: id,
+      seq: body.seq,
+      change: ''
+    }
     const words: string[] = []
     const { tuples, clock } = decodeUpdate(op.update)
     for (const [field, value] of tuples) {

@@ -73,12 +73,21 @@ export async function homeExists(path: string): Promise<boolean> {
 export async function readHome(path: string): Promise<Home> {
   const cluster = await readPrivate(join(path, CLUSTER_FILE))
   if (cluster === undefined) {
-    throw new GrapevineError('home-missing', `there is no node in ${path} yet`, { next: 'run "grapevine init", or "grapevine join TOKEN"', facts: { home: path } })
+    throw new GrapevineError('home-missing', `there is no node in ${path} yet`, {
+      next: 'run "grapevine init", or "grapevine join TOKEN"',
+      facts: { home: path }
+    })
   }
   await checkPrivate(path, 0o077)
   const seed = await readHex(join(path, KEY_FILE), SEED_BYTES)
   const keys = keyPairOf(seed)
-  return { path, keys, node: nodeIdOf(keys.publicKey), cluster: parseCluster(path, cluster), secret: await readHex(join(path, SECRET_FILE), 32) }
+  return {
+    path,
+    keys,
+    node: nodeIdOf(keys.publicKey),
+    cluster: parseCluster(path, cluster),
+    secret: await readHex(join(path, SECRET_FILE), 32)
+  }
 }
 
 function parseCluster(path: string, text: string): ClusterFile {
@@ -92,7 +101,11 @@ function parseCluster(path: string, text: string): ClusterFile {
 }
 
 function damaged(file: string, cause?: unknown): GrapevineError {
-  return new GrapevineError('store-damaged', `${file} is not what a node wrote there`, { next: 'restore it from a backup, or join again from an empty home', facts: { file }, cause })
+  return new GrapevineError('store-damaged', `${file} is not what a node wrote there`, {
+    next: 'restore it from a backup, or join again from an empty home',
+    facts: { file },
+    cause
+  })
 }
 
 async function readHex(file: string, length: number): Promise<Uint8Array> {

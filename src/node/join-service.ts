@@ -3,7 +3,14 @@ import { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import { MEMBERS_SPACE, type Replica } from '../replica/index.js'
 import type { Logger } from '../runtime.js'
-import { decodeJoinRequest, encodeJoinAnswer, encodeJoinRefusal, MAX_JOIN_RECORDS, type AdmitOp, type Role } from '../wire/index.js'
+import {
+  decodeJoinRequest,
+  encodeJoinAnswer,
+  encodeJoinRefusal,
+  MAX_JOIN_RECORDS,
+  type AdmitOp,
+  type Role
+} from '../wire/index.js'
 import type { Home } from './home.js'
 
 export interface JoinServiceDeps {
@@ -58,5 +65,10 @@ export class JoinService {
 
 /** A newcomer's name is shown on terminals: nothing but ordinary characters. */
 function printable(name: string): string {
-  return [...name].filter((character) => character >= ' ' && character !== '\u007f').join('').slice(0, 64) || 'node'
+  return (
+    [...name]
+      .filter((character) => character >= ' ' && character !== '\u007f')
+      .join('')
+      .slice(0, 64) || 'node'
+  )
 }

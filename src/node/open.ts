@@ -22,10 +22,23 @@ export function noTransport(node: string): Transport {
   const nobody = (): never => {
     throw new GrapevineError('peer-unreachable', 'this node is not running', { next: 'run "grapevine start"' })
   }
-  return { self: node, handle: () => undefined, peers: () => [], notify: () => false, request: async () => nobody(), publish: async () => 0, hangUp: () => undefined }
+  return {
+    self: node,
+    handle: () => undefined,
+    peers: () => [],
+    notify: () => false,
+    request: async () => nobody(),
+    publish: async () => 0,
+    hangUp: () => undefined
+  }
 }
 
-export async function openHome(home: Home, transport: Transport, logger: Logger, options: OpenOptions = {}): Promise<Opened> {
+export async function openHome(
+  home: Home,
+  transport: Transport,
+  logger: Logger,
+  options: OpenOptions = {}
+): Promise<Opened> {
   const path = (name: keyof typeof HOME_DIRS): string => join(home.path, HOME_DIRS[name])
   await mkdir(path('log'), { recursive: true, mode: 0o700 })
   try {
@@ -53,8 +66,21 @@ async function openOver(home: Home, transport: Transport, logger: Logger, option
     const blobs = new BlobStore({ logger }, { directory: path('blobs'), readOnly: options.readOnly ?? false })
     await blobs.open()
     const { replica, report } = await Replica.open(
-      { clock: systemClock, random: systemRandom, logger, disk: new NodeDisk(path('log')), store: index, transport, keys: home.keys },
-      { cluster: home.cluster.cluster, ...(options.announceIntervalMs === undefined ? {} : { sync: { announceIntervalMs: options.announceIntervalMs } }) },
+      {
+        clock: systemClock,
+        random: systemRandom,
+        logger,
+        disk: new NodeDisk(path('log')),
+        store: index,
+        transport,
+        keys: home.keys
+      },
+      {
+        cluster: home.cluster.cluster,
+        ...(options.announceIntervalMs === undefined
+          ? {}
+          : { sync: { announceIntervalMs: options.announceIntervalMs } })
+      },
       options.events
     )
     return {

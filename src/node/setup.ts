@@ -5,8 +5,27 @@ import { joinOver } from '../net/index.js'
 import type { Replica } from '../replica/index.js'
 import { systemRandom } from '../runtime-node.js'
 import { silentLogger, type Logger } from '../runtime.js'
-import { bytesOf, decodeJoinAnswer, decodeToken, encodeJoinRequest, encodeToken, MAX_INVITE_MS, MAX_INVITE_USES, type Role, type Token } from '../wire/index.js'
-import { defaultName, ensureKey, homeExists, prepareHome, readHome, writeCluster, writeRootKey, type Home } from './home.js'
+import {
+  bytesOf,
+  decodeJoinAnswer,
+  decodeToken,
+  encodeJoinRequest,
+  encodeToken,
+  MAX_INVITE_MS,
+  MAX_INVITE_USES,
+  type Role,
+  type Token
+} from '../wire/index.js'
+import {
+  defaultName,
+  ensureKey,
+  homeExists,
+  prepareHome,
+  readHome,
+  writeCluster,
+  writeRootKey,
+  type Home
+} from './home.js'
 import { noTransport, openHome } from './open.js'
 
 export interface Identity {
@@ -19,7 +38,9 @@ export interface Identity {
 export async function initHome(options: { home: string; clusterName?: string; nodeName?: string }): Promise<Identity> {
   await prepareHome(options.home)
   if (await homeExists(options.home)) {
-    throw new GrapevineError('home-exists', `${options.home} already holds a node`, { next: 'run "grapevine start", or choose another --home' })
+    throw new GrapevineError('home-exists', `${options.home} already holds a node`, {
+      next: 'run "grapevine start", or choose another --home'
+    })
   }
   const keys = await ensureKey(options.home, (length) => systemRandom.bytes(length))
   const root = keyPairOf(systemRandom.bytes(32))
@@ -27,11 +48,21 @@ export async function initHome(options: { home: string; clusterName?: string; no
   const nodeName = checkLabel(options.nodeName ?? defaultName(), 'node')
   const cluster = clusterIdOf(root.publicKey)
   const secret = systemRandom.bytes(32)
-  const file = { version: 1 as const, cluster, clusterName, nodeName, adopt: 'merge' as const, peers: [], joined: false }
+  const file = {
+    version: 1 as const,
+    cluster,
+    clusterName,
+    nodeName,
+    adopt: 'merge' as const,
+    peers: [],
+    joined: false
+  }
   const home: Home = { path: options.home, keys, node: nodeIdOf(keys.publicKey), cluster: file, secret }
   const opened = await openHome(home, noTransport(home.node), silentLogger)
   try {
-    await opened.replica.writeMembers(() => [{ k: 'found', root: root.publicKey, signature: signFounder(root, keys.publicKey), name: clusterName, nodeName }])
+    await opened.replica.writeMembers(() => [
+      { k: 'found', root: root.publicKey, signature: signFounder(root, keys.publicKey), name: clusterName, nodeName }
+    ])
   } finally {
     await opened.close()
   }
@@ -42,7 +73,9 @@ export async function initHome(options: { home: string; clusterName?: string; no
 
 function checkLabel(label: string, what: string): string {
   if (label !== '' && Buffer.byteLength(label) <= 64 && !/[\u0000-\u001f\u007f]/.test(label)) return label
-  throw new GrapevineError('usage', `a ${what} name has 1 to 64 bytes and no control characters`, { next: 'choose another name' })
+  throw new GrapevineError('usage', `a ${what} name has 1 to 64 bytes and no control characters`, {
+    next: 'choose another name'
+  })
 }
 
 /** Issues an invitation on an open replica. */
@@ -53,9 +86,18 @@ export async function createInvitation(
   options: { role: Role; expiresMs: number; uses: number }
 ): Promise<{ token: string; expires: string; role: Role; uses: number }> {
   const { role, expiresMs, uses } = options
-  if (replica.members.get(home.keys.publicKey)?.role !== 'admin') throw new GrapevineError('role-forbids', 'only an admin node may invite', { next: 'run this on an admin node; see "grapevine peers"' })
-  if (!(expiresMs >= 1_000 && expiresMs <= MAX_INVITE_MS)) throw new GrapevineError('usage', 'an invitation lives from one second to a year', { next: 'give --expires such as 1h or 7d' })
-  if (!(Number.isInteger(uses) && uses >= 1 && uses <= MAX_INVITE_USES)) throw new GrapevineError('usage', `an invitation has 1 to ${MAX_INVITE_USES} uses`, { next: 'give --uses such as 1' })
+  if (replica.members.get(home.keys.publicKey)?.role !== 'admin')
+    throw new GrapevineError('role-forbids', 'only an admin node may invite', {
+      next: 'run this on an admin node; see "grapevine peers"'
+    })
+  if (!(expiresMs >= 1_000 && expiresMs <= MAX_INVITE_MS))
+    throw new GrapevineError('usage', 'an invitation lives from one second to a year', {
+      next: 'give --expires such as 1h or 7d'
+    })
+  if (!(Number.isInteger(uses) && uses >= 1 && uses <= MAX_INVITE_USES))
+    throw new GrapevineError('usage', `an invitation has 1 to ${MAX_INVITE_USES} uses`, {
+      next: 'give --uses such as 1'
+    })
   const expires = Date.now() + expiresMs
   const { op, secret } = makeInvitation(systemRandom.bytes(32), role, expires, uses)
   await replica.writeMembers(() => [op])
@@ -75,7 +117,12 @@ export async function createInvitation(
 }
 
 /** The same while no daemon runs: the token then holds no addresses of this node but those it listens on when started. */
-export async function createInviteOffline(options: { home: string; role: Role; expiresMs: number; uses: number }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
+export async function createInviteOffline(options: {
+  home: string
+  role: Role
+  expiresMs: number
+  uses: number
+}): Promise<{ token: string; expires: string; role: Role; uses: number }> {
   const home = await readHome(options.home)
   const opened = await openHome(home, noTransport(home.node), silentLogger)
   try {
@@ -99,8 +146,14 @@ export interface JoinHomeOptions {
 /** Redeems an invitation at its issuer and keeps what it answered: the records that make this node a member. */
 export async function joinCluster(options: JoinHomeOptions): Promise<Identity & { role: Role }> {
   const token = decodeToken(options.token)
-  if (clusterIdOf(token.root) !== token.cluster) throw new GrapevineError('token-malformed', 'the invitation token contradicts itself', { next: 'ask for a new one' })
-  if (token.expires <= Date.now() - CLOCK_TOLERANCE_MS) throw new GrapevineError('token-expired', `the invitation expired at ${new Date(token.expires).toISOString()}`, { next: 'ask for a new invitation' })
+  if (clusterIdOf(token.root) !== token.cluster)
+    throw new GrapevineError('token-malformed', 'the invitation token contradicts itself', {
+      next: 'ask for a new one'
+    })
+  if (token.expires <= Date.now() - CLOCK_TOLERANCE_MS)
+    throw new GrapevineError('token-expired', `the invitation expired at ${new Date(token.expires).toISOString()}`, {
+      next: 'ask for a new invitation'
+    })
   await prepareHome(options.home)
   if (await homeExists(options.home)) await refuseSecondCluster(options.home, token)
   const keys = await ensureKey(options.home, (length) => systemRandom.bytes(length))
@@ -118,8 +171,22 @@ export async function joinCluster(options: JoinHomeOptions): Promise<Identity & 
     logger
   })
   const { records } = decodeJoinAnswer(answer)
-  const file = { version: 1 as const, cluster: token.cluster, clusterName: token.clusterName, nodeName, adopt: options.adopt, peers: [...options.peers, ...token.addresses], joined: true }
-  const home: Home = { path: options.home, keys, node: nodeIdOf(keys.publicKey), cluster: file, secret: token.clusterSecret }
+  const file = {
+    version: 1 as const,
+    cluster: token.cluster,
+    clusterName: token.clusterName,
+    nodeName,
+    adopt: options.adopt,
+    peers: [...options.peers, ...token.addresses],
+    joined: true
+  }
+  const home: Home = {
+    path: options.home,
+    keys,
+    node: nodeIdOf(keys.publicKey),
+    cluster: file,
+    secret: token.clusterSecret
+  }
   const role = await keepAdmission(home, nodeIdOf(token.issuer), records, logger)
   await writeCluster(options.home, file, token.clusterSecret)
   return { node: home.node, cluster: token.cluster, clusterName: token.clusterName, role }
@@ -131,19 +198,32 @@ const CLOCK_TOLERANCE_MS = 60_000
 async function refuseSecondCluster(path: string, token: Token): Promise<never> {
   const home = await readHome(path)
   const same = home.cluster.cluster === token.cluster
-  throw new GrapevineError(same ? 'already-member' : 'token-foreign', same ? `this home already belongs to the cluster ${home.cluster.clusterName}` : `the invitation is for the cluster ${token.clusterName}, this home belongs to ${home.cluster.clusterName}`, {
-    next: same ? 'run "grapevine start"' : 'join from an empty home: give another --home'
-  })
+  throw new GrapevineError(
+    same ? 'already-member' : 'token-foreign',
+    same
+      ? `this home already belongs to the cluster ${home.cluster.clusterName}`
+      : `the invitation is for the cluster ${token.clusterName}, this home belongs to ${home.cluster.clusterName}`,
+    {
+      next: same ? 'run "grapevine start"' : 'join from an empty home: give another --home'
+    }
+  )
 }
 
 /** Takes the issuer's records in; they must make us a member, or the issuer is not what the token says. */
-async function keepAdmission(home: Home, issuer: string, records: readonly Uint8Array[], logger: Logger): Promise<Role> {
+async function keepAdmission(
+  home: Home,
+  issuer: string,
+  records: readonly Uint8Array[],
+  logger: Logger
+): Promise<Role> {
   const opened = await openHome(home, noTransport(home.node), logger)
   try {
     await opened.replica.takeIn(issuer, records)
     const member = opened.replica.members.get(home.keys.publicKey)
     if (member !== undefined && publicKeyOf(issuer) !== undefined) return member.role
-    throw new GrapevineError('peer-refused', 'the issuer answered, but its records do not admit this node', { next: 'ask for a new invitation' })
+    throw new GrapevineError('peer-refused', 'the issuer answered, but its records do not admit this node', {
+      next: 'ask for a new invitation'
+    })
   } finally {
     await opened.close()
   }

@@ -21,11 +21,15 @@ const POLL_MS = 100
 const MAX_DIFFERENCES = 1_000
 
 /** Waits up to `waitMs` for all to agree, then tells how they stand. */
-export async function verifyAll(deps: VerifyDeps, options: { waitMs: number; signal?: AbortSignal }): Promise<VerifyView> {
+export async function verifyAll(
+  deps: VerifyDeps,
+  options: { waitMs: number; signal?: AbortSignal }
+): Promise<VerifyView> {
   const deadline = deps.clock.monotonic() + options.waitMs
   for (;;) {
     const view = await askAll(deps)
-    if (view.equal || deps.clock.monotonic() >= deadline || options.signal?.aborted === true) return view.equal ? view : { ...view, differences: await differences(deps, view) }
+    if (view.equal || deps.clock.monotonic() >= deadline || options.signal?.aborted === true)
+      return view.equal ? view : { ...view, differences: await differences(deps, view) }
     await new Promise<void>((resolve) => deps.clock.timer(POLL_MS, resolve))
   }
 }
@@ -38,16 +42,30 @@ async function askAll(deps: VerifyDeps): Promise<VerifyView> {
       if (!connected.has(node)) return { node, root: undefined }
       const answer = await ask(deps, node, { t: 'root' })
         .then((bytes) => decodeAnswer(bytes, 'root-is'))
-        .catch((error: unknown) => void deps.logger.debug('A member did not tell its root.', { node, reason: reasonOf(error) }))
+        .catch(
+          (error: unknown) =>
+            void deps.logger.debug('A member did not tell its root.', { node, reason: reasonOf(error) })
+        )
       return { node, root: answer?.root }
     })
   )
   const root = replica.catalog.root()
   const nodes = [{ node: replica.node, root, waiting: replica.waiting }, ...roots].map(({ node, root: its }) => {
     const name = deps.nameOf(node)
-    return { node, ...(name === undefined ? {} : { name }), reachable: its !== undefined, ...(its === undefined ? {} : { root: its }), equal: its === root }
+    return {
+      node,
+      ...(name === undefined ? {} : { name }),
+      reachable: its !== undefined,
+      ...(its === undefined ? {} : { root: its }),
+      equal: its === root
+    }
   })
-  return { equal: replica.waiting === 0 && nodes.every((node) => !node.reachable || node.equal), root, nodes, differences: [] }
+  return {
+    equal: replica.waiting === 0 && nodes.every((node) => !node.reachable || node.equal),
+    root,
+    nodes,
+    differences: []
+  }
 }
 
 function ask(deps: VerifyDeps, node: NodeId, request: SyncRequest): Promise<Uint8Array> {
@@ -59,9 +77,13 @@ async function differences(deps: VerifyDeps, view: VerifyView): Promise<VerifyVi
   const found = new Map<string, Set<NodeId>>()
   for (const node of view.nodes) {
     if (!node.reachable || node.equal) continue
-    await differencesWith(deps, node.node, found).catch((error: unknown) => deps.logger.warn('A member could not be compared.', { node: node.node, reason: reasonOf(error) }))
+    await differencesWith(deps, node.node, found).catch((error: unknown) =>
+      deps.logger.warn('A member could not be compared.', { node: node.node, reason: reasonOf(error) })
+    )
   }
-  return [...found].slice(0, MAX_DIFFERENCES).map(([id, nodes]) => ({ id, path: deps.replica.reader.pathOf(id) ?? `id:${id}`, nodes: [...nodes] }))
+  return [...found]
+    .slice(0, MAX_DIFFERENCES)
+    .map(([id, nodes]) => ({ id, path: deps.replica.reader.pathOf(id) ?? `id:${id}`, nodes: [...nodes] }))
 }
 
 async function differencesWith(deps: VerifyDeps, node: NodeId, found: Map<string, Set<NodeId>>): Promise<void> {
@@ -83,6 +105,7 @@ async function differencesWith(deps: VerifyDeps, node: NodeId, found: Map<string
 
 function rowsOf(rows: Uint8Array): Map<string, string> {
   const map = new Map<string, string>()
-  for (let at = 0; at < rows.length; at += 48) map.set(hexOf(rows.subarray(at, at + 16)), hexOf(rows.subarray(at + 16, at + 48)))
+  for (let at = 0; at < rows.length; at += 48)
+    map.set(hexOf(rows.subarray(at, at + 16)), hexOf(rows.subarray(at + 16, at + 48)))
   return map
 }

@@ -1,7 +1,18 @@
 /** What people and programs see of a replica: the reading half of the control API, for a running daemon and a stopped home alike. */
 import type { BlobStore } from '../blobs/index.js'
 import { entryHash, inspectDoc, ROOT_ID, winnerOf, type Entry, type Tuple } from '../catalog/index.js'
-import type { CatalogReader as ReadTarget, ConflictView, DocView, EntryLine, EntryView, HistoryLine, RecordLine, SpaceStatus, TupleView, VerifyView } from '../control/target.js'
+import type {
+  CatalogReader as ReadTarget,
+  ConflictView,
+  DocView,
+  EntryLine,
+  EntryView,
+  HistoryLine,
+  RecordLine,
+  SpaceStatus,
+  TupleView,
+  VerifyView
+} from '../control/target.js'
 import { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import { CATALOG_SPACE, isoTime, MEMBERS_SPACE, type Replica } from '../replica/index.js'
@@ -48,7 +59,10 @@ export class Views implements ReadTarget {
   protected find(path: string): Entry {
     const found = this.replica.reader.resolve(path)
     if (found !== undefined && found.listed) return found
-    throw new GrapevineError('not-found', `there is nothing at ${JSON.stringify(path)}`, { next: 'see "grapevine ls"', facts: { path } })
+    throw new GrapevineError('not-found', `there is nothing at ${JSON.stringify(path)}`, {
+      next: 'see "grapevine ls"',
+      facts: { path }
+    })
   }
 
   protected line(path: string, entry: Entry): EntryLine {
@@ -67,13 +81,25 @@ export class Views implements ReadTarget {
     return body === undefined ? line : { ...line, hash: body.hash }
   }
 
-  async open(path: string, options: { hash?: string } = {}): Promise<{ entry: EntryLine; body: AsyncIterable<Uint8Array> }> {
+  async open(
+    path: string,
+    options: { hash?: string } = {}
+  ): Promise<{ entry: EntryLine; body: AsyncIterable<Uint8Array> }> {
     const found = this.find(path)
-    const ref = options.hash === undefined ? found.meaning.body : found.bodies.find(({ body }) => body.hash.startsWith(options.hash!))?.body
+    const ref =
+      options.hash === undefined
+        ? found.meaning.body
+        : found.bodies.find(({ body }) => body.hash.startsWith(options.hash!))?.body
     if (ref === undefined) {
       throw options.hash === undefined
-        ? new GrapevineError('not-a-file', `${JSON.stringify(path)} is a directory`, { next: 'name a file', facts: { path } })
-        : new GrapevineError('not-found', `${JSON.stringify(path)} has no value with the hash ${options.hash}`, { next: 'see "grapevine inspect entry"', facts: { path } })
+        ? new GrapevineError('not-a-file', `${JSON.stringify(path)} is a directory`, {
+            next: 'name a file',
+            facts: { path }
+          })
+        : new GrapevineError('not-found', `${JSON.stringify(path)} has no value with the hash ${options.hash}`, {
+            next: 'see "grapevine inspect entry"',
+            facts: { path }
+          })
     }
     return { entry: this.line(this.replica.reader.pathOf(found.id) ?? path, found), body: this.bytes(ref) }
   }
@@ -83,7 +109,10 @@ export class Views implements ReadTarget {
     const inline = this.replica.reader.inlineBody(ref)
     if (inline !== undefined) return once(inline)
     if (this.blobs.sizeOf(ref.hash) === ref.size) return this.blobs.read(ref)
-    throw new GrapevineError('blob-missing', 'the bytes of this entry have not arrived yet', { next: 'wait until a node that has them is connected; see "grapevine status"', facts: { hash: ref.hash } })
+    throw new GrapevineError('blob-missing', 'the bytes of this entry have not arrived yet', {
+      next: 'wait until a node that has them is connected; see "grapevine status"',
+      facts: { hash: ref.hash }
+    })
   }
 
   hasBytes(ref: BodyRef): boolean {
@@ -93,7 +122,11 @@ export class Views implements ReadTarget {
   async history(path: string): Promise<HistoryLine[]> {
     const { reader, log } = this.replica
     const entry = reader.resolve(path) ?? reader.formerly(path)
-    if (entry === undefined) throw new GrapevineError('not-found', `nothing was ever at ${JSON.stringify(path)}`, { next: 'see "grapevine ls"', facts: { path } })
+    if (entry === undefined)
+      throw new GrapevineError('not-found', `nothing was ever at ${JSON.stringify(path)}`, {
+        next: 'see "grapevine ls"',
+        facts: { path }
+      })
     const lines: HistoryLine[] = []
     for (const row of await reader.history(entry.id)) lines.push(...historyOf(log.read(row.log, row.seq), entry.id))
     return lines
@@ -102,7 +135,11 @@ export class Views implements ReadTarget {
   async entry(path: string): Promise<EntryView> {
     const { reader } = this.replica
     const entry = reader.resolve(path) ?? reader.formerly(path)
-    if (entry === undefined) throw new GrapevineError('not-found', `there is nothing at ${JSON.stringify(path)}`, { next: 'see "grapevine ls"', facts: { path } })
+    if (entry === undefined)
+      throw new GrapevineError('not-found', `there is nothing at ${JSON.stringify(path)}`, {
+        next: 'see "grapevine ls"',
+        facts: { path }
+      })
     return {
       ...this.line(reader.pathOf(entry.id) ?? path, entry),
       parent: entry.parent,
@@ -128,23 +165,39 @@ export class Views implements ReadTarget {
 
   #conflictsOf(entry: Entry): ConflictView[] {
     const { meaning, state } = entry
-    const conflicts: ConflictView[] = meaning.conflicts.map(({ field, tuples }) => ({ kind: 'field', field, note: `${tuples.length} values that did not see each other; the next write that sees them ends it` }))
-    if (meaning.editDelete) conflicts.push({ kind: 'edit-delete', note: 'deleted by somebody who had not seen a change; the change wins' })
-    if (state.level > 0) conflicts.push({ kind: 'cycle', note: 'moved below itself by two nodes at once; this move was set aside' })
-    if (entry.listed && this.replica.reader.atName(entry.parent, entry.name).length > 1) conflicts.push({ kind: 'name', note: `another entry claims the name ${JSON.stringify(entry.name)} too` })
+    const conflicts: ConflictView[] = meaning.conflicts.map(({ field, tuples }) => ({
+      kind: 'field',
+      field,
+      note: `${tuples.length} values that did not see each other; the next write that sees them ends it`
+    }))
+    if (meaning.editDelete)
+      conflicts.push({ kind: 'edit-delete', note: 'deleted by somebody who had not seen a change; the change wins' })
+    if (state.level > 0)
+      conflicts.push({ kind: 'cycle', note: 'moved below itself by two nodes at once; this move was set aside' })
+    if (entry.listed && this.replica.reader.atName(entry.parent, entry.name).length > 1)
+      conflicts.push({ kind: 'name', note: `another entry claims the name ${JSON.stringify(entry.name)} too` })
     return conflicts
   }
 
   async doc(path: string): Promise<DocView> {
     const { reader, log } = this.replica
     const entry = reader.resolve(path) ?? reader.formerly(path)
-    if (entry === undefined) throw new GrapevineError('not-found', `there is nothing at ${JSON.stringify(path)}`, { next: 'see "grapevine ls"', facts: { path } })
+    if (entry === undefined)
+      throw new GrapevineError('not-found', `there is nothing at ${JSON.stringify(path)}`, {
+        next: 'see "grapevine ls"',
+        facts: { path }
+      })
     const doc = inspectDoc(entry.state)
     return {
       path: reader.pathOf(entry.id) ?? path,
       id: entry.id,
       stateVector: Object.fromEntries([...doc.stateVector].map(([client, clock]) => [String(client), clock])),
-      clients: entry.state.clients.map((row) => ({ client: String(row.client), author: this.authorName(row.log), epoch: log.get(row.log)?.epoch ?? '', clock: row.clock })),
+      clients: entry.state.clients.map((row) => ({
+        client: String(row.client),
+        author: this.authorName(row.log),
+        epoch: log.get(row.log)?.epoch ?? '',
+        clock: row.clock
+      })),
       tuples: entry.state.tuples.map((tuple) => this.#tuple(tuple, entry)),
       tombstones: doc.tombstones.map(({ client, clock, length }) => ({ client: String(client), clock, length })),
       structs: doc.structs,
@@ -157,7 +210,9 @@ export class Views implements ReadTarget {
   async inspect(topic: 'heads' | 'vector' | 'log' | 'gossip' | 'store'): Promise<unknown> {
     switch (topic) {
       case 'heads':
-        return [CATALOG_SPACE, MEMBERS_SPACE].flatMap((space) => this.replica.heads(space).map((head) => ({ space, ...head, author: this.authorName(head.log) })))
+        return [CATALOG_SPACE, MEMBERS_SPACE].flatMap((space) =>
+          this.replica.heads(space).map((head) => ({ space, ...head, author: this.authorName(head.log) }))
+        )
       case 'vector':
         return this.logs()
       case 'log':
@@ -165,7 +220,14 @@ export class Views implements ReadTarget {
       case 'gossip':
         return { running: false }
       case 'store':
-        return { log: this.replica.stats(), index: this.#indexStats(), blobs: this.blobs.stats(), entries: this.replica.catalog.entries, waiting: this.replica.waiting, epoch: this.replica.epoch }
+        return {
+          log: this.replica.stats(),
+          index: this.#indexStats(),
+          blobs: this.blobs.stats(),
+          entries: this.replica.catalog.entries,
+          waiting: this.replica.waiting,
+          epoch: this.replica.epoch
+        }
     }
   }
 
@@ -213,23 +275,47 @@ export class Views implements ReadTarget {
 
   async record(id: string): Promise<RecordLine & { body: unknown }> {
     const found = this.replica.log.find(id)
-    if (found === undefined) throw new GrapevineError('not-found', 'no record here has this id', { next: 'give the whole id, 64 hex characters; see "grapevine inspect log"', facts: { id } })
+    if (found === undefined)
+      throw new GrapevineError('not-found', 'no record here has this id', {
+        next: 'give the whole id, 64 hex characters; see "grapevine inspect log"',
+        facts: { id }
+      })
     const record = this.replica.log.read(found.log, found.seq)
     return { ...this.#recordLine(record), body: plain(decodeRecord(record.bytes).body) }
   }
 
   spaces(): SpaceStatus[] {
     const { catalog, log } = this.replica
-    const vector = (space: string): Record<string, number> => Object.fromEntries([...log.logs()].filter((head) => head.space === space).map((head) => [head.log, head.seq]))
+    const vector = (space: string): Record<string, number> =>
+      Object.fromEntries([...log.logs()].filter((head) => head.space === space).map((head) => [head.log, head.seq]))
     return [
-      { name: CATALOG_SPACE, entries: catalog.entries, conflicts: catalog.conflicts, waiting: log.waitingCount(CATALOG_SPACE), root: catalog.root(), vector: vector(CATALOG_SPACE) },
-      { name: MEMBERS_SPACE, entries: this.replica.members.list().length, conflicts: 0, waiting: log.waitingCount(MEMBERS_SPACE), root: '', vector: vector(MEMBERS_SPACE) }
+      {
+        name: CATALOG_SPACE,
+        entries: catalog.entries,
+        conflicts: catalog.conflicts,
+        waiting: log.waitingCount(CATALOG_SPACE),
+        root: catalog.root(),
+        vector: vector(CATALOG_SPACE)
+      },
+      {
+        name: MEMBERS_SPACE,
+        entries: this.replica.members.list().length,
+        conflicts: 0,
+        waiting: log.waitingCount(MEMBERS_SPACE),
+        root: '',
+        vector: vector(MEMBERS_SPACE)
+      }
     ]
   }
 
   async verify(_options: { waitMs: number; signal?: AbortSignal }): Promise<VerifyView> {
     const root = this.replica.catalog.root()
-    return { equal: true, root, nodes: [{ node: this.replica.node, reachable: true, root, equal: true }], differences: [] }
+    return {
+      equal: true,
+      root,
+      nodes: [{ node: this.replica.node, reachable: true, root, equal: true }],
+      differences: []
+    }
   }
 }
 

@@ -52,7 +52,8 @@ export class Base {
 
   delete(row: BaseRow): void {
     this.#rows.delete(BY_ID + row.id)
-    if (Buffer.from(this.#rows.get(BY_PATH + row.path) ?? []).toString() === row.id) this.#rows.delete(BY_PATH + row.path)
+    if (Buffer.from(this.#rows.get(BY_PATH + row.path) ?? []).toString() === row.id)
+      this.#rows.delete(BY_PATH + row.path)
   }
 
   /** Everything, or what is at and below the given paths. Flushes first, so that the listing is whole. */
@@ -98,6 +99,9 @@ export function expected(row: BaseRow): TargetEntry {
 }
 
 export function baseRow(id: string, entry: TargetEntry, seen: readonly string[]): BaseRow {
-  const file = entry.kind === 'file' ? { hash: entry.body.hash, size: entry.body.size, exec: entry.exec } : { hash: '', size: 0, exec: false }
+  const file =
+    entry.kind === 'file'
+      ? { hash: entry.body.hash, size: entry.body.size, exec: entry.exec }
+      : { hash: '', size: 0, exec: false }
   return { id, path: entry.path, kind: entry.kind, ...file, inode: entry.inode, seen, lingering: false }
 }

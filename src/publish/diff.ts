@@ -12,7 +12,11 @@ export interface Diff {
 }
 
 /** `ignores`: a path a rule leaves out now; that it is not in the scan means nothing. */
-export async function diffScan(scan: ScanResult, base: AsyncIterable<BaseRow>, ignores: (path: string, kind: 'file' | 'dir') => boolean): Promise<Diff> {
+export async function diffScan(
+  scan: ScanResult,
+  base: AsyncIterable<BaseRow>,
+  ignores: (path: string, kind: 'file' | 'dir') => boolean
+): Promise<Diff> {
   const diff: Diff = { added: [], changed: [], moved: [], gone: [], refreshed: [] }
   const known = new Set<string>()
   for await (const row of base) {
@@ -24,7 +28,8 @@ export async function diffScan(scan: ScanResult, base: AsyncIterable<BaseRow>, i
     else if (now.kind !== row.kind) {
       diff.gone.push(row)
       diff.added.push(now)
-    } else if (now.kind === 'file' && (now.body.hash !== row.hash || now.exec !== row.exec)) diff.changed.push({ base: row, now })
+    } else if (now.kind === 'file' && (now.body.hash !== row.hash || now.exec !== row.exec))
+      diff.changed.push({ base: row, now })
     else if (now.inode !== row.inode) diff.refreshed.push({ base: row, now })
   }
   for (const [path, now] of scan.entries) if (!known.has(path)) diff.added.push(now)
@@ -39,7 +44,9 @@ function hidden(path: string, scan: ScanResult): boolean {
 
 /** What went and came with one inode moved. A file must have kept its content, because inodes are used again at once. */
 function pairMoves(diff: Diff): void {
-  const goneByInode = new Map(diff.gone.filter((row) => !row.lingering).map((row) => [`${row.kind} ${row.inode} ${row.hash}`, row]))
+  const goneByInode = new Map(
+    diff.gone.filter((row) => !row.lingering).map((row) => [`${row.kind} ${row.inode} ${row.hash}`, row])
+  )
   const dirs: Array<{ from: string; to: string }> = []
   const added = diff.added.toSorted((a, b) => a.path.length - b.path.length)
   for (const now of added) {
@@ -50,7 +57,9 @@ function pairMoves(diff: Diff): void {
     diff.added.splice(diff.added.indexOf(now), 1)
     diff.gone.splice(diff.gone.indexOf(base), 1)
     // what moved along inside a moved directory did not move by itself
-    const along = dirs.some(({ from, to }) => base.path === from + now.path.slice(to.length) && now.path.startsWith(`${to}/`))
+    const along = dirs.some(
+      ({ from, to }) => base.path === from + now.path.slice(to.length) && now.path.startsWith(`${to}/`)
+    )
     if (now.kind === 'dir') dirs.push({ from: base.path, to: now.path })
     if (along) diff.refreshed.push({ base, now })
     else diff.moved.push({ base, now })

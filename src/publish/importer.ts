@@ -48,17 +48,33 @@ export class Importer {
   async import(diff: Diff, options: { time?: number } = {}): Promise<string[]> {
     const touched: string[] = []
     for (const { base, now } of diff.refreshed) this.#deps.base.set({ ...base, path: now.path, inode: now.inode })
-    await this.#inOrder(diff.moved.toSorted((a, b) => a.now.path.length - b.now.path.length), touched, ({ base, now }) => this.#move(base, now))
-    await this.#inOrder(diff.gone.toSorted((a, b) => b.path.length - a.path.length), touched, (base) => this.#remove(base))
+    await this.#inOrder(
+      diff.moved.toSorted((a, b) => a.now.path.length - b.now.path.length),
+      touched,
+      ({ base, now }) => this.#move(base, now)
+    )
+    await this.#inOrder(
+      diff.gone.toSorted((a, b) => b.path.length - a.path.length),
+      touched,
+      (base) => this.#remove(base)
+    )
     const byPath = (a: TargetEntry, b: TargetEntry): number => (a.path < b.path ? -1 : 1)
-    await this.#inOrder(diff.added.filter((entry) => entry.kind === 'dir').toSorted(byPath), touched, (entry) => this.#addDirectory(entry, options.time))
+    await this.#inOrder(diff.added.filter((entry) => entry.kind === 'dir').toSorted(byPath), touched, (entry) =>
+      this.#addDirectory(entry, options.time)
+    )
     await this.#inOrder(diff.changed, touched, ({ base, now }) => this.#change(base, now))
-    await this.#inOrder(diff.added.filter((entry) => entry.kind === 'file').toSorted(byPath), touched, (entry) => this.#addFile(entry, options.time))
+    await this.#inOrder(diff.added.filter((entry) => entry.kind === 'file').toSorted(byPath), touched, (entry) =>
+      this.#addFile(entry, options.time)
+    )
     await this.#deps.base.flush()
     return touched
   }
 
-  async #inOrder<T>(items: readonly T[], touched: string[], work: (item: T) => Promise<string | undefined>): Promise<void> {
+  async #inOrder<T>(
+    items: readonly T[],
+    touched: string[],
+    work: (item: T) => Promise<string | undefined>
+  ): Promise<void> {
     for (let from = 0; from < items.length; from += WINDOW) {
       const ids = await Promise.all(items.slice(from, from + WINDOW).map(work))
       for (const id of ids) if (id !== undefined) touched.push(id)
@@ -66,7 +82,11 @@ export class Importer {
   }
 
   async #addDirectory(entry: TargetEntry, time?: number): Promise<string> {
-    const { result, record } = await this.#write((edit) => edit.importBelow(...this.#anchor(entry.path), { kind: 'dir' }), 300, time)
+    const { result, record } = await this.#write(
+      (edit) => edit.importBelow(...this.#anchor(entry.path), { kind: 'dir' }),
+      300,
+      time
+    )
     this.#keep(result.id, entry, [], record)
     if (result.changed) this.#deps.imported(entry.path, 'added')
     return result.id
@@ -81,7 +101,12 @@ export class Importer {
       return found.id
     }
     return this.#withBytes(entry, async (use, bytes) => {
-      const { result, record } = await this.#write((edit, draft) => edit.importBelow(...this.#anchor(entry.path), { kind: 'file', body: use(draft), exec: entry.exec }), bytes + 400, time)
+      const { result, record } = await this.#write(
+        (edit, draft) =>
+          edit.importBelow(...this.#anchor(entry.path), { kind: 'file', body: use(draft), exec: entry.exec }),
+        bytes + 400,
+        time
+      )
       this.#keep(result.id, entry, [], record)
       if (result.changed) this.#deps.imported(entry.path, 'added')
       return result.id
@@ -142,7 +167,10 @@ export class Importer {
   }
 
   #write<T>(change: (edit: PathEditor, draft: Draft) => T, bytes: number, time?: number): Promise<Change<T>> {
-    return this.#deps.sink.change((draft) => change(new PathEditor(draft, this.#deps.reader), draft), time === undefined ? { bytes } : { bytes, time })
+    return this.#deps.sink.change(
+      (draft) => change(new PathEditor(draft, this.#deps.reader), draft),
+      time === undefined ? { bytes } : { bytes, time }
+    )
   }
 
   /**
@@ -152,12 +180,17 @@ export class Importer {
   #keep(id: string, entry: TargetEntry, before: readonly string[], record: Change<unknown>['record']): void {
     const tuples = this.#deps.reader.entry(id)?.state.tuples ?? []
     const agreed = record === null
-    const seen = tuples.filter((tuple) => agreed || before.includes(seenKey(tuple)) || (tuple.log === record.log && tuple.seq === record.seq))
+    const seen = tuples.filter(
+      (tuple) => agreed || before.includes(seenKey(tuple)) || (tuple.log === record.log && tuple.seq === record.seq)
+    )
     this.#deps.base.set(baseRow(id, entry, seen.map(seenKey)))
   }
 
   /** Reads a file and hands over how a draft names its bytes; what cannot be read becomes a problem. */
-  async #withBytes(entry: TargetEntry & { kind: 'file' }, work: (use: (draft: Draft) => BodyRef, bytes: number) => Promise<string>): Promise<string | undefined> {
+  async #withBytes(
+    entry: TargetEntry & { kind: 'file' },
+    work: (use: (draft: Draft) => BodyRef, bytes: number) => Promise<string>
+  ): Promise<string | undefined> {
     const { adapter, bodies, problems } = this.#deps
     try {
       const small = entry.body.size <= MAX_INLINE_BODY_BYTES

@@ -1,4 +1,10 @@
-export { TargetSync, type LastScan, type TargetSyncDeps, type TargetSyncEvents, type TargetSyncOptions } from './target-sync.js'
+export {
+  TargetSync,
+  type LastScan,
+  type TargetSyncDeps,
+  type TargetSyncEvents,
+  type TargetSyncOptions
+} from './target-sync.js'
 export { Base } from './base.js'
 export type { Bodies, ChangeSink } from './importer.js'
 export type { Problem } from './problems.js'

@@ -70,10 +70,18 @@ export class Planner {
       return plan
     }
     const lists: Lists = { removals: [], directories: [], moves: [], emptied: [], writes: [] }
-    const claimed = new Map([...targets.values()].filter((target) => target !== undefined).map((target) => [target.path, target.id]))
+    const claimed = new Map(
+      [...targets.values()].filter((target) => target !== undefined).map((target) => [target.path, target.id])
+    )
     for (const [id, target] of targets) this.#planOne(id, target, claimed, targets, lists, plan, has)
     const byDepth = (a: PlannedItem, b: PlannedItem): number => a.item.path.length - b.item.path.length
-    const order = [lists.removals, lists.directories.toSorted(byDepth), lists.moves, lists.emptied.toSorted((a, b) => byDepth(b, a)), lists.writes]
+    const order = [
+      lists.removals,
+      lists.directories.toSorted(byDepth),
+      lists.moves,
+      lists.emptied.toSorted((a, b) => byDepth(b, a)),
+      lists.writes
+    ]
     for (const step of order) if (step.length > 0) plan.steps.push(step)
     return plan
   }
@@ -90,7 +98,8 @@ export class Planner {
       if (occupant !== undefined) all.add(occupant.id)
       const row = base.byId(id)
       const successor = row === undefined ? undefined : reader.resolve(row.path)
-      if (successor !== undefined) for (const other of reader.atName(successor.parent, successor.name)) all.add(other.id)
+      if (successor !== undefined)
+        for (const other of reader.atName(successor.parent, successor.name)) all.add(other.id)
     }
     return all
   }
@@ -111,12 +120,17 @@ export class Planner {
   #directoryMove(targets: ReadonlyMap<string, Target | undefined>): PlannedItem[] | undefined {
     const { base } = this.#deps
     const moves = this.#misplaced(targets).toSorted((a, b) => depthOf(a.target.path) - depthOf(b.target.path))
-    const next = moves.find(({ target }) => base.byPath(target.path) === undefined && !this.#isBelowMisplaced(target, moves)) ?? moves[0]
+    const next =
+      moves.find(({ target }) => base.byPath(target.path) === undefined && !this.#isBelowMisplaced(target, moves)) ??
+      moves[0]
     if (next === undefined) return undefined
     const { row, target } = next
     const occupant = base.byPath(target.path)
     if (occupant === undefined) {
-      return [...this.#missingParents(target.path), { desired: target, item: { do: 'move', from: row.path, path: target.path, expect: expected(row) } }]
+      return [
+        ...this.#missingParents(target.path),
+        { desired: target, item: { do: 'move', from: row.path, path: target.path, expect: expected(row) } }
+      ]
     }
     if (occupant.kind === 'file') return [removal(occupant)]
     const spare = `${occupant.path}.grapevine-swap-${occupant.id.slice(0, 8)}`
@@ -129,11 +143,16 @@ export class Planner {
     const moves: Move[] = []
     const looked = new Set<string>()
     for (const start of targets.keys()) {
-      for (let id: string | undefined = start; id !== undefined && id !== ROOT_ID && !looked.has(id); id = reader.entry(id)?.parent) {
+      for (
+        let id: string | undefined = start;
+        id !== undefined && id !== ROOT_ID && !looked.has(id);
+        id = reader.entry(id)?.parent
+      ) {
         looked.add(id)
         const row = base.byId(id)
         const target = row?.kind === 'dir' && !row.lingering ? this.#target(id) : undefined
-        if (row !== undefined && target !== undefined && row.path !== target.path && reader.isDirectory(target.entry)) moves.push({ row, target })
+        if (row !== undefined && target !== undefined && row.path !== target.path && reader.isDirectory(target.entry))
+          moves.push({ row, target })
       }
     }
     return moves
@@ -155,7 +174,15 @@ export class Planner {
     return items
   }
 
-  #planOne(id: string, target: Target | undefined, claimed: ReadonlyMap<string, string>, targets: ReadonlyMap<string, Target | undefined>, lists: Lists, plan: Plan, has: (body: BodyRef) => boolean): void {
+  #planOne(
+    id: string,
+    target: Target | undefined,
+    claimed: ReadonlyMap<string, string>,
+    targets: ReadonlyMap<string, Target | undefined>,
+    lists: Lists,
+    plan: Plan,
+    has: (body: BodyRef) => boolean
+  ): void {
     const row = this.#deps.base.byId(id)
     const claimant = row === undefined ? undefined : targets.get(claimed.get(row.path) ?? id)
     const loses = row !== undefined && claimant !== undefined && claimant.id !== id
@@ -178,14 +205,24 @@ export class Planner {
 
   #planDirectory(row: BaseRow | undefined, target: Target, lists: Lists, plan: Plan): void {
     if (row === undefined || row.lingering) {
-      lists.directories.push(...this.#missingParents(target.path), { desired: target, item: { do: 'mkdir', path: target.path, expect: null } })
+      lists.directories.push(...this.#missingParents(target.path), {
+        desired: target,
+        item: { do: 'mkdir', path: target.path, expect: null }
+      })
       return
     }
     this.#refresh(row, target)
     plan.settled.push(target.id)
   }
 
-  #planFile(row: BaseRow | undefined, target: Target, lists: Lists, plan: Plan, has: (body: BodyRef) => boolean, makesWay: boolean): void {
+  #planFile(
+    row: BaseRow | undefined,
+    target: Target,
+    lists: Lists,
+    plan: Plan,
+    has: (body: BodyRef) => boolean,
+    makesWay: boolean
+  ): void {
     const body = target.entry.meaning.body!
     const { exec } = target.entry.meaning
     const same = row !== undefined && row.kind === 'file' && row.hash === body.hash && row.exec === exec
@@ -203,7 +240,10 @@ export class Planner {
     const free = occupant === undefined || occupant.id === target.id
     // moves come after new directories: what makes way for one of them goes before, and is written anew
     if (same && free && !makesWay) {
-      lists.moves.push({ desired: target, item: { do: 'move', from: row.path, path: target.path, expect: expected(row) } })
+      lists.moves.push({
+        desired: target,
+        item: { do: 'move', from: row.path, path: target.path, expect: expected(row) }
+      })
       return
     }
     if (row !== undefined && row.path !== target.path) this.#planRemoval(row, lists)

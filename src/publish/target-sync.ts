@@ -95,7 +95,11 @@ export class TargetSync {
       now: () => deps.clock.now(),
       imported: (path, what) => events.imported?.(path, what)
     })
-    this.#planner = new Planner({ reader: deps.reader, base: deps.base, ignores: (path, kind) => deps.adapter.ignores(path, kind) })
+    this.#planner = new Planner({
+      reader: deps.reader,
+      base: deps.base,
+      ignores: (path, kind) => deps.adapter.ignores(path, kind)
+    })
     deps.adapter.onHint((hint) => this.hint(hint))
   }
 
@@ -191,10 +195,20 @@ export class TargetSync {
 
   #failed(error: unknown): void {
     if (!this.#running) return
-    const typed = error instanceof GrapevineError ? error : new GrapevineError('internal', `keeping the target in step failed: ${reasonOf(error)}`, { next: 'see the log', cause: error })
+    const typed =
+      error instanceof GrapevineError
+        ? error
+        : new GrapevineError('internal', `keeping the target in step failed: ${reasonOf(error)}`, {
+            next: 'see the log',
+            cause: error
+          })
     this.state = 'error'
     this.problems.open('', typed, this.#deps.clock.now())
-    this.#deps.logger.error('The target could not be brought in step; it is tried again.', { code: typed.code, reason: typed.message, stack: typed.code === 'internal' && error instanceof Error ? error.stack : undefined })
+    this.#deps.logger.error('The target could not be brought in step; it is tried again.', {
+      code: typed.code,
+      reason: typed.message,
+      stack: typed.code === 'internal' && error instanceof Error ? error.stack : undefined
+    })
     // what was hinted was perhaps not looked at
     this.#hints = 'all'
     this.#retryLater()
@@ -224,9 +238,14 @@ export class TargetSync {
     const paths = hints === 'all' || hints === undefined ? undefined : outermost(hints)
     const began = this.#deps.clock.monotonic()
     if (paths === undefined) this.state = 'scanning'
-    const scan = await this.#deps.adapter.scan({ ...(paths === undefined ? {} : { paths }), signal: this.#abort.signal })
+    const scan = await this.#deps.adapter.scan({
+      ...(paths === undefined ? {} : { paths }),
+      signal: this.#abort.signal
+    })
     this.#noteProblems(scan, paths)
-    const diff = await diffScan(scan, this.#deps.base.list(paths), (path, kind) => this.#deps.adapter.ignores(path, kind))
+    const diff = await diffScan(scan, this.#deps.base.list(paths), (path, kind) =>
+      this.#deps.adapter.ignores(path, kind)
+    )
     await this.#take(diff)
     if (paths !== undefined) return
     const ms = Math.round(this.#deps.clock.monotonic() - began)
@@ -257,7 +276,9 @@ export class TargetSync {
     const { adapter, reader, base, asideDir, logger } = this.#deps
     for (const entry of diff.added.toSorted((a, b) => b.path.length - a.path.length)) {
       const found = reader.resolve(entry.path)
-      const equal = found !== undefined && (entry.kind === 'dir' ? reader.isDirectory(found) : found.meaning.body?.hash === entry.body.hash)
+      const equal =
+        found !== undefined &&
+        (entry.kind === 'dir' ? reader.isDirectory(found) : found.meaning.body?.hash === entry.body.hash)
       if (equal) base.set(baseRow(found.id, entry, []))
       else if (entry.kind === 'file') await adapter.setAside(entry.path, asideDir)
       else logger.debug('A directory the cluster does not have is left in place.', { path: entry.path })
@@ -267,9 +288,15 @@ export class TargetSync {
   }
 
   #noteDrift(diff: Diff): void {
-    const paths = [...diff.added.map((entry) => entry.path), ...diff.changed.map(({ now }) => now.path), ...diff.moved.map(({ now }) => now.path), ...diff.gone.map((row) => row.path)]
+    const paths = [
+      ...diff.added.map((entry) => entry.path),
+      ...diff.changed.map(({ now }) => now.path),
+      ...diff.moved.map(({ now }) => now.path),
+      ...diff.gone.map((row) => row.path)
+    ]
     for (const path of paths) {
-      if (!this.drift.has(path)) this.#deps.logger.warn('The target was changed on a node that may not write; nothing was sent.', { path })
+      if (!this.drift.has(path))
+        this.#deps.logger.warn('The target was changed on a node that may not write; nothing was sent.', { path })
       this.drift.add(path)
     }
     for (const { base, now } of diff.refreshed) this.#deps.base.set({ ...base, inode: now.inode })
@@ -292,7 +319,8 @@ export class TargetSync {
         this.#deps.bodies.source,
         this.#abort.signal
       )
-      for (const [index, result] of results.entries()) good = (await this.#applied(step[index]!.desired, result)) && good
+      for (const [index, result] of results.entries())
+        good = (await this.#applied(step[index]!.desired, result)) && good
     }
     await this.#deps.base.flush()
     if (plan.again.length > 0) for (const id of plan.again) this.#dirty.add(id)
@@ -317,7 +345,8 @@ export class TargetSync {
       return true
     }
     this.#dirty.add(desired.id)
-    if (result.error !== undefined && result.outcome === 'failed') this.problems.open(path, result.error, this.#deps.clock.now())
+    if (result.error !== undefined && result.outcome === 'failed')
+      this.problems.open(path, result.error, this.#deps.clock.now())
     if (result.outcome === 'differs') return this.#differs(desired, result.item)
     return false
   }
@@ -329,7 +358,12 @@ export class TargetSync {
       this.#hintQuietly(item.do === 'move' ? [item.from, item.path] : [item.path])
       return this.#tryAgain(desired.id)
     }
-    if (item.do !== 'mkdir') await this.#deps.adapter.setAside(item.path, this.#deps.asideDir).catch((error: unknown) => this.#deps.logger.warn('A changed file could not be set aside.', { path: item.path, reason: reasonOf(error) }))
+    if (item.do !== 'mkdir')
+      await this.#deps.adapter
+        .setAside(item.path, this.#deps.asideDir)
+        .catch((error: unknown) =>
+          this.#deps.logger.warn('A changed file could not be set aside.', { path: item.path, reason: reasonOf(error) })
+        )
     const row = this.#deps.base.byId(desired.id)
     if (row !== undefined) this.#deps.base.delete(row)
     return true
@@ -378,7 +412,8 @@ export class TargetSync {
 /** Paths that no other of them contains. */
 function outermost(paths: ReadonlySet<string>): string[] {
   return [...paths].filter((path) => {
-    for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) if (paths.has(path.slice(0, cut))) return false
+    for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1))
+      if (paths.has(path.slice(0, cut))) return false
     return true
   })
 }

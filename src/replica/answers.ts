@@ -1,7 +1,14 @@
 /** Answers to members' requests about records and hashes. Reading only. */
 import type { Catalog, CatalogReader } from '../catalog/index.js'
 import type { RecordLog } from '../log/index.js'
-import { decodeRequest, encodeAnswer, MAX_PULL_BYTES, type PullRequest, type SyncAnswer, type VectorEntry } from '../wire/index.js'
+import {
+  decodeRequest,
+  encodeAnswer,
+  MAX_PULL_BYTES,
+  type PullRequest,
+  type SyncAnswer,
+  type VectorEntry
+} from '../wire/index.js'
 
 export interface AnswerDeps {
   readonly log: RecordLog

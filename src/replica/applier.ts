@@ -50,7 +50,14 @@ export class Applier {
   async drain(logs: Iterable<string>, atHand: ReadonlyMap<string, SignedRecord> = new Map()): Promise<Applied> {
     this.#toldAt = this.#deps.clock.monotonic()
     const { catalog, log } = this.#deps
-    const result: Applied = { entries: new Set(), admitted: [], rejected: [], conflictsBefore: catalog.conflicts, conflictsAfter: 0, records: 0 }
+    const result: Applied = {
+      entries: new Set(),
+      admitted: [],
+      rejected: [],
+      conflictsBefore: catalog.conflicts,
+      conflictsAfter: 0,
+      records: 0
+    }
     const work = new Set(logs)
     for (const next of work) {
       work.delete(next)
@@ -91,7 +98,8 @@ export class Applier {
       log.block(head.log, dep)
       return false
     }
-    const knows = (other: string, seq: number): boolean => (other === record.log ? seq < record.body.seq : (past.knowledge.get(other) ?? 0) >= seq)
+    const knows = (other: string, seq: number): boolean =>
+      other === record.log ? seq < record.body.seq : (past.knowledge.get(other) ?? 0) >= seq
     const reason = this.#fold(record, past.depth, knows, result)
     log.setApplied(record, past, reason)
     heads.applied(record)
@@ -101,14 +109,24 @@ export class Applier {
   }
 
   /** Why the record counts for nothing, or undefined. The same on every node: it depends on the record's past alone. */
-  #fold(record: SignedRecord, depth: number, knows: (log: string, seq: number) => boolean, result: Applied): string | undefined {
+  #fold(
+    record: SignedRecord,
+    depth: number,
+    knows: (log: string, seq: number) => boolean,
+    result: Applied
+  ): string | undefined {
     if (record.body.depth !== depth + 1) return `its depth is ${record.body.depth} where ${depth + 1} follows`
     try {
       this.#foldSpace(record, knows, result)
       return undefined
     } catch (error) {
       if (!(error instanceof GrapevineError)) throw error
-      this.#deps.logger.warn('A record was rejected.', { id: record.id, log: record.log, seq: record.body.seq, reason: error.message })
+      this.#deps.logger.warn('A record was rejected.', {
+        id: record.id,
+        log: record.log,
+        seq: record.body.seq,
+        reason: error.message
+      })
       return error.message
     }
   }
@@ -119,7 +137,9 @@ export class Applier {
     if (space === MEMBERS_SPACE) {
       result.admitted.push(...members.apply(record, knows, rows))
     } else if (!members.mayAct(author, ['admin', 'author'], knows)) {
-      throw new GrapevineError('record-refused', 'its author may not write to this space', { next: 'nothing: it has no effect' })
+      throw new GrapevineError('record-refused', 'its author may not write to this space', {
+        next: 'nothing: it has no effect'
+      })
     } else if (space === CATALOG_SPACE) {
       collect(result, catalog.apply(record, knows))
     }

@@ -59,7 +59,11 @@ export class Gossiper {
     this.#records = []
     this.#heads.clear()
     this.#tokens -= frame.length
-    this.#deps.publish(frame).catch((error: unknown) => this.#deps.logger.debug('Gossip was not sent; peers will pull.', { reason: reasonOf(error) }))
+    this.#deps
+      .publish(frame)
+      .catch((error: unknown) =>
+        this.#deps.logger.debug('Gossip was not sent; peers will pull.', { reason: reasonOf(error) })
+      )
   }
 
   /** The records that go whole. All or none of a burst: with a gap in front the rest would be of no use. */

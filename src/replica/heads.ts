@@ -9,7 +9,10 @@ export class Heads {
   load(log: RecordLog): void {
     const logs = [...log.logs()].filter((head) => head.applied > 0)
     for (const head of logs) {
-      const known = logs.some((other) => other.log !== head.log && other.space === head.space && (other.knowledge.get(head.log) ?? 0) >= head.applied)
+      const known = logs.some(
+        (other) =>
+          other.log !== head.log && other.space === head.space && (other.knowledge.get(head.log) ?? 0) >= head.applied
+      )
       const row = known ? undefined : log.row(head.log, head.applied)
       if (row !== undefined) this.#of(head.space).set(row.id, { log: head.log, seq: head.applied, id: row.id })
     }

@@ -1,3 +1,11 @@
-export { Replica, CATALOG_SPACE, MEMBERS_SPACE, type ReplicaDeps, type ReplicaEvents, type ReplicaOptions, type OpenReport } from './replica.js'
+export {
+  Replica,
+  CATALOG_SPACE,
+  MEMBERS_SPACE,
+  type ReplicaDeps,
+  type ReplicaEvents,
+  type ReplicaOptions,
+  type OpenReport
+} from './replica.js'
 export { isoTime } from './clock.js'
 export type { Written } from './writer.js'

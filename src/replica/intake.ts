@@ -17,7 +17,8 @@ export interface IntakeDeps {
 }
 
 /** What became of one offered run. */
-export type Refusal = 'malformed' | 'foreign' | 'unknown-author' | 'bad-signature' | 'broken-chain' | 'gap' | 'fork' | 'frozen'
+export type Refusal =
+  'malformed' | 'foreign' | 'unknown-author' | 'bad-signature' | 'broken-chain' | 'gap' | 'fork' | 'frozen'
 
 export interface Judged {
   readonly accepted: SignedRecord[]
@@ -42,7 +43,9 @@ export class Intake {
   decode(bytes: Uint8Array): SignedRecord {
     const record = decodeRecord(bytes)
     if (record.body.cluster !== this.#deps.cluster) {
-      throw new GrapevineError('record-refused', 'a record belongs to another cluster', { next: 'nothing: it was not taken' })
+      throw new GrapevineError('record-refused', 'a record belongs to another cluster', {
+        next: 'nothing: it was not taken'
+      })
     }
     return record
   }
@@ -51,7 +54,8 @@ export class Intake {
   checkGossip(record: SignedRecord): 'accept' | 'ignore' | 'reject' {
     if (this.#verified.has(record.id)) return 'accept'
     if (this.#deps.members.get(record.body.author) === undefined) return 'ignore'
-    if (!verify(record.body.author, signedBytes(bodyOf(record.bytes)), record.bytes.subarray(0, SIGNATURE_BYTES))) return 'reject'
+    if (!verify(record.body.author, signedBytes(bodyOf(record.bytes)), record.bytes.subarray(0, SIGNATURE_BYTES)))
+      return 'reject'
     this.#remember(record.id)
     return 'accept'
   }
@@ -77,7 +81,11 @@ export class Intake {
 
   async #signed(record: SignedRecord): Promise<boolean> {
     if (this.#verified.has(record.id)) return true
-    const good = await (this.#deps.verify ?? verifyAsync)(record.body.author, signedBytes(bodyOf(record.bytes)), record.bytes.subarray(0, SIGNATURE_BYTES))
+    const good = await (this.#deps.verify ?? verifyAsync)(
+      record.body.author,
+      signedBytes(bodyOf(record.bytes)),
+      record.bytes.subarray(0, SIGNATURE_BYTES)
+    )
     if (good) this.#remember(record.id)
     return good
   }
@@ -102,7 +110,11 @@ export class Intake {
     return judged
   }
 
-  #judgeOne(record: SignedRecord, proven: ReadonlySet<string>, taken: readonly SignedRecord[]): 'next' | 'known' | Refusal {
+  #judgeOne(
+    record: SignedRecord,
+    proven: ReadonlySet<string>,
+    taken: readonly SignedRecord[]
+  ): 'next' | 'known' | Refusal {
     if (record.body.space !== CATALOG_SPACE && record.body.space !== MEMBERS_SPACE) return 'foreign'
     if (!this.#authorKnown(record)) return 'unknown-author'
     if (!proven.has(record.id)) return 'bad-signature'
@@ -130,7 +142,13 @@ function runsOf(records: readonly SignedRecord[]): SignedRecord[][] {
   for (const record of records) {
     const run = open.get(record.log)
     const last = run?.at(-1)
-    if (run !== undefined && last !== undefined && record.body.seq === last.body.seq + 1 && record.body.prev === last.id) run.push(record)
+    if (
+      run !== undefined &&
+      last !== undefined &&
+      record.body.seq === last.body.seq + 1 &&
+      record.body.prev === last.id
+    )
+      run.push(record)
     else {
       const fresh = [record]
       runs.push(fresh)

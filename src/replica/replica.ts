@@ -109,8 +109,16 @@ export class Replica {
   #flushing: (() => void) | undefined
 
   /** Opens the log and the index and brings them in step; nothing is sent or written before `start`. */
-  static async open(deps: ReplicaDeps, options: ReplicaOptions, events: ReplicaEvents = {}): Promise<{ replica: Replica; report: OpenReport }> {
-    const segments = await SegmentLog.open(deps.disk, { logger: deps.logger }, options.maxSegmentBytes === undefined ? {} : { maxSegmentBytes: options.maxSegmentBytes })
+  static async open(
+    deps: ReplicaDeps,
+    options: ReplicaOptions,
+    events: ReplicaEvents = {}
+  ): Promise<{ replica: Replica; report: OpenReport }> {
+    const segments = await SegmentLog.open(
+      deps.disk,
+      { logger: deps.logger },
+      options.maxSegmentBytes === undefined ? {} : { maxSegmentBytes: options.maxSegmentBytes }
+    )
     const replica = new Replica(deps, options, events, segments)
     const report = await replica.#open()
     return { replica, report: { ...report, cutBytes: segments.recovered.cutBytes } }
@@ -131,11 +139,28 @@ export class Replica {
     // a listing of what could be written must not fail because something else could not
     const readable = { get: (key: string) => rows.get(key), flush: () => rows.flush().catch(() => undefined) }
     this.reader = new CatalogReader({ rows: readable, store, authorOf })
-    this.#applier = new Applier({ log: this.log, members: this.members, catalog: this.catalog, heads: this.#heads, rows, logger, clock: deps.clock })
-    this.#intake = new Intake({ cluster: options.cluster, log: this.log, members: this.members, ...(deps.verify === undefined ? {} : { verify: deps.verify }) })
+    this.#applier = new Applier({
+      log: this.log,
+      members: this.members,
+      catalog: this.catalog,
+      heads: this.#heads,
+      rows,
+      logger,
+      clock: deps.clock
+    })
+    this.#intake = new Intake({
+      cluster: options.cluster,
+      log: this.log,
+      members: this.members,
+      ...(deps.verify === undefined ? {} : { verify: deps.verify })
+    })
     this.#gossiper = new Gossiper({ clock: deps.clock, logger, publish: (frame) => deps.transport.publish(frame) })
     this.engine = new SyncEngine(
-      { root: () => (this.log.waitingCount() === 0 ? this.catalog.root() : undefined), backlogBytes: () => this.#backlog, random: () => deps.random.float() },
+      {
+        root: () => (this.log.waitingCount() === 0 ? this.catalog.root() : undefined),
+        backlogBytes: () => this.#backlog,
+        random: () => deps.random.float()
+      },
       options.sync
     )
     this.replication = new Replication({ engine: this.engine, clock: deps.clock })
@@ -175,8 +200,12 @@ export class Replica {
 
   /** The epoch we wrote under last; a new one when there is none, or when our own log may be incomplete. */
   #ownEpoch(doubtful: boolean): string {
-    const own = [...this.log.logs()].filter((head) => hexOf(head.author) === hexOf(this.#deps.keys.publicKey) && !head.frozen)
-    const last = own.toSorted((a, b) => (this.log.row(a.log, a.seq)?.time ?? 0) - (this.log.row(b.log, b.seq)?.time ?? 0)).at(-1)
+    const own = [...this.log.logs()].filter(
+      (head) => hexOf(head.author) === hexOf(this.#deps.keys.publicKey) && !head.frozen
+    )
+    const last = own
+      .toSorted((a, b) => (this.log.row(a.log, a.seq)?.time ?? 0) - (this.log.row(b.log, b.seq)?.time ?? 0))
+      .at(-1)
     return last === undefined || doubtful ? hexOf(this.#deps.random.bytes(8)) : last.epoch
   }
 
@@ -193,7 +222,8 @@ export class Replica {
   get unreplicated(): number {
     let count = 0
     for (const head of this.log.logs()) {
-      if (hexOf(head.author) === hexOf(this.#deps.keys.publicKey)) count += Math.max(0, head.seq - this.engine.replicated(head.log))
+      if (hexOf(head.author) === hexOf(this.#deps.keys.publicKey))
+        count += Math.max(0, head.seq - this.engine.replicated(head.log))
     }
     return count
   }
@@ -271,12 +301,21 @@ export class Replica {
     if (this.failure !== undefined) throw this.failure
     const member = this.members.get(this.#deps.keys.publicKey)
     if (member === undefined || (member.role !== 'admin' && member.role !== 'author')) {
-      throw new GrapevineError('role-forbids', `this node is ${member === undefined ? 'not a member yet' : `a ${member.role} node`} and may not write`, {
-        next: 'make the change on a node with the role author or admin'
-      })
+      throw new GrapevineError(
+        'role-forbids',
+        `this node is ${member === undefined ? 'not a member yet' : `a ${member.role} node`} and may not write`,
+        {
+          next: 'make the change on a node with the role author or admin'
+        }
+      )
     }
     for (const head of this.log.logs()) {
-      if (head.applied < head.seq && head.epoch === this.#epoch && hexOf(head.author) === hexOf(this.#deps.keys.publicKey)) this.#epoch = hexOf(this.#deps.random.bytes(8))
+      if (
+        head.applied < head.seq &&
+        head.epoch === this.#epoch &&
+        hexOf(head.author) === hexOf(this.#deps.keys.publicKey)
+      )
+        this.#epoch = hexOf(this.#deps.random.bytes(8))
     }
   }
 
@@ -321,15 +360,24 @@ export class Replica {
   #checkOwnLog(vector: readonly VectorEntry[]): void {
     for (const { log, seq } of vector) {
       const head = this.log.get(log)
-      const own = head !== undefined && head.epoch === this.#epoch && hexOf(head.author) === hexOf(this.#deps.keys.publicKey)
+      const own =
+        head !== undefined && head.epoch === this.#epoch && hexOf(head.author) === hexOf(this.#deps.keys.publicKey)
       if (!own || seq <= head.seq) continue
       this.#epoch = hexOf(this.#deps.random.bytes(8))
-      this.#deps.logger.warn('A peer holds more of this node\'s own log than this node; writing goes on under a new epoch.', { log, here: head.seq, there: seq })
+      this.#deps.logger.warn(
+        "A peer holds more of this node's own log than this node; writing goes on under a new epoch.",
+        { log, here: head.seq, there: seq }
+      )
     }
   }
 
   requested(frame: Uint8Array): Promise<Uint8Array> {
-    return answerRequest(frame, { log: this.log, catalog: this.catalog, reader: this.reader, vector: () => this.engine.vector() })
+    return answerRequest(frame, {
+      log: this.log,
+      catalog: this.catalog,
+      reader: this.reader,
+      vector: () => this.engine.vector()
+    })
   }
 
   gossip(from: NodeId, frame: Uint8Array): 'accept' | 'ignore' | 'reject' {
@@ -352,7 +400,9 @@ export class Replica {
   }
 
   #takeGossip(from: NodeId, records: readonly SignedRecord[], heads: readonly VectorEntry[]): void {
-    const fresh = records.filter((record) => record.body.seq === this.engine.fetched(record.log) + 1 && this.#markFetching(record))
+    const fresh = records.filter(
+      (record) => record.body.seq === this.engine.fetched(record.log) + 1 && this.#markFetching(record)
+    )
     if (fresh.length > 0 && this.#backlog < MAX_BACKLOG_BYTES) this.#offer(from, fresh)
     this.#perform(this.engine.gossiped(from, heads, this.#deps.clock.monotonic()))
   }
@@ -403,7 +453,8 @@ export class Replica {
   /** Nothing of these was stored: they are asked for again later. */
   #giveBack(offers: readonly Offer[]): void {
     const now = this.#deps.clock.monotonic()
-    for (const { from, records } of offers) for (const log of new Set(records.map((record) => record.log))) this.#perform(this.engine.refused(log, from, now))
+    for (const { from, records } of offers)
+      for (const log of new Set(records.map((record) => record.log))) this.#perform(this.engine.refused(log, from, now))
   }
 
   async #takeIn(offers: readonly Offer[]): Promise<void> {
@@ -418,7 +469,8 @@ export class Replica {
     if (accepted.length > 0) await this.log.append(accepted)
     const now = this.#deps.clock.monotonic()
     for (const { record, why } of judged.refused) {
-      if (why !== 'gap') this.#deps.logger.warn('A record from a peer was not taken.', { log: record.log, seq: record.body.seq, why })
+      if (why !== 'gap')
+        this.#deps.logger.warn('A record from a peer was not taken.', { log: record.log, seq: record.body.seq, why })
       const from = offers.find((offer) => offer.records.includes(record))?.from ?? ''
       this.#perform(this.engine.refused(record.log, from, now))
     }
@@ -431,13 +483,22 @@ export class Replica {
 
   #foundFork(record: SignedRecord): void {
     this.log.freeze(record)
-    this.#deps.logger.error('Two different records claim one place in a log; the log is frozen.', { log: record.log, seq: record.body.seq })
+    this.#deps.logger.error('Two different records claim one place in a log; the log is frozen.', {
+      log: record.log,
+      seq: record.body.seq
+    })
     this.#events.forkFound?.(record.log, nodeIdOf(record.body.author))
     if (record.log === this.#ownLog()) this.#epoch = hexOf(this.#deps.random.bytes(8))
   }
 
   #ownLog(): string | undefined {
-    for (const head of this.log.logs()) if (head.epoch === this.#epoch && hexOf(head.author) === hexOf(this.#deps.keys.publicKey) && head.space === CATALOG_SPACE) return head.log
+    for (const head of this.log.logs())
+      if (
+        head.epoch === this.#epoch &&
+        hexOf(head.author) === hexOf(this.#deps.keys.publicKey) &&
+        head.space === CATALOG_SPACE
+      )
+        return head.log
     return undefined
   }
 
@@ -448,14 +509,24 @@ export class Replica {
       this.#perform(this.engine.retryNow(this.#deps.clock.monotonic()))
     }
     if (applied.entries.size > 0) this.#events.entriesChanged?.(applied.entries, false)
-    if (applied.conflictsBefore !== applied.conflictsAfter) this.#events.conflictsChanged?.(applied.conflictsBefore, applied.conflictsAfter)
+    if (applied.conflictsBefore !== applied.conflictsAfter)
+      this.#events.conflictsChanged?.(applied.conflictsBefore, applied.conflictsAfter)
   }
 
   /** The store failed: nothing is acknowledged any more, reading goes on. */
   #fail(error: unknown): void {
     this.#failure =
-      error instanceof GrapevineError ? error : new GrapevineError('internal', `taking records in failed: ${reasonOf(error)}`, { next: 'restart the daemon; if it happens again run "grapevine rebuild"', cause: error })
-    this.#deps.logger.error('Records cannot be stored; this node is read-only.', { code: this.#failure.code, reason: reasonOf(error), stack: error instanceof Error ? error.stack : undefined })
+      error instanceof GrapevineError
+        ? error
+        : new GrapevineError('internal', `taking records in failed: ${reasonOf(error)}`, {
+            next: 'restart the daemon; if it happens again run "grapevine rebuild"',
+            cause: error
+          })
+    this.#deps.logger.error('Records cannot be stored; this node is read-only.', {
+      code: this.#failure.code,
+      reason: reasonOf(error),
+      stack: error instanceof Error ? error.stack : undefined
+    })
   }
 
   /** Tries to store again after a failure: throws while the cause lasts. */
@@ -488,7 +559,9 @@ export class Replica {
   async #pull({ id, to, log, from, count }: Extract<SyncEffect, { do: 'pull' }>): Promise<void> {
     const now = (): number => this.#deps.clock.monotonic()
     try {
-      const bytes = await this.#deps.transport.request(to, 'sync', encodeRequest({ t: 'pull', log, from, count }), { timeoutMs: PULL_TIMEOUT_MS })
+      const bytes = await this.#deps.transport.request(to, 'sync', encodeRequest({ t: 'pull', log, from, count }), {
+        timeoutMs: PULL_TIMEOUT_MS
+      })
       const answer = decodeAnswer(bytes, 'records')
       const records = answer.records.map((each) => this.#intake.decode(each)).filter((record) => record.log === log)
       const run = records.filter((record, index) => record.body.seq === from + index)

@@ -52,17 +52,27 @@ export class Replication {
 
   /** Some node said what it holds. */
   changed(): void {
-    for (const waiter of this.#waiters) if (this.#deps.engine.replicas(waiter.log, waiter.seq) >= waiter.copies) waiter.done()
+    for (const waiter of this.#waiters)
+      if (this.#deps.engine.replicas(waiter.log, waiter.seq) >= waiter.copies) waiter.done()
   }
 
   stop(): void {
-    for (const waiter of this.#waiters) waiter.fail(new GrapevineError('stopped', 'the node is stopping', { next: 'the change is kept; it is passed on after the next start' }))
+    for (const waiter of this.#waiters)
+      waiter.fail(
+        new GrapevineError('stopped', 'the node is stopping', {
+          next: 'the change is kept; it is passed on after the next start'
+        })
+      )
   }
 }
 
 function notReplicated(have: number, wanted: number): GrapevineError {
-  return new GrapevineError('not-replicated', `the change is kept on this node, but only ${have} of ${wanted} other nodes confirmed it in time`, {
-    next: 'it is passed on as soon as nodes are connected; see "grapevine peers"',
-    facts: { replicas: have, wanted }
-  })
+  return new GrapevineError(
+    'not-replicated',
+    `the change is kept on this node, but only ${have} of ${wanted} other nodes confirmed it in time`,
+    {
+      next: 'it is passed on as soon as nodes are connected; see "grapevine peers"',
+      facts: { replicas: have, wanted }
+    }
+  )
 }

@@ -73,7 +73,11 @@ export class Writer {
    */
   change<T>(change: (draft: Draft) => T, bytes: number, time?: number): Promise<Written<T>> {
     if (this.#pending.length >= MAX_PENDING) {
-      return Promise.reject(new GrapevineError('too-large', `more than ${MAX_PENDING} changes wait to be written`, { next: 'wait for earlier ones to be acknowledged' }))
+      return Promise.reject(
+        new GrapevineError('too-large', `more than ${MAX_PENDING} changes wait to be written`, {
+          next: 'wait for earlier ones to be acknowledged'
+        })
+      )
     }
     return new Promise((resolve, reject) => {
       this.#pending.push({ change, bytes, time, resolve: resolve as Pending['resolve'], reject })
@@ -87,7 +91,7 @@ export class Writer {
     this.#scheduled = false
     const batch = this.#pending
     this.#pending = []
-    for (let from = 0; from < batch.length; ) from = await this.#writeSome(batch, from)
+    for (let from = 0; from < batch.length;) from = await this.#writeSome(batch, from)
   }
 
   /** Fills one record from `batch` beginning at `from`; returns where the next begins. */
@@ -100,7 +104,13 @@ export class Writer {
       at = end
       const record = draft.empty ? null : await this.#write(start, CATALOG_SPACE, draft.ops, draft)
       for (const { pending, result, wrote } of done) {
-        pending.resolve({ result, record: wrote && record !== null ? { id: record.id, log: record.log, seq: record.body.seq, time: record.body.time } : null })
+        pending.resolve({
+          result,
+          record:
+            wrote && record !== null
+              ? { id: record.id, log: record.log, seq: record.body.seq, time: record.body.time }
+              : null
+        })
       }
     } catch (error) {
       at = Math.max(at, from + 1)
@@ -115,8 +125,12 @@ export class Writer {
    */
   #draftSome(batch: readonly Pending[], from: number, start: { log: string; seq: number; time: number }): Drafted {
     const failed = new Set<Pending>()
-    for (let stop = batch.length; ; ) {
-      const draft = new Draft(this.#deps.catalog.stage(), { ...start, author: this.#deps.keys.publicKey, epoch: this.#deps.epoch() })
+    for (let stop = batch.length; ;) {
+      const draft = new Draft(this.#deps.catalog.stage(), {
+        ...start,
+        author: this.#deps.keys.publicKey,
+        epoch: this.#deps.epoch()
+      })
       const done: Drafted['done'] = []
       let end = from
       let spoilt = false
@@ -131,7 +145,12 @@ export class Writer {
   }
 
   /** `halfway`: it threw after it had written something; `full`: it needs a record of its own. */
-  #draftOne(pending: Pending, draft: Draft, done: Drafted['done'], failed: Set<Pending>): 'drafted' | 'halfway' | 'full' {
+  #draftOne(
+    pending: Pending,
+    draft: Draft,
+    done: Drafted['done'],
+    failed: Set<Pending>
+  ): 'drafted' | 'halfway' | 'full' {
     const before = draft.ops.length
     try {
       const result = pending.change(draft)
@@ -158,11 +177,17 @@ export class Writer {
     return { log, seq: (this.#deps.log.get(log)?.seq ?? 0) + 1, time }
   }
 
-  async #write(start: { log: string; seq: number; time: number }, space: string, ops: readonly Op[], draft: Draft | undefined): Promise<SignedRecord> {
+  async #write(
+    start: { log: string; seq: number; time: number },
+    space: string,
+    ops: readonly Op[],
+    draft: Draft | undefined
+  ): Promise<SignedRecord> {
     const { log, keys, cluster } = this.#deps
     const deps = this.#newDeps(start.log, space)
     const past = log.past(start.log, deps)
-    if (past === undefined) throw new GrapevineError('internal', 'a head of the log is not in the log', { next: 'run "grapevine rebuild"' })
+    if (past === undefined)
+      throw new GrapevineError('internal', 'a head of the log is not in the log', { next: 'run "grapevine rebuild"' })
     const record = sealRecord(
       {
         cluster,

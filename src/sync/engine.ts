@@ -17,7 +17,14 @@ import { SYNC_DEFAULTS, type SyncOptions } from './options.js'
 
 export type SyncEffect =
   | { readonly do: 'notify'; readonly to: NodeId; readonly message: SyncNotice }
-  | { readonly do: 'pull'; readonly id: number; readonly to: NodeId; readonly log: string; readonly from: number; readonly count: number }
+  | {
+      readonly do: 'pull'
+      readonly id: number
+      readonly to: NodeId
+      readonly log: string
+      readonly from: number
+      readonly count: number
+    }
   | { readonly do: 'hang-up'; readonly to: NodeId; readonly reason: string }
 
 interface Peer {
@@ -79,7 +86,16 @@ export class SyncEngine {
   // --- events ---------------------------------------------------------------------------------------------------
 
   peerUp(node: NodeId, now: number): SyncEffect[] {
-    const peer: Peer = { node, vector: new Map(), root: undefined, complete: false, pulls: 0, heardAt: now, announceAt: this.#nextAnnounce(now), wait: new Map() }
+    const peer: Peer = {
+      node,
+      vector: new Map(),
+      root: undefined,
+      complete: false,
+      pulls: 0,
+      heardAt: now,
+      announceAt: this.#nextAnnounce(now),
+      wait: new Map()
+    }
     this.#peers.set(node, peer)
     return [{ do: 'notify', to: node, message: this.#digest() }, ...this.evaluate(now)]
   }
@@ -95,7 +111,8 @@ export class SyncEngine {
     const peer = this.#peers.get(node)
     if (peer === undefined) return []
     peer.heardAt = now
-    if (message.t === 'ask-vector') return [{ do: 'notify', to: node, message: this.#vector([...this.#logs.keys()], true) }]
+    if (message.t === 'ask-vector')
+      return [{ do: 'notify', to: node, message: this.#vector([...this.#logs.keys()], true) }]
     if (message.t === 'digest') return this.#heardDigest(peer, message, now)
     if (message.full) {
       peer.vector.clear()
@@ -109,7 +126,8 @@ export class SyncEngine {
 
   #heardDigest(peer: Peer, message: { digest: string; root?: string }, now: number): SyncEffect[] {
     peer.root = message.root
-    if (message.digest !== vectorDigest(this.vector())) return [{ do: 'notify', to: peer.node, message: { t: 'ask-vector' } }]
+    if (message.digest !== vectorDigest(this.vector()))
+      return [{ do: 'notify', to: peer.node, message: { t: 'ask-vector' } }]
     for (const { log, seq, head } of this.vector()) peer.vector.set(log, { seq, head })
     this.#holds(peer.node, this.vector())
     peer.complete = true
@@ -144,7 +162,8 @@ export class SyncEngine {
     const peer = this.#peers.get(node)
     if (peer === undefined) return []
     peer.heardAt = now
-    for (const { log, seq, head } of heads) if ((peer.vector.get(log)?.seq ?? 0) < seq) peer.vector.set(log, { seq, head })
+    for (const { log, seq, head } of heads)
+      if ((peer.vector.get(log)?.seq ?? 0) < seq) peer.vector.set(log, { seq, head })
     return this.evaluate(now)
   }
 

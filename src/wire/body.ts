@@ -18,7 +18,9 @@ const ROOT_PREFIX = Buffer.from('grapevine/tree/1\0')
 
 export function sha256(bytes: Uint8Array): Buffer {
   // `hash` is the quick one-shot call of newer Nodes
-  return typeof hashOnce === 'function' ? hashOnce('sha256', bytes, 'buffer') : createHash('sha256').update(bytes).digest()
+  return typeof hashOnce === 'function'
+    ? hashOnce('sha256', bytes, 'buffer')
+    : createHash('sha256').update(bytes).digest()
 }
 
 /** Hash of an inner node over its children's hashes. */
@@ -37,7 +39,7 @@ export function treeRootHash(size: number, top: Uint8Array): Buffer {
 export function treeLevels(chunkHashes: Uint8Array): Uint8Array[] {
   const levels = [chunkHashes]
   const group = BLOB_TREE_FANOUT * 32
-  for (let top = chunkHashes; top.length > group; ) {
+  for (let top = chunkHashes; top.length > group;) {
     const nodes: Buffer[] = []
     for (let at = 0; at < top.length; at += group) nodes.push(treeNodeHash(top.subarray(at, at + group)))
     top = Buffer.concat(nodes)
@@ -66,7 +68,7 @@ export class BodyHasher {
   #size = 0
 
   update(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const take = Math.min(BLOB_CHUNK_BYTES - this.#inChunk, bytes.length - at)
       this.#current.update(bytes.subarray(at, at + take))
       at += take

@@ -46,7 +46,8 @@ export class Fields {
 
   text(key: string, maxBytes: number): string {
     const value = this.#map[key]
-    if (typeof value !== 'string' || Buffer.byteLength(value) > maxBytes) throw this.#fail(`field ${key} is not text of up to ${maxBytes} bytes`)
+    if (typeof value !== 'string' || Buffer.byteLength(value) > maxBytes)
+      throw this.#fail(`field ${key} is not text of up to ${maxBytes} bytes`)
     return value
   }
 
@@ -58,7 +59,8 @@ export class Fields {
 
   oneOf<T extends string>(key: string, values: readonly T[]): T {
     const value = this.#map[key]
-    if (typeof value !== 'string' || !(values as readonly string[]).includes(value)) throw this.#fail(`field ${key} is not one of ${values.join(', ')}`)
+    if (typeof value !== 'string' || !(values as readonly string[]).includes(value))
+      throw this.#fail(`field ${key} is not one of ${values.join(', ')}`)
     return value as T
   }
 }

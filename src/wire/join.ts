@@ -41,10 +41,14 @@ export function encodeJoinRefusal(code: ErrorCode): Uint8Array {
 export function decodeJoinAnswer(bytes: Uint8Array): JoinAnswer {
   const map = decodeMessage(bytes)
   if (map.ok !== true) {
-    const code = typeof map.code === 'string' && Object.hasOwn(ERRORS, map.code) ? (map.code as ErrorCode) : 'peer-refused'
-    throw new GrapevineError(code, `the issuer refused the invitation: ${ERRORS[code].meaning}`, { next: 'ask for a new invitation' })
+    const code =
+      typeof map.code === 'string' && Object.hasOwn(ERRORS, map.code) ? (map.code as ErrorCode) : 'peer-refused'
+    throw new GrapevineError(code, `the issuer refused the invitation: ${ERRORS[code].meaning}`, {
+      next: 'ask for a new invitation'
+    })
   }
   const records = new Fields(map, malformed).list('r', MAX_JOIN_RECORDS)
-  if (!records.every((record) => record instanceof Uint8Array && record.length <= MAX_RECORD_BYTES)) throw malformed('holds a bad record')
+  if (!records.every((record) => record instanceof Uint8Array && record.length <= MAX_RECORD_BYTES))
+    throw malformed('holds a bad record')
   return { records: records as readonly Uint8Array[] }
 }

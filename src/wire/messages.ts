@@ -100,7 +100,9 @@ const MAX_SEQ = 2 ** 48
 export function encodeNotice(message: SyncNotice): Uint8Array {
   if (message.t === 'ask-vector') return encodeCbor({ t: message.t })
   const map: Record<string, unknown> =
-    message.t === 'digest' ? { t: message.t, digest: bytesOf(message.digest) } : { t: message.t, full: message.full, vector: packVector(message.vector) }
+    message.t === 'digest'
+      ? { t: message.t, digest: bytesOf(message.digest) }
+      : { t: message.t, full: message.full, vector: packVector(message.vector) }
   if (message.root !== undefined) map.root = bytesOf(message.root)
   return encodeCbor(map)
 }
@@ -111,7 +113,14 @@ export function decodeNotice(bytes: Uint8Array): SyncNotice {
   if (map.t === 'ask-vector') return { t: 'ask-vector' }
   if (map.t !== 'vector' && map.t !== 'digest') throw malformed(`is of the unknown kind ${String(map.t)}`)
   const root = fields.optionalBytes('root', 32)
-  const message = map.t === 'digest' ? { t: 'digest' as const, digest: fields.hex('digest', 32) } : { t: 'vector' as const, full: map.full === true, vector: unpackVector(fields.bytes('vector', 0, MAX_FRAME_BYTES)) }
+  const message =
+    map.t === 'digest'
+      ? { t: 'digest' as const, digest: fields.hex('digest', 32) }
+      : {
+          t: 'vector' as const,
+          full: map.full === true,
+          vector: unpackVector(fields.bytes('vector', 0, MAX_FRAME_BYTES))
+        }
   return root === undefined ? message : { ...message, root: hexOf(root) }
 }
 
@@ -124,7 +133,12 @@ export function decodeRequest(bytes: Uint8Array): SyncRequest {
   const fields = new Fields(map, malformed)
   switch (map.t) {
     case 'pull':
-      return { t: 'pull', log: fields.hex('log', 16), from: fields.int('from', 1, MAX_SEQ), count: fields.int('count', 1, MAX_PULL_RECORDS) }
+      return {
+        t: 'pull',
+        log: fields.hex('log', 16),
+        from: fields.int('from', 1, MAX_SEQ),
+        count: fields.int('count', 1, MAX_PULL_RECORDS)
+      }
     case 'root':
       return { t: 'root' }
     case 'buckets':
@@ -137,7 +151,8 @@ export function decodeRequest(bytes: Uint8Array): SyncRequest {
 }
 
 export function encodeAnswer(answer: SyncAnswer): Uint8Array {
-  if (answer.t === 'root-is') return encodeCbor({ t: answer.t, root: bytesOf(answer.root), vector: packVector(answer.vector) })
+  if (answer.t === 'root-is')
+    return encodeCbor({ t: answer.t, root: bytesOf(answer.root), vector: packVector(answer.vector) })
   return encodeCbor(answer)
 }
 
@@ -151,11 +166,16 @@ function readAnswer(kind: SyncAnswer['t'], fields: Fields): SyncAnswer {
   switch (kind) {
     case 'records': {
       const records = fields.list('records', MAX_PULL_RECORDS)
-      if (!records.every((record) => record instanceof Uint8Array && record.length <= MAX_RECORD_BYTES)) throw malformed('holds a record over its size')
+      if (!records.every((record) => record instanceof Uint8Array && record.length <= MAX_RECORD_BYTES))
+        throw malformed('holds a record over its size')
       return { t: 'records', records: records as readonly Uint8Array[], head: fields.int('head', 0, MAX_SEQ) }
     }
     case 'root-is':
-      return { t: 'root-is', root: fields.hex('root', 32), vector: unpackVector(fields.bytes('vector', 0, MAX_FRAME_BYTES)) }
+      return {
+        t: 'root-is',
+        root: fields.hex('root', 32),
+        vector: unpackVector(fields.bytes('vector', 0, MAX_FRAME_BYTES))
+      }
     case 'buckets-are':
       return { t: 'buckets-are', sums: fields.bytes('sums', BUCKETS * 32) }
     case 'bucket-is': {
@@ -171,10 +191,12 @@ export function encodeGossip(message: GossipMessage): Uint8Array {
 }
 
 export function decodeGossip(bytes: Uint8Array): GossipMessage {
-  if (bytes.length > MAX_GOSSIP_BYTES) throw malformed(`of gossip has ${bytes.length} bytes; ${MAX_GOSSIP_BYTES} are allowed`)
+  if (bytes.length > MAX_GOSSIP_BYTES)
+    throw malformed(`of gossip has ${bytes.length} bytes; ${MAX_GOSSIP_BYTES} are allowed`)
   const fields = new Fields(decodeMessage(bytes), malformed)
   const records = fields.list('r', MAX_PULL_RECORDS)
-  if (!records.every((record) => record instanceof Uint8Array)) throw malformed('of gossip holds something that is not a record')
+  if (!records.every((record) => record instanceof Uint8Array))
+    throw malformed('of gossip holds something that is not a record')
   return { records: records as readonly Uint8Array[], heads: unpackVector(fields.bytes('h', 0, MAX_GOSSIP_BYTES)) }
 }
 
@@ -198,12 +220,16 @@ function packVector(vector: readonly VectorEntry[]): Uint8Array {
 }
 
 function unpackVector(bytes: Uint8Array): VectorEntry[] {
-  if (bytes.length % ROW !== 0 || bytes.length / ROW > MAX_VECTOR_LOGS) throw malformed('holds a vector of a wrong length')
+  if (bytes.length % ROW !== 0 || bytes.length / ROW > MAX_VECTOR_LOGS)
+    throw malformed('holds a vector of a wrong length')
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const vector: VectorEntry[] = []
   for (let at = 0; at < buffer.length; at += ROW) {
-    vector.push({ log: buffer.toString('hex', at, at + 16), seq: buffer.readUIntBE(at + 16, 6), head: buffer.toString('hex', at + 22, at + 30) })
+    vector.push({
+      log: buffer.toString('hex', at, at + 16),
+      seq: buffer.readUIntBE(at + 16, 6),
+      head: buffer.toString('hex', at + 22, at + 30)
+    })
   }
   return vector
 }
-

@@ -110,7 +110,12 @@ export function decodeOp(value: unknown): Op {
       }
     case 'admit': {
       const invite = fields.optionalBytes('i', 16)
-      const op = { k: 'admit' as const, key: fields.bytes('key', 32), role: fields.oneOf('r', ROLES), name: fields.text('name', MAX_LABEL_BYTES) }
+      const op = {
+        k: 'admit' as const,
+        key: fields.bytes('key', 32),
+        role: fields.oneOf('r', ROLES),
+        name: fields.text('name', MAX_LABEL_BYTES)
+      }
       return invite === undefined ? op : { ...op, invite: hexOf(invite) }
     }
     default:
@@ -135,4 +140,3 @@ export function describeOp(op: Op): string {
       return `unknown ${String(op.raw.k)}`
   }
 }
-

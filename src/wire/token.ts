@@ -52,7 +52,8 @@ export function decodeToken(text: string): Token {
   if (!trimmed.startsWith(PREFIX) || trimmed.length > MAX_TOKEN_LENGTH) throw badToken('does not look like one')
   const bytes = Buffer.from(trimmed.slice(PREFIX.length), 'base64url')
   const body = bytes.subarray(0, -CHECK_BYTES)
-  if (!sha256(body).subarray(0, CHECK_BYTES).equals(bytes.subarray(-CHECK_BYTES))) throw badToken('is cut short or damaged')
+  if (!sha256(body).subarray(0, CHECK_BYTES).equals(bytes.subarray(-CHECK_BYTES)))
+    throw badToken('is cut short or damaged')
   let map: unknown
   try {
     map = decodeCborRaw(body)
@@ -62,7 +63,8 @@ export function decodeToken(text: string): Token {
   if (!isMap(map)) throw badToken('is damaged')
   const fields = new Fields(map, badToken)
   const addresses = fields.list('a', 32)
-  if (!addresses.every((address) => typeof address === 'string' && address.length <= 512)) throw badToken('holds a bad address')
+  if (!addresses.every((address) => typeof address === 'string' && address.length <= 512))
+    throw badToken('holds a bad address')
   return {
     cluster: fields.hex('c', 16),
     clusterSecret: fields.bytes('k', 32),
