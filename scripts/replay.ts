@@ -29,7 +29,9 @@ const { values } = parseArgs({
   }
 })
 if (values.data === undefined) {
-  process.stderr.write('usage: npm run replay -- --data DIR_OR_ARCHIVE [--steps N] [--from N] [--rotate] [--geoserver-writes]\n')
+  process.stderr.write(
+    'usage: npm run replay -- --data DIR_OR_ARCHIVE [--steps N] [--from N] [--rotate] [--geoserver-writes]\n'
+  )
   process.exit(2)
 }
 
@@ -54,7 +56,8 @@ try {
     writing: values['geoserver-writes'] ? 'geoserver' : 'plain',
     rotate: values.rotate,
     progress: (done, of, ms) => {
-      if (done % PROGRESS_EVERY_STEPS === 0 || done === of) process.stdout.write(`${done} of ${of} steps, the last in ${Math.round(ms)} ms\n`)
+      if (done % PROGRESS_EVERY_STEPS === 0 || done === of)
+        process.stdout.write(`${done} of ${of} steps, the last in ${Math.round(ms)} ms\n`)
     }
   })
   await cluster.verified()

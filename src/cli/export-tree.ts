@@ -35,6 +35,8 @@ const PARALLEL_FILES = 8
 const MAX_NAME_BYTES = 255
 const CONFLICT_MARK = '.conflict-'
 const HASH_SHOWN = 8
+/** A longer ending is no file type and is cut like the rest of the name, bytes. */
+const MAX_ENDING_BYTES = 32
 
 export class TreeExport {
   readonly #reader: Reader
@@ -196,7 +198,8 @@ export function conflictPath(path: string, hash: string): string {
   const cut = path.lastIndexOf('/') + 1
   const name = path.slice(cut)
   const dot = name.lastIndexOf('.')
-  const stem = dot > 0 ? name.slice(0, dot) : name
+  const ends = dot > 0 && Buffer.byteLength(name.slice(dot)) <= MAX_ENDING_BYTES
+  const stem = ends ? name.slice(0, dot) : name
   const tail = CONFLICT_MARK + hash.slice(0, HASH_SHOWN) + name.slice(stem.length)
   return path.slice(0, cut) + fitting(stem, MAX_NAME_BYTES - Buffer.byteLength(tail)) + tail
 }

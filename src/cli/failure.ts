@@ -1,5 +1,5 @@
 /** How a failed command is told: one sentence and the next step on stderr, one JSON object with --json. */
-import { CommanderError } from 'commander'
+import type { CommanderError } from 'commander'
 import { nearestOf } from '../config.js'
 import { asGrapevineError, errorView } from '../control/failure.js'
 import { jsonText } from '../control/json.js'

@@ -121,6 +121,8 @@ export class Members {
   #applyOp(op: Op, record: SignedRecord, knows: Knows, rows: Overlay, admitted: Uint8Array[]): void {
     switch (op.k) {
       case 'found':
+        // an admin's later word on the founding has no effect
+        if (record.body.ops[0] !== op || !this.isFounding(record)) return
         this.clusterName = op.name
         this.root = op.root
         rows.put(CLUSTER_KEY, encodeCbor({ name: op.name, root: op.root }))

@@ -12,7 +12,7 @@ import type {
   VerifyView,
   WriteReceipt
 } from '../control/target.js'
-import { GrapevineError } from '../errors.js'
+import type { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import type { Network } from '../net/index.js'
 import type { TargetSync } from '../publish/index.js'

@@ -6,7 +6,8 @@ import { GrapevineError } from '../errors.js'
 import { Replica, type OpenReport, type ReplicaEvents } from '../replica/index.js'
 import { NodeDisk, systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger, Transport } from '../runtime.js'
-import { destroyStore, LevelStore, openStore } from '../store/index.js'
+import type { LevelStore} from '../store/index.js';
+import { destroyStore, openStore } from '../store/index.js'
 import { HOME_DIRS, type Home } from './home.js'
 
 export interface Opened {

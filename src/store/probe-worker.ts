@@ -1,5 +1,5 @@
 /** The process behind `probeStore`: opens the database named by its argument, reads all of it, answers by exit code. */
-import { GrapevineError } from '../errors.js'
+import type { GrapevineError } from '../errors.js'
 import { openDatabase } from './database.js'
 import { readError } from './level-errors.js'
 import { PROBE_EXIT } from './probe-exit.js'

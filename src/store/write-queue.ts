@@ -1,4 +1,4 @@
-import { GrapevineError } from '../errors.js'
+import type { GrapevineError } from '../errors.js'
 
 /** One change of a batch as LevelDB takes it. */
 export type Operation = { type: 'put'; key: string; value: Uint8Array } | { type: 'del'; key: string }

@@ -86,14 +86,19 @@ export class Cluster {
     const same = async (): Promise<string | undefined> => {
       const spaces = await Promise.all(nodes.map((node) => node.space()))
       const trees = await Promise.all(nodes.map((node) => node.treeHash()))
-      seen = spaces.map((space, at) => `${nodes[at]!.name} root=${space.root.slice(0, 8)} waiting=${space.waiting} tree=${trees[at]!.slice(0, 8)}`)
+      seen = spaces.map(
+        (space, at) =>
+          `${nodes[at]!.name} root=${space.root.slice(0, 8)} waiting=${space.waiting} tree=${trees[at]!.slice(0, 8)}`
+      )
       const alike = new Set(spaces.map((space) => space.root)).size === 1 && new Set(trees).size === 1
       return alike && spaces.every((space) => space.waiting === 0) ? trees[0] : undefined
     }
     try {
       return await until('all nodes are equal', same, ms)
     } catch (error) {
-      throw new Error(`the nodes did not become equal: ${JSON.stringify(seen)}${await differences(nodes)}`, { cause: error })
+      throw new Error(`the nodes did not become equal: ${JSON.stringify(seen)}${await differences(nodes)}`, {
+        cause: error
+      })
     }
   }
 
@@ -111,7 +116,9 @@ export class Cluster {
   }
 
   tails(): string {
-    return this.nodes.map((node) => `---- ${node.name}, ${node.running ? 'running' : 'stopped'}\n${node.tail()}\n`).join('')
+    return this.nodes
+      .map((node) => `---- ${node.name}, ${node.running ? 'running' : 'stopped'}\n${node.tail()}\n`)
+      .join('')
   }
 
   async close(): Promise<void> {
@@ -139,7 +146,9 @@ async function differences(nodes: readonly Node[]): Promise<string> {
 }
 
 /** The body of a test with a cluster of its own: logs are shown when it fails, and it is gone afterwards. */
-export function withCluster(body: (cluster: Cluster, t: TestContext) => Promise<void>): (t: TestContext) => Promise<void> {
+export function withCluster(
+  body: (cluster: Cluster, t: TestContext) => Promise<void>
+): (t: TestContext) => Promise<void> {
   return async (t) => {
     const cluster = new Cluster()
     try {

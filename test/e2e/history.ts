@@ -56,7 +56,9 @@ export class History {
 
   /** Whether the directory could be where `step` leads; cheap, where the tree hash is sure. */
   looksDone(dir: string, step: Step): boolean {
-    const gone = step.del.every((path) => step.put.some(([other]) => other.startsWith(path)) || !existsSync(join(dir, path)))
+    const gone = step.del.every(
+      (path) => step.put.some(([other]) => other.startsWith(path)) || !existsSync(join(dir, path))
+    )
     return gone && step.put.every(([path]) => existsSync(join(dir, path)))
   }
 
@@ -65,13 +67,19 @@ export class History {
     const deleted = new Set(step.del)
     const put = new Map(step.put)
     const renames: Array<[string, string]> = []
-    for (const from of outermost(foldersOf(step.del).filter((folder) => this.#below(folder).every((path) => deleted.has(path))))) {
+    for (const from of outermost(
+      foldersOf(step.del).filter((folder) => this.#below(folder).every((path) => deleted.has(path)))
+    )) {
       const content = this.#below(from).map((path) => [path.slice(from.length), this.#state.get(path)!] as const)
       const to = foldersOf([...put.keys()]).find((folder) => {
         const found = content.filter(([rest, hash]) => put.get(folder + rest) === hash).length
         return found * 2 > content.length && this.#below(folder).length === 0 && !this.#state.has(folder)
       })
-      if (to !== undefined && !renames.some(([, other]) => other === to || other.startsWith(`${to}/`) || to.startsWith(`${other}/`))) renames.push([from, to])
+      if (
+        to !== undefined &&
+        !renames.some(([, other]) => other === to || other.startsWith(`${to}/`) || to.startsWith(`${other}/`))
+      )
+        renames.push([from, to])
     }
     return renames
   }

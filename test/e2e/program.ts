@@ -12,7 +12,8 @@ export const MAIN = process.env['GRAPEVINE_MAIN'] ?? join(PACKAGE_ROOT, 'dist', 
 function findPackageRoot(): string {
   for (let at = dirname(fileURLToPath(import.meta.url)); at !== dirname(at); at = dirname(at)) {
     const file = join(at, 'package.json')
-    if (existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as { name?: string }).name === 'grapevine') return at
+    if (existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as { name?: string }).name === 'grapevine')
+      return at
   }
   throw new Error('the package root was not found above the tests')
 }
@@ -85,5 +86,7 @@ export function run(args: readonly string[], where: Where & { stdin?: string | U
 
 /** Settings of whoever runs the tests must not reach the daemons. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(GRAPEVINE_|NODE_OPTIONS|NODE_TEST)/.test(name)))
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(GRAPEVINE_|NODE_OPTIONS|NODE_TEST)/.test(name))
+  )
 }

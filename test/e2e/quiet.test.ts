@@ -37,7 +37,17 @@ async function expectQuiet(nodes: readonly Node[], before: unknown, sent: readon
   }
 }
 
-const NOTHING = { published: 0, publishedBytes: 0, received: 0, receivedBytes: 0, accepted: 0, ignored: 0, rejected: 0, revived: 0, givenUp: 0 }
+const NOTHING = {
+  published: 0,
+  publishedBytes: 0,
+  received: 0,
+  receivedBytes: 0,
+  accepted: 0,
+  ignored: 0,
+  rejected: 0,
+  revived: 0,
+  givenUp: 0
+}
 
 test(
   'a rescan, a touch of every file and a save without a difference make no record and no gossip',
@@ -49,7 +59,9 @@ test(
     await expectQuiet([a, b], before, sent)
     for (const [path] of await b.files()) {
       const file = join(b.dir, path)
-      writeFileSync(`${file}.1c9d4a6e-7b62-4f6e-9df3-4a0a52b7c001.tmp`, readFileSync(file), { mode: path.endsWith('.sh') ? 0o755 : 0o644 })
+      writeFileSync(`${file}.1c9d4a6e-7b62-4f6e-9df3-4a0a52b7c001.tmp`, readFileSync(file), {
+        mode: path.endsWith('.sh') ? 0o755 : 0o644
+      })
       renameSync(`${file}.1c9d4a6e-7b62-4f6e-9df3-4a0a52b7c001.tmp`, file)
     }
     await expectQuiet([a, b], before, sent)

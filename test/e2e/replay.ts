@@ -21,7 +21,12 @@ export interface ReplaySummary {
   readonly msPerStep: { readonly p50: number; readonly p99: number; readonly max: number }
 }
 
-export async function replay(nodes: readonly Node[], history: History, steps: readonly Step[], options: ReplayOptions): Promise<ReplaySummary> {
+export async function replay(
+  nodes: readonly Node[],
+  history: History,
+  steps: readonly Step[],
+  options: ReplayOptions
+): Promise<ReplaySummary> {
   const began = performance.now()
   const times: number[] = []
   let mismatches = 0
@@ -31,19 +36,33 @@ export async function replay(nodes: readonly Node[], history: History, steps: re
     folderRenames += history.play(writer.dir, step, options.writing)
     const written = performance.now()
     try {
-      await until(`step ${step.step} is everywhere`, () => holdAll(nodes, history, step), options.patienceMs ?? PATIENCE_MS, 5)
+      await until(
+        `step ${step.step} is everywhere`,
+        () => holdAll(nodes, history, step),
+        options.patienceMs ?? PATIENCE_MS,
+        5
+      )
     } catch (error) {
       mismatches++
-      process.stderr.write(`step ${step.step}, written by ${writer.name}: ${await describe(nodes, step)} (${String(error)})\n`)
+      process.stderr.write(
+        `step ${step.step}, written by ${writer.name}: ${await describe(nodes, step)} (${String(error)})\n`
+      )
     }
     const ms = performance.now() - written
     if (step.put.length + step.del.length > 0) times.push(ms)
     options.progress?.(at + 1, steps.length, ms)
   }
   times.sort((a, b) => a - b)
-  const share = (part: number): number => Math.round(times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0)
+  const share = (part: number): number =>
+    Math.round(times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0)
   const seconds = Math.round((performance.now() - began) / 100) / 10
-  return { steps: steps.length, mismatches, folderRenames, seconds, msPerStep: { p50: share(0.5), p99: share(0.99), max: share(1) } }
+  return {
+    steps: steps.length,
+    mismatches,
+    folderRenames,
+    seconds,
+    msPerStep: { p50: share(0.5), p99: share(0.99), max: share(1) }
+  }
 }
 
 async function holdAll(nodes: readonly Node[], history: History, step: Step): Promise<boolean> {

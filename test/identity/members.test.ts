@@ -29,6 +29,14 @@ describe('rule 1: the cluster begins with a record that its root vouches for', (
     assert.equal(a!.replica.members.clusterName, 'lab')
   })
 
+  test('only once: an admin who writes it again changes neither the name nor the root', async () => {
+    const lab = new Lab()
+    const [a] = (await lab.nodes(1)) as [LabNode]
+    await a.replica.writeMembers(() => [{ ...founding(lab, a.keys, keyPairOf(lab.seedOf('other root'))), name: 'taken over' }])
+    assert.equal(a.replica.members.clusterName, 'lab')
+    assert.deepEqual(hexOf(a.replica.members.root!), hexOf(lab.root.publicKey))
+  })
+
   test('another root, a signature of another key or for another founder, or a later seq found nothing', async () => {
     const lab = new Lab()
     const [a] = (await lab.nodes(1)) as [LabNode]
@@ -167,18 +175,19 @@ describe('invitations', () => {
   test('are used up by the admissions that name them, and no further', async () => {
     const { a, op, secret } = await invited(2)
     for (const name of ['one', 'two']) {
-      assert.equal(a.replica.members.hasOpenInvitation(a.keys.publicKey, NOW), true)
       redeem(a, op.invite, secret)
       await a.replica.writeMembers(() => [admit(a.lab.keysOf(name).publicKey, 'public', { invite: op.invite })])
     }
     assert.throws(() => redeem(a, op.invite, secret), { code: 'token-used' })
-    assert.equal(a.replica.members.hasOpenInvitation(a.keys.publicKey, NOW), false)
   })
 
-  test('that are open only at another issuer, or expired, open no door here', async () => {
+  test('open the door of their issuer alone, until a day after their end, so that a late comer is told', async () => {
     const { a } = await invited()
-    assert.equal(a.replica.members.hasOpenInvitation(a.lab.root.publicKey, NOW), false)
-    assert.equal(a.replica.members.hasOpenInvitation(a.keys.publicKey, NOW + 1_000), false)
+    const end = NOW + 1_000
+    assert.equal(a.replica.members.expectsNewcomers(a.lab.root.publicKey, NOW), false)
+    assert.equal(a.replica.members.expectsNewcomers(a.keys.publicKey, NOW), true)
+    assert.equal(a.replica.members.expectsNewcomers(a.keys.publicKey, end + 86_399_999), true)
+    assert.equal(a.replica.members.expectsNewcomers(a.keys.publicKey, end + 86_400_000), false)
   })
 
   test('publish only the hash of their secret', async () => {

@@ -10,7 +10,7 @@ import { differs } from './faults.js'
 import { joinPath, splitPath, type Dir, type Root } from './root.js'
 import type { Rules } from './rules.js'
 import { decodeName } from './scan.js'
-import type { StatCache } from './stat-cache.js'
+import { inodeOf, type StatCache } from './stat-cache.js'
 
 export interface ChangeDeps {
   readonly root: Root
@@ -38,13 +38,27 @@ export function done(item: ApplyItem, entry: TargetEntry | null): ApplyResult {
 /** Runs `work` in the opened directory that holds `path`; a parent that is not there is a difference. */
 export async function inParent<T>(root: Root, path: string, work: (dir: Dir, name: string) => Promise<T>): Promise<T> {
   const [parent, name] = splitPath(path)
+  return inDirectory(root, parent, path, (dir) => work(dir, name))
+}
+
+/** Runs `work` in the opened directory `parent`, for the sake of `path`. */
+export async function inDirectory<T>(
+  root: Root,
+  parent: string,
+  path: string,
+  work: (dir: Dir) => Promise<T>
+): Promise<T> {
   const dir = await root.openDir(parent)
   if (dir === null) throw new Differs(path, 'its directory is missing or was replaced by something else')
   try {
-    return await work(dir, name)
+    return await work(dir)
   } finally {
     await dir.close()
   }
+}
+
+export function dirEntry(path: string, stat: BigIntStats): TargetEntry {
+  return { path, kind: 'dir', inode: inodeOf(stat) }
 }
 
 /** The last look before the step that cannot be taken back. */

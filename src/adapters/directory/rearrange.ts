@@ -4,7 +4,7 @@ import { mkdir, open, rename, unlink } from 'node:fs/promises'
 import { GrapevineError, isErrno } from '../../errors.js'
 import type { ApplyItem, ApplyResult, TargetEntry } from '../contract.js'
 import { showName } from '../names.js'
-import { assertInPlace, Differs, done, inParent, ownerToGive, removeEmpty, type ChangeDeps } from './change.js'
+import { assertInPlace, Differs, dirEntry, done, inParent, ownerToGive, removeEmpty, type ChangeDeps } from './change.js'
 import { holds, statOf, unchanged } from './current.js'
 import { splitPath, type Dir } from './root.js'
 import { inodeOf, isRacy, rowOf } from './stat-cache.js'
@@ -114,10 +114,6 @@ async function unlinkKnown(dir: Dir, name: string, path: string, before: BigIntS
 function missingIsGone(error: unknown): boolean {
   if (error instanceof Differs) return true
   throw error
-}
-
-function dirEntry(path: string, stat: BigIntStats): TargetEntry {
-  return { path, kind: 'dir', inode: inodeOf(stat) }
 }
 
 function intoItself(item: ApplyItem & { do: 'move' }): GrapevineError {

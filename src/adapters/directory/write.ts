@@ -1,6 +1,6 @@
 /**
- * Writes one file so that nobody ever sees half of it: temporary file in the same directory, verified and fsynced, then
- * put in place in one step, after a last look that nobody changed what is replaced.
+ * Writes one file so that nobody ever sees half of it: staged as a temporary file, verified and fsynced, and later put
+ * in place in one step, after a last look that nobody changed what is replaced.
  */
 import { constants, type BigIntStats } from 'node:fs'
 import { link, open, rename, unlink, type FileHandle } from 'node:fs/promises'
@@ -8,47 +8,115 @@ import { GrapevineError, isErrno } from '../../errors.js'
 import { BodyHasher, type BodyRef } from '../../wire/index.js'
 import type { ApplyItem, ApplyResult, BodySource, TargetEntry } from '../contract.js'
 import { showName } from '../names.js'
-import { assertInPlace, Differs, done, inParent, ownerToGive, removeEmpty, type ChangeDeps } from './change.js'
+import { dress } from './attributes.js'
+import { assertInPlace, Differs, done, inDirectory, inParent, removeEmpty, type ChangeDeps } from './change.js'
 import { holds, statOf, unchanged } from './current.js'
+import type { Staged } from './journal.js'
 import { tempName } from './leftovers.js'
-import type { Dir } from './root.js'
+import { splitPath, type Dir } from './root.js'
 import { inodeOf, isRacy, rowOf } from './stat-cache.js'
 
-type WriteItem = ApplyItem & { do: 'write' }
+export type WriteItem = ApplyItem & { do: 'write' }
+
+export interface StagedWrite extends Staged {
+  /** What lay in the place when the content was staged for it; undefined when that was not settled yet. */
+  readonly before?: BigIntStats | null
+}
 
 const TEMP_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0)
-const NEW_FILE_MODE = 0o644
-const NS_PER_MS = 1_000_000n
+const DRESS_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)
 
-export function writeItem(
+/**
+ * Writes the content into `where.dir`, durably. `where.alone`: nothing else in the set touches the place, which is then
+ * compared now, and settled when there is nothing to write. Throws Differs.
+ */
+export function stageWrite(
   deps: ChangeDeps,
   item: WriteItem,
+  where: { readonly dir: string; readonly alone: boolean },
   bodies: BodySource,
   signal?: AbortSignal
-): Promise<ApplyResult> {
-  return inParent(deps.root, item.path, async (dir, name) => {
-    const before = await statOf(dir, name)
-    const wanted = { kind: 'file', body: item.body, exec: item.exec } as const
-    // also the answer to a set that is applied again after a crash
-    if (await holds(deps.cache, dir, name, item.path, before, wanted)) return done(item, entryOf(item, before!))
-    if (!(await holds(deps.cache, dir, name, item.path, before, item.expect))) {
-      throw new Differs(item.path, before === null ? 'it is gone' : 'it was changed on this machine')
-    }
+): Promise<StagedWrite | ApplyResult> {
+  return inDirectory(deps.root, where.dir, item.path, async (dir) => {
+    const [, name] = splitPath(item.path)
+    const before = where.alone ? await statOf(dir, name) : undefined
+    if (before !== undefined && (await isThere(deps, dir, name, item, before))) return done(item, entryOf(item, before!))
     const temp = tempName()
     try {
-      await fillTemp(dir, temp, before, item, bodies, signal)
+      await fillTemp(dir, temp, before ?? null, item, bodies, signal)
       await assertInPlace(dir, item.path)
-      if (!unchanged(before, await statOf(dir, name)))
-        throw new Differs(item.path, 'it was changed while the new content was prepared')
-      deps.writing.add(item.path)
-      await putInPlace(deps, dir, temp, name, item, before)
-      return done(item, await remember(deps, dir, name, item))
-    } finally {
-      deps.writing.delete(item.path)
-      // it is only still there after a failure
+      if (before === undefined) return { dir: where.dir, temp }
+      if (!unchanged(before, await statOf(dir, name))) throw changedMeanwhile(item)
+      return { dir: where.dir, temp, before }
+    } catch (error) {
       await unlink(dir.at(temp)).catch(() => {})
+      throw error
     }
   })
+}
+
+/** Puts staged content in place. Throws Differs; the staged file is gone afterwards in any case. */
+export async function placeWrite(deps: ChangeDeps, item: WriteItem, staged: StagedWrite): Promise<ApplyResult> {
+  try {
+    return await inParent(deps.root, item.path, (dir, name) => {
+      if (splitPath(item.path)[0] === staged.dir) return placeFrom(deps, dir, dir, name, item, staged)
+      return inDirectory(deps.root, staged.dir, item.path, (from) => placeFrom(deps, from, dir, name, item, staged))
+    })
+  } catch (error) {
+    await discard(deps, staged)
+    throw error
+  }
+}
+
+async function placeFrom(
+  deps: ChangeDeps,
+  from: Dir,
+  dir: Dir,
+  name: string,
+  item: WriteItem,
+  staged: StagedWrite
+): Promise<ApplyResult> {
+  const temp = from.at(staged.temp)
+  let { before } = staged
+  if (before === undefined) {
+    before = await statOf(dir, name)
+    if (await isThere(deps, dir, name, item, before)) {
+      await unlink(temp).catch(() => {})
+      return done(item, entryOf(item, before!))
+    }
+    await dressAnew(temp, before, dir, item.exec)
+  }
+  await assertInPlace(dir, item.path)
+  if (!unchanged(before, await statOf(dir, name))) throw changedMeanwhile(item)
+  deps.writing.add(item.path)
+  try {
+    await putInPlace(deps, temp, dir, name, item, before)
+    return done(item, await remember(deps, dir, name, item))
+  } finally {
+    deps.writing.delete(item.path)
+  }
+}
+
+/** Removes staged content that is not wanted any more. */
+export async function discard(deps: ChangeDeps, staged: Staged): Promise<void> {
+  const dir = await deps.root.openDir(staged.dir).catch(() => null)
+  if (dir === null) return
+  await unlink(dir.at(staged.temp)).catch(() => {})
+  await dir.close()
+}
+
+/** Whether the wanted content is there already, as after a crash. Throws Differs when what is there is not expected. */
+async function isThere(
+  deps: ChangeDeps,
+  dir: Dir,
+  name: string,
+  item: WriteItem,
+  before: BigIntStats | null
+): Promise<boolean> {
+  const wanted = { kind: 'file', body: item.body, exec: item.exec } as const
+  if (await holds(deps.cache, dir, name, item.path, before, wanted)) return true
+  if (await holds(deps.cache, dir, name, item.path, before, item.expect)) return false
+  throw new Differs(item.path, before === null ? 'it is gone' : 'it was changed on this machine')
 }
 
 async function fillTemp(
@@ -59,17 +127,21 @@ async function fillTemp(
   bodies: BodySource,
   signal?: AbortSignal
 ): Promise<void> {
-  const replaced = before?.isFile() ? before : null
   const handle = await open(dir.at(temp), TEMP_FLAGS, 0o600)
   try {
     await copyVerified(handle, item.path, item.body, bodies, signal)
-    const made = await handle.stat({ bigint: true })
-    const owner = ownerToGive(made, replaced ?? (await dir.stat()))
-    // some file systems have no owners to give
-    if (owner !== null) await handle.chown(owner.uid, owner.gid).catch(() => {})
-    await handle.chmod(modeFor(replaced, item.exec))
-    await moveTimeForward(handle, replaced)
+    await dress(handle, before, dir, item.exec)
     await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The place turned out to be another than the content was staged for: mode, owner and time follow what is there now. */
+async function dressAnew(temp: string, before: BigIntStats | null, dir: Dir, exec: boolean): Promise<void> {
+  const handle = await open(temp, DRESS_FLAGS)
+  try {
+    if (await dress(handle, before, dir, exec)) await handle.sync()
   } finally {
     await handle.close()
   }
@@ -101,44 +173,27 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** What is replaced keeps its permissions; the exec bits follow the read bits. Independent of the umask. */
-export function modeFor(replaced: BigIntStats | null, exec: boolean): number {
-  const mode = replaced === null ? NEW_FILE_MODE : Number(replaced.mode) & 0o777
-  if (replaced !== null && ((mode & 0o100) !== 0) === exec) return mode
-  const plain = mode & 0o666
-  // the owner must be able to run it even where it may not read it, or the bit would not come back from a scan
-  return exec ? plain | ((plain & 0o444) >> 2) | 0o100 : plain
-}
-
-/** Servers notice a new content by a newer mtime, so it must never stand still or go back. */
-async function moveTimeForward(handle: FileHandle, replaced: BigIntStats | null): Promise<void> {
-  if (replaced === null) return
-  const { mtimeNs, atimeNs } = await handle.stat({ bigint: true })
-  if (mtimeNs > replaced.mtimeNs) return
-  await handle.utimes(Number(atimeNs) / 1e9, Number(replaced.mtimeNs + NS_PER_MS) / 1e9)
-}
-
 async function putInPlace(
   deps: ChangeDeps,
-  dir: Dir,
   temp: string,
+  dir: Dir,
   name: string,
   item: WriteItem,
   before: BigIntStats | null
 ): Promise<void> {
-  if (before?.isFile()) return rename(dir.at(temp), dir.at(name))
+  if (before?.isFile()) return rename(temp, dir.at(name))
   if (before?.isDirectory()) await removeEmpty(deps.root, dir, name, item.path)
   try {
     // unlike a rename, a link never replaces what somebody made there in the last moment
-    await link(dir.at(temp), dir.at(name))
+    await link(temp, dir.at(name))
   } catch (error) {
     if (isErrno(error, 'EEXIST')) throw new Differs(item.path, 'something was made there meanwhile')
     if (!isErrno(error, 'EPERM', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP', 'EMLINK', 'EACCES')) throw error
-    await rename(dir.at(temp), dir.at(name))
+    await rename(temp, dir.at(name))
     return
   }
   // the second name of the same file goes before its stat is remembered
-  await unlink(dir.at(temp))
+  await unlink(temp)
 }
 
 async function remember(deps: ChangeDeps, dir: Dir, name: string, item: WriteItem): Promise<TargetEntry> {
@@ -152,6 +207,10 @@ async function remember(deps: ChangeDeps, dir: Dir, name: string, item: WriteIte
 
 function entryOf(item: WriteItem, stat: BigIntStats): TargetEntry {
   return { path: item.path, kind: 'file', body: item.body, exec: item.exec, inode: inodeOf(stat) }
+}
+
+function changedMeanwhile(item: WriteItem): Differs {
+  return new Differs(item.path, 'it was changed while the new content was prepared')
 }
 
 function damaged(path: string, body: BodyRef): GrapevineError {
