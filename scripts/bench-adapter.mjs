@@ -41,15 +41,16 @@ export async function open({ i, dir, ctx, onVisible }) {
   const node = await startNode(config, { logger: silentLogger })
   const { control } = node
 
-  const read = async (at) => {
-    const { body } = await control.open(at)
+  const text = async (body) => {
     const parts = []
     for await (const part of body) parts.push(part)
     return Buffer.concat(parts).toString()
   }
+  const read = async (at) => text((await control.open(at)).body)
+  /** Directories have no body, and what is gone is not found. */
   const show = async (id) => {
-    const entry = await control.entry(`id:${id}`).catch(() => undefined)
-    if (entry?.kind === 'file' && !entry.deleted && entry.path !== BLOB) onVisible(entry.path, await read(`id:${id}`))
+    const found = await control.open(`id:${id}`).catch(() => undefined)
+    if (found !== undefined && found.entry.path !== BLOB) onVisible(found.entry.path, await text(found.body))
   }
   let arrived
   const blobArrived = new Promise((resolve) => (arrived = resolve))

@@ -87,7 +87,10 @@ class Cluster {
 
   async end(i: number): Promise<void> {
     await this.agents[i]!.call('close').catch(() => undefined)
-    this.agents[i]!.process.kill('SIGKILL')
+    const { process: child } = this.agents[i]!
+    const gone = new Promise((resolve) => child.once('exit', resolve))
+    child.disconnect()
+    await gone
   }
 
   async stop(): Promise<void> {

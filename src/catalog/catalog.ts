@@ -103,7 +103,7 @@ export class Catalog {
     }
     this.buckets.save(this.#deps.rows)
     this.#deps.rows.put(COUNTS_KEY, Buffer.from(`${this.#entries} ${this.#conflicts}`))
-    return { entries: new Set(stage.cells.keys()), conflictsBefore, conflictsAfter: this.#conflicts }
+    return { entries: changedEntries(stage), conflictsBefore, conflictsAfter: this.#conflicts }
   }
 
   #commitCell(stage: Stage, cell: Cell, record: { log: string; body: { seq: number; time: number } }): void {
@@ -140,6 +140,17 @@ export class Catalog {
   }
 }
 
+/** Entries that were written, or came into the listing or left it; not those that only count one child more. */
+function changedEntries(stage: Stage): Set<string> {
+  const changed = new Set<string>()
+  for (const cell of stage.cells.values()) {
+    const { placed, placedBefore } = cell
+    const moved = placed?.parent !== placedBefore?.parent || placed?.name !== placedBefore?.name
+    if (cell.written || moved) changed.add(cell.id)
+  }
+  return changed
+}
+
 /** Applies one decoded update to a staged entry. Both the fold and the local writer come through here. */
 export function stageEdit(
   stage: Stage,
@@ -150,6 +161,6 @@ export function stageEdit(
 ): void {
   for (const [field, value] of update.tuples) checkField(field, value)
   const cell = stage.cell(entry)
+  stage.write(cell)
   applyUpdate(cell.state, update, context, bytes)
-  cell.written = true
 }

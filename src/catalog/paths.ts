@@ -1,7 +1,7 @@
 /** Changes by path, on a draft: what the command line and the adapters say, in terms of entries. */
 import { GrapevineError } from '../errors.js'
 import { pathProblem, type BodyRef } from '../wire/index.js'
-import type { Draft} from './draft.js';
+import type { Draft } from './draft.js'
 import { type Seen } from './draft.js'
 import { ROOT_ID } from './ids.js'
 import { orderBetween, orderKeysFor } from './order.js'

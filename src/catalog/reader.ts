@@ -44,6 +44,8 @@ export class CatalogReader {
   readonly #rows: Rows
   readonly #store: Store
   readonly #authorOf: AuthorOf
+  /** What a row means, for as long as the row itself is kept at hand: rows are never changed in place. */
+  readonly #decoded = new WeakMap<Uint8Array, Entry>()
 
   constructor(deps: { rows: Rows; store: Store; authorOf: AuthorOf }) {
     this.#rows = deps.rows
@@ -52,14 +54,18 @@ export class CatalogReader {
   }
 
   entry(id: string): Entry | undefined {
-    const state = this.#stateOf(id)
-    return state === undefined ? undefined : this.#entryOf(id, state)
-  }
-
-  #stateOf(id: string): EntryState | undefined {
-    if (this.#rows.entryState !== undefined) return this.#rows.entryState(id)
+    if (this.#rows.entryState !== undefined) {
+      const state = this.#rows.entryState(id)
+      return state === undefined ? undefined : this.#entryOf(id, state)
+    }
     const bytes = this.#rows.get(entryKey(id))
-    return bytes === undefined ? undefined : decodeEntry(bytes)
+    if (bytes === undefined) return undefined
+    let entry = this.#decoded.get(bytes)
+    if (entry === undefined) {
+      entry = this.#entryOf(id, decodeEntry(bytes))
+      this.#decoded.set(bytes, entry)
+    }
+    return entry
   }
 
   #entryOf(id: string, state: EntryState): Entry {
@@ -185,7 +191,7 @@ export class CatalogReader {
   /** Records that wrote to an entry, oldest first. */
   async history(id: string): Promise<Array<{ log: string; seq: number }>> {
     const rows: Array<{ log: string; seq: number }> = []
-    const born = this.#stateOf(id)?.born
+    const born = this.entry(id)?.state.born
     if (born !== undefined) rows.push({ log: born.log, seq: born.seq })
     for await (const [key] of this.#iterate(prefixRange(historyPrefix(id)))) {
       const [log, seq] = key.slice(historyPrefix(id).length + 15).split('/')

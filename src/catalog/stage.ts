@@ -19,10 +19,12 @@ export interface Cell {
   readonly id: string
   readonly state: EntryState
   /** Canonical hash before this record; undefined when there was no entry. */
-  readonly hashBefore: Buffer | undefined
+  hashBefore: Buffer | undefined
   readonly meaningBefore: EntryMeaning | undefined
   /** Where it is listed now, as the tree rows say. */
   placed: Placement | undefined
+  /** The same before this record. */
+  readonly placedBefore: Placement | undefined
   /** Its tuples changed, not only what hangs below it. */
   written: boolean
   /** Parent its place named when cycles were last looked for; undefined: it had no place. */
@@ -85,6 +87,7 @@ export class Stage {
       hashBefore: undefined,
       meaningBefore: undefined,
       placed: undefined,
+      placedBefore: undefined,
       written: false,
       checkedParent: undefined
     }
@@ -92,16 +95,24 @@ export class Stage {
 
   #loaded(id: string, state: EntryState): Cell {
     const meaning = meaningOf(state, this.authorOf)
-    const hashBefore = state.tuples.length === 0 ? undefined : entryHash(id, state)
+    const placed = placementOf(id, state, meaning)
     return {
       id,
       state,
-      hashBefore,
+      hashBefore: undefined,
       meaningBefore: meaning,
-      placed: placementOf(id, state, meaning),
+      placed,
+      placedBefore: placed,
       written: false,
       checkedParent: meaning.place?.parent
     }
+  }
+
+  /** To be called before a cell's tuples change: what it counted for until now is needed later. */
+  write(cell: Cell): void {
+    if (cell.written) return
+    cell.written = true
+    if (cell.state.tuples.length > 0) cell.hashBefore = entryHash(cell.id, cell.state)
   }
 
   meaning(cell: Cell): EntryMeaning {

@@ -15,6 +15,7 @@ import type {
 } from '../control/target.js'
 import { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
+import type { LogHead } from '../log/index.js'
 import { CATALOG_SPACE, isoTime, MEMBERS_SPACE, type Replica } from '../replica/index.js'
 import { bytesOf, decodeRecord, describeOp, hexOf, type BodyRef, type SignedRecord } from '../wire/index.js'
 import { historyOf } from './history.js'
@@ -30,6 +31,9 @@ export class Views implements ReadTarget {
   protected readonly blobs: BlobStore
   readonly #indexStats: () => Record<string, unknown>
 
+  /** Log -> node id of its author: encoding one costs as much as reading an entry. */
+  readonly #names = new Map<string, string>()
+
   constructor(deps: ViewDeps) {
     this.replica = deps.replica
     this.blobs = deps.blobs
@@ -37,8 +41,14 @@ export class Views implements ReadTarget {
   }
 
   protected authorName(log: string): string {
-    const author = this.replica.authorOf(log)
-    return author === '' ? '' : nodeIdOf(bytesOf(author))
+    let name = this.#names.get(log)
+    if (name === undefined) {
+      const author = this.replica.authorOf(log)
+      if (author === '') return ''
+      name = nodeIdOf(bytesOf(author))
+      this.#names.set(log, name)
+    }
+    return name
   }
 
   // --- entries ------------------------------------------------------------------------------------------------------
@@ -231,8 +241,13 @@ export class Views implements ReadTarget {
     }
   }
 
+  /** In an order of their own: a running node and the same one stopped list alike. */
+  #byLog(): LogHead[] {
+    return [...this.replica.log.logs()].toSorted((a, b) => (a.log < b.log ? -1 : 1))
+  }
+
   protected logs(): unknown[] {
-    return [...this.replica.log.logs()].map((head) => ({
+    return this.#byLog().map((head) => ({
       log: head.log,
       space: head.space,
       author: nodeIdOf(head.author),
@@ -247,7 +262,7 @@ export class Views implements ReadTarget {
   async *inspectLog(options: { limit: number; log?: string }): AsyncIterable<RecordLine> {
     const { log } = this.replica
     let left = options.limit
-    const heads = [...log.logs()].filter((head) => options.log === undefined || head.log.startsWith(options.log))
+    const heads = this.#byLog().filter((head) => options.log === undefined || head.log.startsWith(options.log))
     for (const head of heads) {
       for (let seq = head.seq; seq > 0 && left > 0; seq--, left--) yield this.#recordLine(log.read(head.log, seq))
     }
