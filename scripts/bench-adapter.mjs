@@ -20,25 +20,18 @@ export const version = async () =>
   `grapevine ${JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')).version}`
 
 export async function open({ i, dir, ctx, onVisible }) {
-  const { initHome, joinCluster, startNode, loadConfig, silentLogger } = await import(path.join(ROOT, 'dist/index.js'))
-  const home = path.join(dir, 'home')
+  const { createNode } = await import(path.join(ROOT, 'dist/index.js'))
   const folder = path.join(dir, 'folder')
-  const files = ctx.variant === 'files'
-  if (!fs.existsSync(path.join(home, 'cluster.json'))) {
-    if (i === 0 && !ctx.nodes[0]) await initHome({ home, clusterName: 'bench' })
-    else
-      await joinCluster({ home, token: ctx.nodes[0].token, adopt: 'merge', mdns: false, peers: [], timeoutMs: 20_000 })
-  }
-  const flags = {
+  const token = ctx.nodes.find(Boolean)?.token
+  const node = await createNode({
+    home: path.join(dir, 'home'),
     dir: folder,
+    ...(token === undefined ? {} : { token }),
     listen: [`/ip4/127.0.0.1/tcp/${BASE_PORT + i}`],
-    peers: ctx.nodes.filter(Boolean).map((node) => node.address),
+    peers: ctx.nodes.filter(Boolean).map(({ address }) => address),
     mdns: false,
-    adapter: files ? 'directory' : 'none',
-    logLevel: 'warn'
-  }
-  const config = await loadConfig({ home, cwd: dir, env: {}, flags })
-  const node = await startNode(config, { logger: silentLogger })
+    adapter: ctx.variant === 'files' ? 'directory' : 'none'
+  })
   const { control } = node
 
   const text = async (body) => {
@@ -71,12 +64,9 @@ export async function open({ i, dir, ctx, onVisible }) {
   void (async () => {
     for await (const event of control.events(watching.signal)) if (event.event === 'blob-completed') arrived(event)
   })()
-  const token =
-    i === 0 && !ctx.nodes[0]
-      ? (await control.invite({ role: 'author', expiresMs: 86_400_000, uses: 1_000 })).token
-      : undefined
+  const invitation = token ?? (await control.invite({ role: 'author', expiresMs: 86_400_000, uses: 1_000 })).token
   return {
-    info: { address: node.multiaddrs[0], token: token ?? ctx.nodes[0]?.token, folder },
+    info: { address: node.multiaddrs[0], token: invitation, folder },
     put: (key, value) => control.putMany([{ path: key, body: Buffer.from(value) }]),
     putMany: (pairs) => control.putMany(pairs.map(([key, value]) => ({ path: key, body: Buffer.from(value) }))),
     del: (key) => control.remove(key),
