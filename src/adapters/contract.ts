@@ -36,7 +36,7 @@ export interface ScanResult {
 /** Where the bytes of a body come from when a file is written. */
 export type BodySource = (body: BodyRef) => AsyncIterable<Uint8Array>
 
-export type ApplyItem =
+export type ApplyItem = (
   | {
       readonly do: 'write'
       readonly path: string
@@ -47,6 +47,10 @@ export type ApplyItem =
   | { readonly do: 'mkdir'; readonly path: string; readonly expect: TargetEntry | null }
   | { readonly do: 'remove'; readonly path: string; readonly expect: TargetEntry }
   | { readonly do: 'move'; readonly from: string; readonly path: string; readonly expect: TargetEntry }
+) & {
+  /** The caller's own note on the item, handed back with its result, over a crash too. */
+  readonly mark?: string
+}
 
 export interface ApplyResult {
   readonly item: ApplyItem
@@ -75,8 +79,18 @@ export interface Adapter extends Startable {
   }): Promise<ScanResult>
   /** The bytes of a file as scanned; throws `file-changed` when they no longer hash to `entry.body`. */
   read(entry: TargetEntry & { kind: 'file' }, signal?: AbortSignal): AsyncIterable<Uint8Array>
-  /** Applies one set in the order given; one result an item. */
+  /**
+   * Applies one set in the order given; one result an item. After a crash start() finishes a set that was begun, or takes
+   * it back when nothing of it had been put in place.
+   */
   apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal): Promise<ApplyResult[]>
+  /**
+   * The caller has durably taken note of the results of the last set, or of `recovered`. Until it says so, start() hands
+   * them out again after a crash. Absent where an adapter keeps no journal.
+   */
+  settled?(): Promise<void>
+  /** What start() found of a set that a crash had cut short and the target holds now; results as of `apply`. */
+  readonly recovered?: readonly ApplyResult[]
   /** True when a rule leaves this path out: never imported, written or removed, and its absence means nothing. */
   ignores(path: string, kind: 'file' | 'dir'): boolean
   /** Moves what is at `path` out of the target to `saveTo` (a directory outside the target), keeping its bytes. */

@@ -18,3 +18,4 @@ export {
 export { entryHash, type Tuple } from './entry.js'
 export { decodeUpdate, type Value } from './update.js'
 export { bucketOf } from './buckets.js'
+export { isSoundRow, storedBucketSum } from './check.js'

@@ -16,10 +16,12 @@ import type {
   EventView,
   HistoryLine,
   InspectTopic,
+  LossView,
   PeerStatus,
   PutOptions,
   RecordLine,
   Role,
+  ScrubLine,
   StatusView,
   VerifyView,
   WriteReceipt
@@ -161,6 +163,21 @@ export class ControlClient implements ControlTarget {
   }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
     const { role, expiresMs, uses } = options
     return this.#json({ method: 'POST', route: '/v1/invites', body: JSON.stringify({ role, expiresMs, uses }) })
+  }
+
+  /** The bytes of a backup; breaks off with `daemon-unreachable` when the daemon does. */
+  async *backup(): AsyncGenerator<Uint8Array> {
+    const response = await call(this.#connection, { method: 'GET', route: '/v1/backup', timeoutMs: this.#timeoutMs })
+    yield* bytesOf(response, this.#connection.home)
+  }
+
+  /** A large store takes its time between two lines: there is no deadline. */
+  scrub(options: { signal?: AbortSignal } = {}): AsyncGenerator<ScrubLine> {
+    return this.#lines({ method: 'POST', route: '/v1/scrubs', ...options })
+  }
+
+  acknowledgeLosses(): Promise<LossView[]> {
+    return this.#json({ method: 'POST', route: '/v1/losses/acknowledged' })
   }
 
   /** Events until the signal aborts (then it simply ends) or the daemon stops. */

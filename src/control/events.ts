@@ -49,6 +49,14 @@ export const EVENTS: Readonly<Record<EventName, EventSpec>> = {
   'problem-closed': { when: 'what needed attention is over', facts: { code: 'text', path: 'text?' } },
   'blob-progress': { when: 'more of a large body arrived', facts: { hash: 'text', size: 'number', have: 'number' } },
   'blob-completed': { when: 'a large body is complete and checked', facts: { hash: 'text', size: 'number' } },
+  'damage-found': {
+    when: 'something stored did not read back; it is healed from peers where they have it',
+    facts: { what: 'text', log: 'text?', at: 'number?', hash: 'text?' }
+  },
+  'scrub-finished': {
+    when: 'everything stored was read once more',
+    facts: { damaged: 'number', healed: 'number', lost: 'number' }
+  },
   'scan-finished': {
     when: 'the target was looked at as a whole',
     facts: { entries: 'number', ms: 'number', changes: 'number?' }

@@ -82,6 +82,19 @@ export async function sendBody(
   response.end()
 }
 
+/** Bytes as they come. The first are awaited before the header, so that what cannot begin is a plain error. */
+export async function sendBytes(response: ServerResponse, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  const iterator = bytes[Symbol.asyncIterator]()
+  let next = await iterator.next()
+  response.writeHead(200, { 'content-type': 'application/octet-stream' })
+  try {
+    for (; next.done !== true; next = await iterator.next()) if (!(await write(response, next.value))) return
+    response.end()
+  } finally {
+    await iterator.return?.()
+  }
+}
+
 /** Resolves when there is room for more; false when the reader has gone. */
 async function write(response: ServerResponse, chunk: string | Uint8Array): Promise<boolean> {
   if (response.destroyed || response.closed) return false

@@ -7,7 +7,7 @@ import type { z } from 'zod'
 import { GrapevineError, reasonOf } from '../errors.js'
 import type { Logger } from '../runtime.js'
 import { MAX_PUT_MANY_BYTES, MAX_REQUEST_BYTES } from './limits.js'
-import { sendBody, sendError, sendEvents, sendJson, sendListing } from './reply.js'
+import { sendBody, sendBytes, sendError, sendEvents, sendJson, sendListing } from './reply.js'
 import * as shape from './requests.js'
 import type { ControlTarget } from './target.js'
 
@@ -34,6 +34,7 @@ export function createRoutes(deps: RoutesDeps, options: RoutesOptions): Routes {
   addReadingRoutes(app, deps)
   addInspectRoutes(app, deps)
   addWritingRoutes(app, deps, options)
+  addCustodyRoutes(app, deps, options)
   app.notFound((c) => {
     const error = new GrapevineError('usage', `there is no route ${c.req.method} ${c.req.path}`, {
       next: 'see src/control/API.md for the routes'
@@ -161,6 +162,23 @@ function addWritingRoutes(app: Routes, { target }: RoutesDeps, { maxBodyBytes }:
     )
     return sent(c, (response) => sendJson(response, 200, receipt))
   })
+}
+
+function addCustodyRoutes(app: Routes, { target }: RoutesDeps, { stopping }: RoutesOptions): void {
+  app.get('/v1/backup', async (c) => {
+    query(c, shape.noQuery)
+    await sendBytes(c.env.outgoing, target.backup())
+    return RESPONSE_ALREADY_SENT
+  })
+  app.post('/v1/scrubs', async (c) => {
+    query(c, shape.noQuery)
+    await sendEvents(c.env.outgoing, target.scrub({ signal: closedSignal(c, stopping) }))
+    return RESPONSE_ALREADY_SENT
+  })
+  app.post(
+    '/v1/losses/acknowledged',
+    json(shape.noQuery, () => target.acknowledgeLosses())
+  )
 }
 
 /** A route that only reads its query and answers one JSON value. */

@@ -139,7 +139,8 @@ export interface RecordLine {
   deps: Array<{ log: string; seq: number }>
   ops: string[]
   size: number
-  state: 'applied' | 'waiting' | 'rejected'
+  /** `forked`: it contradicts the record that is held at its place, and is kept as proof. */
+  state: 'applied' | 'waiting' | 'rejected' | 'forked'
   reason?: string
 }
 
@@ -171,6 +172,34 @@ export interface WriteReceipt {
   replicas?: number
 }
 
+/** What a scrub has read so far. */
+export interface ScrubCounts {
+  records: number
+  /** Rows of the index, small bodies among them. */
+  rows: number
+  blobs: number
+  bytes: number
+}
+
+/** Something acknowledged that is damaged here and was on no node that answers. */
+export type LossView =
+  | { kind: 'record'; log: string; author: NodeId; seq: number; paths: string[] }
+  | { kind: 'blob'; hash: string; size: number; paths: string[] }
+  /** Bytes of the log of which nobody can tell what they held. */
+  | { kind: 'range'; segment: number; offset: number; length: number }
+
+export interface ScrubReport {
+  checked: ScrubCounts
+  /** Things found damaged, whatever became of them. */
+  damaged: number
+  healed: number
+  lost: LossView[]
+  /** Why the index will be made again from the log, if it will. */
+  rebuild?: string
+}
+
+export type ScrubLine = { progress: ScrubCounts } | { report: ScrubReport }
+
 /** A fact in the past tense. */
 export interface EventView {
   seq: number
@@ -193,6 +222,8 @@ export interface EventView {
     | 'problem-closed'
     | 'blob-progress'
     | 'blob-completed'
+    | 'damage-found'
+    | 'scrub-finished'
     | 'scan-finished'
     | 'node-started'
     | 'node-stopping'
@@ -213,6 +244,12 @@ export interface CatalogReader {
   record(id: string): Promise<RecordLine & { body: unknown }>
   entry(path: string): Promise<EntryView>
   doc(path: string): Promise<DocView>
+  /** Everything that makes this node, as one consistent stream of bytes; see `grapevine backup`. */
+  backup(): AsyncIterable<Uint8Array>
+  /** Reads everything that is stored and heals what it can; progress now and then, the report last. */
+  scrub(options: { signal?: AbortSignal }): AsyncIterable<ScrubLine>
+  /** Takes note of what is lost: writing goes on without it. Answers what was lost. */
+  acknowledgeLosses(): Promise<LossView[]>
   /** For a stopped node: only itself. */
   verify(options: { waitMs: number; signal?: AbortSignal }): Promise<VerifyView>
 }

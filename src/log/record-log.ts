@@ -6,7 +6,8 @@
  * 1. The records held of a log are 1..seq without a gap, each naming the one before it.
  * 2. A record is held only after its bytes are fsynced.
  * 3. Records are applied in causal order: after their predecessor and all their deps.
- * 4. Two records with one (log, seq) freeze the log; both are kept.
+ * 4. Two records with one (log, seq) freeze the log: both are kept, and only what continues the one we hold is taken.
+ * 5. A record behind a hole of its log (damage took the one before) is not lost: it is held once the hole is filled.
  */
 import { GrapevineError } from '../errors.js'
 import type { Logger } from '../runtime.js'
@@ -24,11 +25,14 @@ import {
   LOG_ROWS,
   logKey,
   recordKey,
+  RECORD_ROWS,
+  seqOfKey,
   type Knowledge,
   type LogRow,
   type RecordRow
 } from './rows.js'
-import type { Location, SegmentLog } from './segments.js'
+import type { Location, Position, SegmentLog } from './segments.js'
+import { Stranded, type Hole } from './stranded.js'
 
 /** One log as we hold it. */
 export interface LogHead {
@@ -50,12 +54,18 @@ export interface RecordLogDeps {
   readonly rows: Overlay
   readonly store: Store
   readonly logger: Logger
+  /** A stored record did not read back; the caller gets `store-damaged` besides. */
+  damaged?(id: string): void
 }
 
 /** Bytes of records in one append: half of what the segments take at once. */
 const MAX_APPEND_RECORD_BYTES = 8 * 1024 * 1024
 const MARK = '~mark'
+/** Where the first record behind a hole lies, so that the next open finds it again. */
+const STRANDED = '~stranded'
 const FORKS = 'F/'
+/** Proofs kept of one forked log: one is enough, and an author must not fill our disk with more. */
+const MAX_FORK_PROOFS = 8
 const NOTHING: Knowledge = new Map()
 
 export class RecordLog {
@@ -63,6 +73,9 @@ export class RecordLog {
   readonly #logs = new Map<string, LogHead>()
   /** Log -> logs whose next record waits for it. */
   readonly #blocked = new Map<string, Set<string>>()
+  readonly #stranded = new Stranded()
+  /** Log -> seq and id of records that contradict the one held at that seq. */
+  readonly #forks = new Map<string, Array<{ seq: number; id: string }>>()
 
   constructor(deps: RecordLogDeps) {
     this.#deps = deps
@@ -77,6 +90,7 @@ export class RecordLog {
   ): Promise<{ indexed: number; damaged: DamagedRange[] }> {
     for await (const [key, bytes] of this.#deps.store.iterate(prefixRange(LOG_ROWS)))
       this.#load(key.slice(LOG_ROWS.length), decodeLogRow(bytes))
+    for await (const [key] of this.#deps.store.iterate(prefixRange(FORKS))) this.#loadFork(key)
     const damaged: DamagedRange[] = []
     let indexed = 0
     const mark = this.#mark()
@@ -86,16 +100,26 @@ export class RecordLog {
         facts: { index: true }
       })
     }
-    for await (const scanned of this.#deps.segments.scan(mark)) {
-      if ('damaged' in scanned) damaged.push(scanned.damaged)
-      else if (this.#indexScanned(scanned.at, scanned.bytes)) {
-        indexed += 1
-        options.onProgress?.({ segment: scanned.at.segment, records: indexed })
-        if (this.#deps.rows.size > 20_000) await this.#deps.rows.flush()
+    const from = earlier(this.#position(STRANDED), mark)
+    for await (const scanned of this.#deps.segments.scan(from)) {
+      if ('damaged' in scanned) {
+        // what lies before the mark was reported when it was found
+        if (mark === undefined || !isBehind(scanned.damaged, mark)) damaged.push(scanned.damaged)
+        continue
       }
+      const found = this.#indexScanned(scanned.at, scanned.bytes)
+      indexed += found
+      if (found > 0) options.onProgress?.({ segment: scanned.at.segment, records: indexed })
+      if (this.#deps.rows.size > 20_000) await this.#deps.rows.flush()
     }
+    this.#saveStranded()
     await this.#deps.rows.flush()
     return { indexed, damaged }
+  }
+
+  /** The damage that `open` reported is dealt with: the next open does not report it again. */
+  damageSettled(): void {
+    this.#setMark(this.#deps.segments.end)
   }
 
   #load(log: string, row: LogRow): void {
@@ -108,22 +132,39 @@ export class RecordLog {
     this.#logs.set(log, head)
   }
 
-  #mark(): { segment: number; offset: number } | undefined {
-    const bytes = this.#deps.rows.get(MARK)
+  #mark(): Position | undefined {
+    return this.#position(MARK)
+  }
+
+  #position(key: string): Position | undefined {
+    const bytes = this.#deps.rows.get(key)
     if (bytes === undefined) return undefined
     const row = Buffer.from(bytes)
     return { segment: row.readUInt32BE(0), offset: row.readUIntBE(4, 6) }
   }
 
-  #setMark(position: { segment: number; offset: number }): void {
+  #setMark(position: Position): void {
+    this.#setPosition(MARK, position)
+  }
+
+  #setPosition(key: string, position: Position): void {
     const row = Buffer.alloc(10)
     row.writeUInt32BE(position.segment, 0)
     row.writeUIntBE(position.offset, 4, 6)
-    this.#deps.rows.put(MARK, row)
+    this.#deps.rows.put(key, row)
   }
 
-  /** A record found in the segments behind the mark; what does not continue its log is left where it lies. */
-  #indexScanned(at: Location, bytes: Uint8Array): boolean {
+  #saveStranded(): void {
+    const { first } = this.#stranded
+    if (first !== undefined) this.#setPosition(STRANDED, first)
+    else if (this.#position(STRANDED) !== undefined) this.#deps.rows.delete(STRANDED)
+  }
+
+  /**
+   * A record found in the segments behind the mark; returns how many records it makes held. What does not continue its
+   * log is left where it lies: behind a hole it waits, and a second record at one place is a fork.
+   */
+  #indexScanned(at: Location, bytes: Uint8Array): number {
     let record: SignedRecord
     try {
       record = decodeRecord(bytes)
@@ -134,12 +175,43 @@ export class RecordLog {
         offset: at.offset,
         code: error.code
       })
-      return false
+      return 0
     }
-    if (this.continues(record) !== 'next') return false
+    const relation = this.continues(record)
+    if (relation === 'gap') this.#stranded.add(record, at)
+    if (relation === 'fork') this.#rememberFork(record)
+    if (relation !== 'next') return 0
     this.#index(record, at)
     this.#setMark(this.#deps.segments.positionAfter(at))
-    return true
+    return 1 + this.#adopt(record.log)
+  }
+
+  /** Records of this log that lay behind a hole and now continue it; returns how many. */
+  #adopt(log: string): number {
+    let adopted = 0
+    for (;;) {
+      const head = this.#logs.get(log)!
+      const next = this.#stranded.take(log, head.seq + 1, head.id)
+      const record = next === undefined ? undefined : this.#readStranded(next)
+      if (record === undefined) return adopted
+      this.#index(record, next!)
+      adopted += 1
+    }
+  }
+
+  /** Damaged in the meantime: then it is fetched like anything else. */
+  #readStranded(at: Location): SignedRecord | undefined {
+    try {
+      return decodeRecord(this.#deps.segments.read(at))
+    } catch (error) {
+      if (error instanceof GrapevineError) return undefined
+      throw error
+    }
+  }
+
+  /** Places in logs whose records are damaged here while later ones are not. */
+  holes(): Hole[] {
+    return this.#stranded.holes((log) => this.#logs.get(log)?.seq ?? 0)
   }
 
   logs(): IterableIterator<LogHead> {
@@ -169,9 +241,9 @@ export class RecordLog {
       const id = seq === held ? head?.id : this.row(record.log, seq)?.id
       return id === record.id ? 'known' : 'fork'
     }
-    if (head?.frozen === true) return 'frozen'
     if (seq > held + 1) return 'gap'
-    return prev === (head?.id ?? null) ? 'next' : 'broken'
+    if (prev === (head?.id ?? null)) return 'next'
+    return head?.frozen === true ? 'frozen' : 'broken'
   }
 
   /**
@@ -186,6 +258,21 @@ export class RecordLog {
       this.#setMark(this.#deps.segments.positionAfter(at.at(-1)!))
       from += some.length
     }
+    if (this.#stranded.first === undefined) return
+    for (const log of new Set(records.map((record) => record.log))) this.#adopt(log)
+    this.#saveStranded()
+  }
+
+  /**
+   * Stores a record we hold once more, because its bytes were damaged; its row then points to the new copy. Durable when
+   * it resolves.
+   */
+  async replace(record: SignedRecord): Promise<void> {
+    const row = this.row(record.log, record.body.seq)
+    if (row?.id !== record.id) throw new GrapevineError('internal', 'a record to be replaced is not held', { next: 'report this' })
+    const [at] = await this.#deps.segments.append([record.bytes])
+    this.#deps.rows.put(recordKey(record.log, record.body.seq), encodeRecordRow({ ...row, at: at! }))
+    this.#setMark(this.#deps.segments.positionAfter(at!))
   }
 
   #index(record: SignedRecord, at: Location): void {
@@ -233,14 +320,36 @@ export class RecordLog {
 
   /** A record's bytes, checked against its id. */
   readBytes(row: RecordRow): Uint8Array {
-    const bytes = this.#deps.segments.read(row.at)
-    if (sha256(bodyOf(bytes)).toString('hex') !== row.id) {
-      throw new GrapevineError('store-damaged', 'a stored record does not match its id', {
-        next: 'run "grapevine rebuild"; peers hold it too',
-        facts: { id: row.id }
-      })
+    const bytes = this.#readSound(row)
+    if (bytes !== undefined) return bytes
+    this.#deps.damaged?.(row.id)
+    throw new GrapevineError('store-damaged', 'a stored record is damaged', {
+      next: 'it is fetched again from a peer that has it; see "grapevine scrub"',
+      facts: { id: row.id, ...row.at }
+    })
+  }
+
+  /** Whether a record's bytes are what its row says. */
+  isSound(row: RecordRow): boolean {
+    return this.#readSound(row) !== undefined
+  }
+
+  #readSound(row: RecordRow): Uint8Array | undefined {
+    try {
+      const bytes = this.#deps.segments.read(row.at)
+      return sha256(bodyOf(bytes)).toString('hex') === row.id ? bytes : undefined
+    } catch (error) {
+      if (error instanceof GrapevineError && error.code === 'store-damaged') return undefined
+      throw error
     }
-    return bytes
+  }
+
+  /** Every record held, as the index has it. */
+  async *records(): AsyncGenerator<{ log: string; seq: number; row: RecordRow }> {
+    await this.#deps.rows.flush()
+    for await (const [key, bytes] of this.#deps.store.iterate(prefixRange(RECORD_ROWS))) {
+      yield { log: key.slice(RECORD_ROWS.length, -13), seq: seqOfKey(key), row: decodeRecordRow(bytes) }
+    }
   }
 
   /** Log and seq of the record with this id (64 hex), if held. */
@@ -253,13 +362,38 @@ export class RecordLog {
     return this.row(found.log, found.seq)?.id === id ? found : undefined
   }
 
-  /** Keeps both sides of a fork as proof and takes nothing more of that log. */
-  freeze(record: SignedRecord): void {
-    const head = this.#logs.get(record.log)
-    if (head === undefined || head.frozen) return
+  /** Keeps both sides of a fork as proof, durably. The author writes on under another epoch. */
+  async freeze(record: SignedRecord): Promise<void> {
+    // in the segments too, so that a rebuilt index knows of it
+    if (this.#rememberFork(record)) await this.#deps.segments.append([record.bytes])
+  }
+
+  #rememberFork(record: SignedRecord): boolean {
+    const { log, id, body } = record
+    const head = this.#logs.get(log)
+    const known = this.#forks.get(log) ?? []
+    if (head === undefined || known.length >= MAX_FORK_PROOFS || known.some((fork) => fork.id === id)) return false
+    this.#forks.set(log, [...known, { seq: body.seq, id }])
+    this.#deps.rows.put(forkKey(log, body.seq, id), record.bytes)
     head.frozen = true
     this.#saveHead(head)
-    this.#deps.rows.put(`${FORKS}${record.log}/${record.id}`, record.bytes)
+    return true
+  }
+
+  #loadFork(key: string): void {
+    const [log, seq, id] = key.slice(FORKS.length).split('/')
+    if (log !== undefined && seq !== undefined && id !== undefined)
+      this.#forks.set(log, [...(this.#forks.get(log) ?? []), { seq: Number.parseInt(seq, 16), id }])
+  }
+
+  /** Records that contradict the ones held of this log: the other halves of the proofs, in order. */
+  twins(log: string): SignedRecord[] {
+    return (this.#forks.get(log) ?? [])
+      .toSorted((a, b) => a.seq - b.seq)
+      .flatMap(({ seq, id }) => {
+        const bytes = this.#deps.rows.get(forkKey(log, seq, id))
+        return bytes === undefined ? [] : [decodeRecord(bytes)]
+      })
   }
 
   // --- causal order -------------------------------------------------------------------------------------------
@@ -347,6 +481,14 @@ export class RecordLog {
     )
     this.#saveHead(head)
   }
+}
+
+const forkKey = (log: string, seq: number, id: string): string =>
+  `${FORKS}${log}/${seq.toString(16).padStart(12, '0')}/${id}`
+
+function earlier(a: Position | undefined, b: Position | undefined): Position | undefined {
+  if (a === undefined || b === undefined) return b
+  return isBehind(a, b) ? a : b
 }
 
 export interface DamagedRange {

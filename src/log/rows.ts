@@ -33,7 +33,7 @@ export interface LogRow {
 }
 
 export const LOG_ROWS = 'L/'
-const RECORD_ROWS = 'R/'
+export const RECORD_ROWS = 'R/'
 const KNOWLEDGE_ROWS = 'V/'
 const ID_ROWS = 'I/'
 const FIXED = 4 + 6 + 4 + 32 + 6 + 7 + 6 + 1

@@ -23,7 +23,7 @@ export const MAX_FRAME_PAYLOAD_BYTES = 4 * 1024 * 1024
 export const KIND = {
   /** JSON: of which node and cluster, made when and by which version. First. */
   about: 1,
-  /** JSON `{name, mode?}`, then the bytes of a small file of the home in the same payload: see `packFile`. */
+  /** A small file of the home: see `packFile`. */
   file: 2,
   /** Records: for each its length and its bytes. */
   records: 3,

@@ -165,7 +165,7 @@ export class Daemon {
   async #buildTarget(home: Home, { replica, blobs }: Opened, views: Views, fetcher: BlobFetcher): Promise<Target> {
     const config = this.#config
     const logger = this.#logger
-    const { store } = await openStore(join(home.path, HOME_DIRS.target))
+    const { store } = await openStore(join(home.path, HOME_DIRS.target), { everyWriteDurable: true })
     const rows = new Overlay({ store })
     await mkdir(config.dir, { recursive: true })
     const expectRoot = await readJson<{ dir: string; root: RootIdentity }>(join(home.path, ROOT_FILE))
@@ -174,6 +174,7 @@ export class Daemon {
       {
         root: config.dir,
         home: home.path,
+        journalDir: join(home.path, HOME_DIRS.journal),
         ignore: config.ignore,
         settleMs: config.settleMs,
         ...(expectRoot?.dir === config.dir ? { expectRoot: expectRoot.root } : {})
@@ -196,7 +197,7 @@ export class Daemon {
         mayWrite: () => ['admin', 'author'].includes(replica.members.get(home.keys.publicKey)?.role ?? ''),
         asideDir: join(home.path, HOME_DIRS.aside)
       },
-      { rescanIntervalMs: config.rescanIntervalMs, adopt: this.#adopt(home) },
+      { rescanIntervalMs: config.rescanIntervalMs, adopt: this.#adopt(home), newcomer: home.cluster.joined },
       this.#targetEvents()
     )
     return { sync, adapter, store }

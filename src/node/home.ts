@@ -36,7 +36,8 @@ export const HOME_DIRS = {
   index: 'index',
   target: 'target',
   blobs: 'blobs',
-  aside: 'aside'
+  aside: 'aside',
+  journal: 'journal'
 } as const
 
 const KEY_FILE = 'node.key'

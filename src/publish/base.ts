@@ -1,6 +1,7 @@
 /**
  * What the target held when it was last in step with the catalog: the third side of every comparison. A row an entry,
- * found by its id and by its path. Losing it costs comparisons, never content.
+ * found by its id and by its path. Losing it costs comparisons, and may bring back what was just removed, so every write
+ * of it is durable.
  */
 import type { TargetEntry } from '../adapters/contract.js'
 import { prefixRange, type Overlay, type Store } from '../store/index.js'
@@ -27,6 +28,7 @@ const BY_PATH = 'p/'
 export class Base {
   readonly #rows: Overlay
   readonly #store: Store
+  #flushed: Promise<void> = Promise.resolve()
 
   constructor(deps: { rows: Overlay; store: Store }) {
     this.#rows = deps.rows
@@ -86,8 +88,14 @@ export class Base {
     return true
   }
 
+  /**
+   * Durable when it resolves: rows that a power cut took would make an old state of the target look like an edit, and
+   * what the catalog removed meanwhile like something new.
+   */
   flush(): Promise<void> {
-    return this.#rows.flush()
+    // without anything new the flush under way, or the last one, is the answer
+    if (this.#rows.size > 0) this.#flushed = this.#rows.flush({ durable: true })
+    return this.#flushed
   }
 }
 

@@ -18,7 +18,7 @@ export interface PlannedItem {
 }
 
 export interface Plan {
-  /** Sets to apply one after the other. */
+  /** What to do, in order; together one set. */
   readonly steps: PlannedItem[][]
   readonly waiting: Array<{ id: string; body: BodyRef }>
   /** Nothing to do for these. */

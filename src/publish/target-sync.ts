@@ -40,6 +40,8 @@ export interface TargetSyncOptions {
   readonly rescanIntervalMs: number
   /** What to do with files that were there before the first scan: see `--adopt`. */
   readonly adopt: 'merge' | 'cluster'
+  /** This node joined others: what they have, or have yet to send, wins over files that were here before. */
+  readonly newcomer: boolean
 }
 
 export interface TargetSyncEvents {
@@ -75,6 +77,7 @@ export class TargetSync {
   readonly #tries = new Map<string, number>()
   #hints: Set<string> | 'all' | undefined
   #first = false
+  #yields = false
   #running = false
   #working: Promise<void> | undefined
   #timer: (() => void) | undefined
@@ -115,8 +118,10 @@ export class TargetSync {
     this.#abort = new AbortController()
     this.#first = await this.isFirst()
     await this.#deps.adapter.start()
+    await this.#noteRecovered()
     this.#hints = 'all'
     for await (const id of this.#deps.reader.listedIds()) this.#dirty.add(id)
+    this.#yields = this.#first && (this.#options.newcomer || this.#dirty.size > 0)
     for await (const row of this.#deps.base.list()) this.#dirty.add(row.id)
     this.#work()
   }
@@ -267,7 +272,7 @@ export class TargetSync {
     this.#first = false
     if (first && this.#options.adopt === 'cluster') return this.#makeWay(diff)
     if (!this.#deps.mayWrite()) return this.#noteDrift(diff)
-    const touched = await this.#importer.import(diff, first ? { time: 0 } : {})
+    const touched = await this.#importer.import(diff, first && this.#yields ? { time: 0 } : {})
     for (const id of touched) this.#dirty.add(id)
   }
 
@@ -313,18 +318,30 @@ export class TargetSync {
     for (const { id, body } of plan.waiting) this.#wait(id, body)
     for (const id of plan.settled) this.#waiting.delete(id)
     let good = true
-    for (const step of plan.steps) {
-      const results = await this.#deps.adapter.apply(
-        step.map(({ item }) => item),
-        this.#deps.bodies.source,
-        this.#abort.signal
-      )
-      for (const [index, result] of results.entries())
-        good = (await this.#applied(step[index]!.desired, result)) && good
+    const set = plan.steps.flat()
+    if (set.length > 0) {
+      const items = set.map(({ desired, item }) => ({ ...item, mark: markOf(desired) }))
+      const results = await this.#deps.adapter.apply(items, this.#deps.bodies.source, this.#abort.signal)
+      for (const [index, result] of results.entries()) good = (await this.#applied(set[index]!.desired, result)) && good
     }
     await this.#deps.base.flush()
+    if (set.length > 0) await this.#deps.adapter.settled?.()
     if (plan.again.length > 0) for (const id of plan.again) this.#dirty.add(id)
     return good
+  }
+
+  /**
+   * What the adapter put in place and a crash kept us from taking note of is no edit of anybody here: taken for one, it
+   * would win over what the catalog has heard since.
+   */
+  async #noteRecovered(): Promise<void> {
+    const { adapter, base } = this.#deps
+    for (const result of adapter.recovered ?? []) {
+      const { mark } = result.item
+      if (mark !== undefined) await this.#keep(desiredOf(mark), result)
+    }
+    await base.flush()
+    await adapter.settled?.()
   }
 
   #wait(id: string, body: BodyRef): void {
@@ -407,6 +424,16 @@ export class TargetSync {
     if (item.do === 'move' && entry.kind === 'dir') await base.moveBelow(item.from, item.path)
     base.set(baseRow(desired.id, entry, desired.seen))
   }
+}
+
+/** What the adapter's journal keeps of an item for us. */
+function markOf({ id, seen }: Desired): string {
+  return JSON.stringify([id, ...seen])
+}
+
+function desiredOf(mark: string): Desired {
+  const [id, ...seen] = JSON.parse(mark) as [string, ...string[]]
+  return { id, seen }
 }
 
 /** Paths that no other of them contains. */

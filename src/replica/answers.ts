@@ -43,7 +43,13 @@ function pull({ log, from, count }: PullRequest, records: RecordLog): SyncAnswer
   for (let seq = from; seq <= head && found.length < count; seq++) {
     const row = records.row(log, seq)
     if (row === undefined || (found.length > 0 && bytes + row.at.length > MAX_PULL_BYTES)) break
-    found.push(records.readBytes(row))
+    try {
+      found.push(records.readBytes(row))
+    } catch (error) {
+      // what lies before the damage is still of use
+      if (found.length > 0) break
+      throw error
+    }
     bytes += row.at.length + 4
   }
   return { t: 'records', records: found, head }

@@ -9,3 +9,4 @@ export {
 } from './replica.js'
 export { isoTime } from './clock.js'
 export type { Written } from './writer.js'
+export type { Scrubbed } from './scrub.js'

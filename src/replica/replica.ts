@@ -5,7 +5,7 @@
 import { Catalog, CatalogReader, type Draft } from '../catalog/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
 import { MEMBERS_SPACE, Members, MEMBER_ROWS, nodeIdOf, type KeyPair } from '../identity/index.js'
-import { RecordLog, SegmentLog, type DamagedRange } from '../log/index.js'
+import { RecordLog, SegmentLog, type DamagedRange, type Scanned } from '../log/index.js'
 import type { Clock, Disk, Logger, NodeId, PeerInfo, Random, Transport } from '../runtime.js'
 import { Overlay, prefixRange, type Store } from '../store/index.js'
 import { SyncEngine, type SyncEffect, type SyncOptions } from '../sync/index.js'
@@ -13,20 +13,28 @@ import {
   decodeAnswer,
   decodeGossip,
   decodeNotice,
+  encodeGossip,
   encodeNotice,
   encodeRequest,
   hexOf,
+  logIdOf,
+  MAX_GOSSIP_BYTES,
   type Op,
+  type PullRequest,
   type SignedRecord,
   type VectorEntry
 } from '../wire/index.js'
 import { answerRequest } from './answers.js'
 import { Applier, CATALOG_SPACE, MAX_PENDING_ROWS, type Applied } from './applier.js'
 import { HybridClock } from './clock.js'
+import { epochToContinue } from './epochs.js'
+import { ForkFinder } from './forks.js'
 import { Gossiper } from './gossiper.js'
 import { Heads } from './heads.js'
 import { Intake } from './intake.js'
+import { OwnHistory } from './own-history.js'
 import { Replication } from './replication.js'
+import { scrub, type Scrubbed } from './scrub.js'
 import { Turns } from './turns.js'
 import { Writer, type Written } from './writer.js'
 
@@ -47,6 +55,8 @@ export interface ReplicaOptions {
   readonly cluster: string
   readonly sync?: Partial<SyncOptions>
   readonly maxSegmentBytes?: number
+  /** The home was restored, copied or given another key: nothing is ever written to the logs it holds. */
+  readonly freshEpoch?: boolean
 }
 
 /** Facts for those who follow what happens here. */
@@ -57,6 +67,10 @@ export interface ReplicaEvents {
   membersChanged?(keys: readonly Uint8Array[]): void
   recordRejected?(record: SignedRecord, reason: string): void
   forkFound?(log: string, author: NodeId): void
+  /** A record we hold did not read back. */
+  recordDamaged?(id: string): void
+  /** Another process writes under this node's key. */
+  twinFound?(): void
   peerUp?(peer: PeerInfo): void
   peerDown?(node: NodeId): void
 }
@@ -98,7 +112,11 @@ export class Replica {
   readonly #writer: Writer
   readonly #gossiper: Gossiper
   readonly replication: Replication
+  readonly #forkFinder: ForkFinder
+  readonly #freshEpoch: boolean
   #epoch = ''
+  readonly #own: OwnHistory
+  readonly #holds = new Map<string, GrapevineError>()
   #offers: Offer[] = []
   #backlog = 0
   #taking = false
@@ -131,9 +149,19 @@ export class Replica {
     const { store, logger, keys } = deps
     const rows = new Overlay({ store })
     this.#rows = rows
+    this.#freshEpoch = options.freshEpoch ?? false
     this.node = nodeIdOf(keys.publicKey)
     this.members = new Members(options.cluster)
-    this.log = new RecordLog({ segments, rows, store, logger })
+    this.log = new RecordLog({ segments, rows, store, logger, damaged: (id) => events.recordDamaged?.(id) })
+    this.#forkFinder = new ForkFinder({
+      log: this.log,
+      logger,
+      ask: async (node, log, seq) => (await this.#ask(node, { t: 'pull', log, from: seq, count: 1 }))[0],
+      found: (from, record) => {
+        this.#own.parted(record.log)
+        this.#offer(from, [record])
+      }
+    })
     const authorOf = (log: string): string => this.authorOf(log)
     this.catalog = new Catalog({ rows, store, authorOf })
     // a listing of what could be written must not fail because something else could not
@@ -163,6 +191,16 @@ export class Replica {
       },
       options.sync
     )
+    this.#own = new OwnHistory({
+      log: this.log,
+      author: keys.publicKey,
+      heads: (log) => this.engine.heads(log),
+      hold: (why, error) => this.hold(why, error),
+      release: (why) => this.release(why),
+      writesTo: (log) => this.#writesTo(log),
+      beginEpoch: () => this.#beginEpoch(),
+      twinFound: () => events.twinFound?.()
+    })
     this.replication = new Replication({ engine: this.engine, clock: deps.clock })
     this.#writer = new Writer({
       cluster: options.cluster,
@@ -192,25 +230,44 @@ export class Replica {
     this.#heads.load(this.log)
     await this.#applier.drainAll()
     await this.#rows.flush()
-    this.#epoch = this.#ownEpoch(report.damaged.length > 0)
+    const known = this.#freshEpoch || report.damaged.length > 0 ? undefined : epochToContinue(this.log, this.#deps.keys.publicKey)
+    this.#epoch = known ?? hexOf(this.#deps.random.bytes(8))
+    if (report.damaged.length > 0) await this.#settleDamage()
     const now = this.#deps.clock.monotonic()
     this.engine.held(this.log.vector(), now)
     return report
   }
 
-  /** The epoch we wrote under last; a new one when there is none, or when our own log may be incomplete. */
-  #ownEpoch(doubtful: boolean): string {
-    const own = [...this.log.logs()].filter(
-      (head) => hexOf(head.author) === hexOf(this.#deps.keys.publicKey) && !head.frozen
+  /**
+   * Our own log may have lost its end: that another epoch goes on is durable before the damage counts as known. Who may
+   * not write has nothing to continue.
+   */
+  async #settleDamage(): Promise<void> {
+    try {
+      await this.openEpoch()
+    } catch (error) {
+      if (!(error instanceof GrapevineError)) throw error
+      // unsettled it is found again, and doubted again, with the next open
+      if (error.code !== 'role-forbids') return
+    }
+    this.log.damageSettled()
+    await this.#rows.flush()
+  }
+
+  /** Whether this node writes to this log now, or would with its next record. */
+  #writesTo(log: string): boolean {
+    return [CATALOG_SPACE, MEMBERS_SPACE].some(
+      (space) => logIdOf(space, this.#deps.keys.publicKey, this.#epoch) === log
     )
-    const last = own
-      .toSorted((a, b) => (this.log.row(a.log, a.seq)?.time ?? 0) - (this.log.row(b.log, b.seq)?.time ?? 0))
-      .at(-1)
-    return last === undefined || doubtful ? hexOf(this.#deps.random.bytes(8)) : last.epoch
   }
 
   get epoch(): string {
     return this.#epoch
+  }
+
+  /** Logs whose branch here is not the one some peer holds. */
+  get partedLogs(): ReadonlySet<string> {
+    return this.#own.partedLogs
   }
 
   authorOf(log: string): string {
@@ -232,13 +289,28 @@ export class Replica {
     return this.#segments.stats()
   }
 
+  /** Everything durable at the time of the call, in the order in which it was written; damage is named by its place. */
+  stored(): AsyncGenerator<Scanned> {
+    return this.#segments.scan()
+  }
+
   heads(space = CATALOG_SPACE): Array<{ log: string; seq: number; id: string }> {
     return this.#heads.of(space)
   }
 
   /** Why nothing can be written here now, or undefined. */
   get failure(): GrapevineError | undefined {
-    return this.#halted ?? this.#failure
+    const [held] = this.#holds.values()
+    return this.#halted ?? this.#failure ?? this.#segments.failure ?? held
+  }
+
+  /** Ends writing until `release` is called with the same word; reading and taking in go on. */
+  hold(why: string, error: GrapevineError): void {
+    this.#holds.set(why, error)
+  }
+
+  release(why: string): void {
+    this.#holds.delete(why)
   }
 
   /** Ends writing until the process is restarted; reading and taking in go on. */
@@ -297,18 +369,27 @@ export class Replica {
     return record
   }
 
+  /** Begins the epoch this node writes under, so that it is known to be the newest; does nothing once it has begun. */
+  async openEpoch(): Promise<void> {
+    this.#checkRole()
+    const record = await this.#writer.open()
+    if (record !== undefined) this.#announce([record])
+  }
+
+  /** Writes on under an epoch nobody has used, and says so in the log as soon as this node may. */
+  #beginEpoch(): void {
+    const used = [CATALOG_SPACE, MEMBERS_SPACE].some(
+      (space) => this.log.get(logIdOf(space, this.#deps.keys.publicKey, this.#epoch)) !== undefined
+    )
+    if (used) this.#epoch = hexOf(this.#deps.random.bytes(8))
+    this.openEpoch().catch((error: unknown) =>
+      this.#deps.logger.debug('The new epoch begins with the first change.', { reason: reasonOf(error) })
+    )
+  }
+
   #checkMayWrite(): void {
     if (this.failure !== undefined) throw this.failure
-    const member = this.members.get(this.#deps.keys.publicKey)
-    if (member === undefined || (member.role !== 'admin' && member.role !== 'author')) {
-      throw new GrapevineError(
-        'role-forbids',
-        `this node is ${member === undefined ? 'not a member yet' : `a ${member.role} node`} and may not write`,
-        {
-          next: 'make the change on a node with the role author or admin'
-        }
-      )
-    }
+    this.#checkRole()
     for (const head of this.log.logs()) {
       if (
         head.applied < head.seq &&
@@ -319,13 +400,28 @@ export class Replica {
     }
   }
 
+  #checkRole(): void {
+    const member = this.members.get(this.#deps.keys.publicKey)
+    if (member === undefined || (member.role !== 'admin' && member.role !== 'author')) {
+      throw new GrapevineError(
+        'role-forbids',
+        `this node is ${member === undefined ? 'not a member yet' : `a ${member.role} node`} and may not write`,
+        {
+          next: 'make the change on a node with the role author or admin'
+        }
+      )
+    }
+  }
+
   #wroteLocally(records: readonly SignedRecord[], entries: ReadonlySet<string>): void {
+    for (const record of records) this.#own.wrote(record)
     this.#announce(records)
     this.#events.entriesChanged?.(entries, true)
     this.#events.conflictsChanged?.(0, this.catalog.conflicts)
   }
 
   async #applyOwnMembers(record: SignedRecord): Promise<void> {
+    this.#own.wrote(record)
     const applied = await this.#applier.drain([record.log], new Map([[`${record.log}/${record.body.seq}`, record]]))
     await this.#rows.flush()
     this.#follow(applied)
@@ -353,20 +449,20 @@ export class Replica {
     const message = decodeNotice(frame)
     if (message.t === 'vector') this.#checkOwnLog(message.vector)
     this.#perform(this.engine.heard(from, message, this.#deps.clock.monotonic()))
+    if (message.t === 'vector') this.#forkFinder.heard(from, message.vector)
+    this.#own.judge()
     this.replication.changed()
   }
 
   /** A peer holds more of our own log than we do: our store is an older copy. Never reuse a number: write anew. */
   #checkOwnLog(vector: readonly VectorEntry[]): void {
     for (const { log, seq } of vector) {
-      const head = this.log.get(log)
-      const own =
-        head !== undefined && head.epoch === this.#epoch && hexOf(head.author) === hexOf(this.#deps.keys.publicKey)
-      if (!own || seq <= head.seq) continue
+      const here = this.log.get(log)?.seq ?? 0
+      if (seq <= here || !this.#writesTo(log)) continue
       this.#epoch = hexOf(this.#deps.random.bytes(8))
       this.#deps.logger.warn(
         "A peer holds more of this node's own log than this node; writing goes on under a new epoch.",
-        { log, here: head.seq, there: seq }
+        { log, here, there: seq }
       )
     }
   }
@@ -401,10 +497,15 @@ export class Replica {
 
   #takeGossip(from: NodeId, records: readonly SignedRecord[], heads: readonly VectorEntry[]): void {
     const fresh = records.filter(
-      (record) => record.body.seq === this.engine.fetched(record.log) + 1 && this.#markFetching(record)
+      (record) =>
+        (record.body.seq === this.engine.fetched(record.log) + 1 && this.#markFetching(record)) || this.#contradicts(record)
     )
     if (fresh.length > 0 && this.#backlog < MAX_BACKLOG_BYTES) this.#offer(from, fresh)
     this.#perform(this.engine.gossiped(from, heads, this.#deps.clock.monotonic()))
+  }
+
+  #contradicts(record: SignedRecord): boolean {
+    return record.body.seq <= (this.log.get(record.log)?.seq ?? 0) && this.log.continues(record) === 'fork'
   }
 
   #markFetching(record: SignedRecord): boolean {
@@ -464,7 +565,7 @@ export class Replica {
       offers.flatMap((offer) => offer.records),
       proven
     )
-    for (const fork of judged.forks) this.#foundFork(fork)
+    for (const fork of judged.forks) await this.#foundFork(fork)
     const { accepted } = judged
     if (accepted.length > 0) await this.log.append(accepted)
     const now = this.#deps.clock.monotonic()
@@ -472,34 +573,51 @@ export class Replica {
       if (why !== 'gap')
         this.#deps.logger.warn('A record from a peer was not taken.', { log: record.log, seq: record.body.seq, why })
       const from = offers.find((offer) => offer.records.includes(record))?.from ?? ''
+      const held = this.log.get(record.log)?.seq ?? 0
+      // what follows ours there does not name ours: the branches part somewhere before
+      if (why === 'broken-chain' && record.body.seq === held + 1 && held > 0)
+        this.#forkFinder.suspect(from, record.log, held)
       this.#perform(this.engine.refused(record.log, from, now))
     }
     if (accepted.length === 0) return
     const applied = await this.#applier.drain(new Set(accepted.map((record) => record.log)), atHand(accepted))
     await this.#flushSoon()
-    this.#perform(this.engine.held(tipsOf(accepted), this.#deps.clock.monotonic()))
+    this.#perform(this.engine.held(this.#tipsOf(accepted), this.#deps.clock.monotonic()))
+    this.#own.tookIn(accepted)
     this.#follow(applied)
   }
 
-  #foundFork(record: SignedRecord): void {
-    this.log.freeze(record)
-    this.#deps.logger.error('Two different records claim one place in a log; the log is frozen.', {
-      log: record.log,
-      seq: record.body.seq
-    })
-    this.#events.forkFound?.(record.log, nodeIdOf(record.body.author))
-    if (record.log === this.#ownLog()) this.#epoch = hexOf(this.#deps.random.bytes(8))
+  async #foundFork(record: SignedRecord): Promise<void> {
+    const known = this.log.twins(record.log).some((twin) => twin.id === record.id)
+    if (!known) {
+      await this.log.freeze(record)
+      this.#deps.logger.error('Two different records claim one place in a log; both are kept as proof.', {
+        log: record.log,
+        seq: record.body.seq
+      })
+      this.#events.forkFound?.(record.log, nodeIdOf(record.body.author))
+      this.#tellFork(record)
+    }
+    this.#own.judge()
+    if (this.#writesTo(record.log)) this.#beginEpoch()
   }
 
-  #ownLog(): string | undefined {
-    for (const head of this.log.logs())
-      if (
-        head.epoch === this.#epoch &&
-        hexOf(head.author) === hexOf(this.#deps.keys.publicKey) &&
-        head.space === CATALOG_SPACE
-      )
-        return head.log
-    return undefined
+  /** Both records go to everybody: the author, above all, must stop using that log. */
+  #tellFork(record: SignedRecord): void {
+    const ours = this.log.read(record.log, record.body.seq)
+    const frame = encodeGossip({ records: [ours.bytes, record.bytes], heads: [] })
+    if (frame.length > MAX_GOSSIP_BYTES || !this.#running) return
+    this.#deps.transport
+      .publish(frame)
+      .catch((error: unknown) => this.#deps.logger.debug('A fork was not told.', { reason: reasonOf(error) }))
+  }
+
+  /** How far the logs of these records are held now; what lay behind a hole may have joined them. */
+  #tipsOf(records: readonly SignedRecord[]): VectorEntry[] {
+    return [...new Set(records.map((record) => record.log))].map((log) => {
+      const { seq, id } = this.log.get(log)!
+      return { log, seq, head: id.slice(0, 16) }
+    })
   }
 
   #follow(applied: Applied): void {
@@ -531,7 +649,7 @@ export class Replica {
 
   /** Tries to store again after a failure: throws while the cause lasts. */
   async recover(): Promise<void> {
-    if (this.#failure === undefined) return
+    if (this.#failure === undefined && this.#segments.failure === undefined) return
     await this.#turns.take(async () => {
       if (this.#segments.failure !== undefined) await this.#segments.reopen()
       await this.#rows.flush()
@@ -545,6 +663,31 @@ export class Replica {
     this.#perform(this.engine.retryNow(now))
   }
 
+  // --- what is stored ---------------------------------------------------------------------------------------------
+
+  /** Reads everything kept here and yields what was read and what is damaged; `pace` waits as long as so many bytes may take. */
+  scrub(pace: (bytes: number) => Promise<void>): AsyncGenerator<Scrubbed> {
+    const { log, catalog } = this
+    return scrub({ log, catalog, store: this.#deps.store, turns: this.#turns, flush: () => this.#rows.flush(), pace })
+  }
+
+  /** Fetches a damaged record again from whoever has it and stores it anew. `lost`: no connected node has it. */
+  async repair(log: string, seq: number): Promise<'sound' | 'healed' | 'lost'> {
+    const row = this.log.row(log, seq)
+    if (row === undefined || this.log.isSound(row)) return 'sound'
+    for (const { node } of this.#deps.transport.peers()) {
+      const [record] = await this.#ask(node, { t: 'pull', log, from: seq, count: 1 }).catch(() => [])
+      if (record?.id !== row.id) continue
+      await this.#turns.take(async () => {
+        await this.log.replace(record)
+        await this.#rows.flush()
+      })
+      this.#deps.logger.info('A damaged record was fetched again.', { log, seq, from: node })
+      return 'healed'
+    }
+    return 'lost'
+  }
+
   // --- effects ------------------------------------------------------------------------------------------------------
 
   #perform(effects: readonly SyncEffect[]): void {
@@ -554,6 +697,12 @@ export class Replica {
       else void this.#pull(effect)
     }
     this.#schedule()
+  }
+
+  async #ask(to: NodeId, request: PullRequest): Promise<SignedRecord[]> {
+    const bytes = await this.#deps.transport.request(to, 'sync', encodeRequest(request), { timeoutMs: PULL_TIMEOUT_MS })
+    const answer = decodeAnswer(bytes, 'records')
+    return answer.records.map((each) => this.#intake.decode(each)).filter((record) => record.log === request.log)
   }
 
   async #pull({ id, to, log, from, count }: Extract<SyncEffect, { do: 'pull' }>): Promise<void> {

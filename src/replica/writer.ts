@@ -172,6 +172,17 @@ export class Writer {
     })
   }
 
+  /**
+   * Begins this node's epoch with a record that changes nothing, unless it has begun: whoever reads the log afterwards
+   * sees which epoch came last.
+   */
+  open(): Promise<SignedRecord | undefined> {
+    return this.#deps.turns.take(async () => {
+      const start = this.#start(CATALOG_SPACE)
+      return start.seq > 1 ? undefined : this.#write(start, CATALOG_SPACE, [], undefined)
+    })
+  }
+
   #start(space: string, time = this.#deps.clock.next()): { log: string; seq: number; time: number } {
     const log = logIdOf(space, this.#deps.keys.publicKey, this.#deps.epoch())
     return { log, seq: (this.#deps.log.get(log)?.seq ?? 0) + 1, time }

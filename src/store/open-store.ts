@@ -14,18 +14,27 @@ export interface OpenedStore {
   readonly reason?: 'power-lost' | 'damaged'
 }
 
+export interface OpenStoreOptions extends LevelStoreOptions {
+  /**
+   * Every write of this store is made with `durable`, so a power cut takes nothing that was acknowledged: it is then
+   * looked over like after a killed process, and kept.
+   */
+  readonly everyWriteDurable?: boolean
+}
+
 /**
  * Opens the index in the way that nothing in it can stop the daemon: what may have lost writes or does not read back
  * is dropped, and a child process is the first to open what was not closed properly. Throws `home-locked`,
  * `store-newer`, `disk-full`, `store-failed`; never `store-damaged`.
  */
-export async function openStore(path: string, options: LevelStoreOptions = {}): Promise<OpenedStore> {
+export async function openStore(path: string, options: OpenStoreOptions = {}): Promise<OpenedStore> {
   const state = await storeState(path).catch((error: unknown) => {
     throw diskError(error, 'store-failed', 'The index cannot be opened', { path })
   })
   if (state === 'missing') return { store: await LevelStore.open(path, options), found: 'new' }
-  if (state === 'power-lost' || state === 'damaged') return dropAndOpen(path, options, state)
-  if (state === 'killed' && (await probeStore(path)) === 'damaged') return dropAndOpen(path, options, 'damaged')
+  const lossy = state === 'power-lost' && options.everyWriteDurable !== true
+  if (lossy || state === 'damaged') return dropAndOpen(path, options, state)
+  if (state !== 'clean' && (await probeStore(path)) === 'damaged') return dropAndOpen(path, options, 'damaged')
   try {
     return { store: await LevelStore.open(path, options), found: 'kept' }
   } catch (error) {

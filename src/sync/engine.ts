@@ -241,17 +241,20 @@ export class SyncEngine {
   }
 
   #pullFrom(peer: Peer, now: number, effects: SyncEffect[]): void {
+    for (const [log, until] of peer.wait) if (until <= now) peer.wait.delete(log)
     if (this.#deps.backlogBytes() > this.#options.maxBacklogBytes) return
-    for (const [log, { seq }] of peer.vector) {
+    for (const [log, claim] of peer.vector) {
       if (peer.pulls >= this.#options.maxPullsPerPeer) return
       const want = this.#logs.get(log)
       const from = (want?.fetched ?? 0) + 1
-      if (seq < from || want?.pull !== undefined || (peer.wait.get(log) ?? 0) > now) continue
+      if (claim.seq < from || want?.pull !== undefined || peer.wait.has(log)) continue
       const pull: Pull = { id: this.#nextId++, peer, log, from }
       this.#want(log).pull = pull
       this.#pulls.set(pull.id, pull)
       peer.pulls += 1
-      peer.wait.delete(log)
+      // to the end of the line: a log that never ends does not keep the others waiting
+      peer.vector.delete(log)
+      peer.vector.set(log, claim)
       effects.push({ do: 'pull', id: pull.id, to: peer.node, log, from, count: this.#options.maxPullRecords })
     }
   }
@@ -278,12 +281,16 @@ export class SyncEngine {
 
   /** When something becomes due without an event, milliseconds from now. */
   nextTickMs(now: number): number {
-    const { vectorQuietMs, retryMs, announceIntervalMs } = this.#options
-    if (this.#changedSince !== undefined) return vectorQuietMs
-    const waiting = [...this.#peers.values()].some((peer) => peer.wait.size > 0)
-    if (waiting) return retryMs
-    const soonest = Math.min(...[...this.#peers.values()].map((peer) => peer.announceAt), now + announceIntervalMs)
-    return Math.max(10, soonest - now)
+    const { vectorQuietMs, vectorMaxDelayMs, announceIntervalMs, silenceMs } = this.#options
+    let due = now + announceIntervalMs
+    if (this.#changedSince !== undefined) {
+      due = Math.min(due, this.#lastChange + vectorQuietMs, this.#changedSince + vectorMaxDelayMs)
+    }
+    for (const peer of this.#peers.values()) {
+      due = Math.min(due, peer.announceAt, peer.heardAt + silenceMs + 1)
+      for (const until of peer.wait.values()) due = Math.min(due, until)
+    }
+    return Math.max(1, due - now)
   }
 
   // --- what is known ----------------------------------------------------------------------------------------------
@@ -306,6 +313,11 @@ export class SyncEngine {
     const level = peer.complete && behind === 0 && ahead === 0
     const diverged = level && root !== undefined && peer.root !== undefined && root !== peer.root
     return { inSync: peer.complete ? level && root !== undefined && root === peer.root : null, behind, ahead, diverged }
+  }
+
+  /** What connected peers say they hold of a log. */
+  heads(log: string): Array<{ seq: number; head: string }> {
+    return [...this.#peers.values()].flatMap((peer) => peer.vector.get(log) ?? [])
   }
 
   /** The newest seq any connected peer claims of a log. */

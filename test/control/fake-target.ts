@@ -9,9 +9,11 @@ import type {
   EventView,
   HistoryLine,
   InspectTopic,
+  LossView,
   PeerStatus,
   RecordLine,
   Role,
+  ScrubLine,
   StatusView,
   TupleView,
   VerifyView,
@@ -50,6 +52,7 @@ export class FakeTarget implements ControlTarget {
   equal = true
   reachable = true
   conflict = false
+  lost: LossView[] = [{ kind: 'record', log: LOG, author: NODE_A, seq: 2, paths: ['styles/a.sld'] }]
   onShutdown: () => void = () => undefined
   #seq = 0
 
@@ -271,6 +274,26 @@ export class FakeTarget implements ControlTarget {
       this.subscribers--
       this.#events.emit('unsubscribed')
     }
+  }
+
+  async *backup(): AsyncGenerator<Uint8Array> {
+    this.#called('backup')
+    yield Buffer.from('back')
+    if (this.failsLater) throw this.failsLater
+    yield Buffer.from('up')
+  }
+
+  async *scrub(): AsyncGenerator<ScrubLine> {
+    this.#called('scrub')
+    yield { progress: { records: 3, rows: 20, blobs: 0, bytes: 4_096 } }
+    if (this.failsLater) throw this.failsLater
+    const checked = { records: 3, rows: 20, blobs: 1, bytes: 6_004_096 }
+    yield { report: { checked, damaged: this.lost.length, healed: 0, lost: this.lost } }
+  }
+
+  async acknowledgeLosses(): Promise<LossView[]> {
+    this.#called('acknowledgeLosses')
+    return this.lost
   }
 
   async shutdown(): Promise<void> {

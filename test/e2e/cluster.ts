@@ -23,6 +23,7 @@ export class Cluster {
   readonly place: string
   readonly nodes: Node[] = []
   readonly #forget: () => void
+  readonly #undo: Array<() => void> = []
 
   constructor() {
     this.place = mkdtempSync(join(tmpdir(), 'gv-e2e-'))
@@ -121,13 +122,19 @@ export class Cluster {
       .join('')
   }
 
+  /** Runs at the end, after the daemons and before the directories are gone. */
+  onClose(undo: () => void): void {
+    this.#undo.unshift(undo)
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.kill()))
-    this.#remove()
     this.#forget()
+    this.#remove()
   }
 
   #remove(): void {
+    for (const undo of this.#undo) undo()
     rmSync(this.place, { recursive: true, force: true })
   }
 }

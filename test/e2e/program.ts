@@ -30,6 +30,9 @@ export interface Where {
   readonly prefix?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** Another user to run as; only root can. */
+  readonly uid?: number
+  readonly gid?: number
 }
 
 const children = new Set<ChildProcess>()
@@ -58,6 +61,7 @@ export function launch(args: readonly string[], where: Where = {}): ChildProcess
   const child = spawn(command!, words, {
     stdio: ['pipe', 'pipe', 'pipe'],
     cwd: where.cwd,
+    ...(where.uid === undefined ? {} : { uid: where.uid, gid: where.gid ?? where.uid }),
     env: { ...cleanEnvironment(), ...where.env }
   })
   children.add(child)

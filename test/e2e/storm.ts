@@ -30,6 +30,8 @@ export interface StormResult {
 const BATCH = 10
 /** Every so many changes a writer writes an earlier path of its own again. */
 const REWRITE_EVERY = 7
+/** The whole storm takes less, ms. */
+const STORM_MS = 20 * 60_000
 /** Longest pause before a starting daemon is killed, ms: it takes about so long to start. */
 const START_MS = 800
 
@@ -43,18 +45,22 @@ class Writer {
   readonly promised = new Map<string, Promised>()
   readonly #node: Node
   readonly #count: number
+  readonly #mayWrite: (n: number) => boolean
   acknowledged = 0
   failed = 0
 
-  constructor(node: Node, count: number) {
+  /** Writes `count` changes, each as soon as `mayWrite` allows it: the burst is to last as long as the kills do. */
+  constructor(node: Node, count: number, mayWrite: (n: number) => boolean) {
     this.#node = node
     this.#count = count
+    this.#mayWrite = mayWrite
   }
 
   async run(): Promise<void> {
     for (let n = 0; n < this.#count;) {
       const size = Math.min(this.#count - n, n % (2 * BATCH) === 0 ? BATCH : 1)
       const changes = Array.from({ length: size }, (_, at) => this.#change(n + at))
+      await until('this change is due', () => this.#mayWrite(n), STORM_MS)
       n += size
       await this.#write(changes)
     }
@@ -107,7 +113,9 @@ export async function storm(cluster: Cluster, { changes, kills, seed, progress }
   const began = performance.now()
   const random = generator(seed)
   const { nodes } = cluster
-  const writers = nodes.map((node) => new Writer(node, Math.ceil(changes / nodes.length)))
+  const each = Math.ceil(changes / nodes.length)
+  let period = 0
+  const writers = nodes.map((node) => new Writer(node, each, (n) => n < ((period + 1) / kills) * each))
   const acknowledged = (): number => writers.reduce((sum, writer) => sum + writer.acknowledged, 0)
   const writing = Promise.all(writers.map((writer) => writer.run()))
   const done = { writing: true }
@@ -116,8 +124,15 @@ export async function storm(cluster: Cluster, { changes, kills, seed, progress }
   finished.catch(() => undefined)
   let killsAtStart = 0
   for (let kill = 0; kill < kills; kill++) {
-    const threshold = ((kill + random()) / kills) * changes
-    await until('enough is written for the next kill', () => acknowledged() >= threshold || !done.writing)
+    period = kill
+    const before = acknowledged()
+    const threshold = random() * (changes / kills) * 0.7
+    await until(
+      'enough is written for the next kill',
+      () => acknowledged() - before >= threshold || !done.writing,
+      undefined,
+      1
+    )
     const node = nodes[Math.floor(random() * nodes.length)]!
     await node.kill()
     if (random() < 0.3) {

@@ -18,6 +18,7 @@ import { frameBytes, segmentHeader, writeFrame } from '../../src/log/frame.js'
 import { encodeKnowledge, encodeLogRow, encodeRecordRow } from '../../src/log/rows.js'
 import { encodeFrame, FrameType } from '../../src/net/frames.js'
 import { encodeAddresses, encodeHello } from '../../src/net/hello.js'
+import { encodeBlobAnswer, encodeBlobRequest } from '../../src/wire/blob-messages.js'
 import {
   bodyRefOf,
   encodeAnswer,
@@ -324,6 +325,19 @@ export function messages(): Record<string, Uint8Array> {
     'frame: request 300': encodeFrame(FrameType.request, 300, encodeRequest({ t: 'root' })),
     'frame: refusal of 2^32 - 1': encodeFrame(FrameType.refusal, 0xffff_ffff, Buffer.from('message-malformed')),
     token: Buffer.from(encodeToken(TOKEN))
+  }
+}
+
+/** Messages of the blob lane. */
+export function blobMessages(): Record<string, Uint8Array> {
+  const hash = bodyRef.hash
+  return {
+    'request: node': encodeBlobRequest({ t: 'node', hash, size: 2 ** 40, level: 1, index: 511 }),
+    'request: chunk': encodeBlobRequest({ t: 'chunk', hash, size: 300_000, index: 1 }),
+    'request: have': encodeBlobRequest({ t: 'have', hashes: [hash, rootHash] }),
+    'answer: bytes': encodeBlobAnswer({ t: 'bytes', bytes: pointBody }),
+    'answer: absent': encodeBlobAnswer({ t: 'absent' }),
+    'answer: sizes': encodeBlobAnswer({ t: 'sizes', sizes: [7, null] })
   }
 }
 

@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { encodeUpdate } from '../../src/catalog/update.js'
 import { hexOf } from '../../src/wire/index.js'
-import { indexRows, LATER_FIELD, messages, names, RECORDS, segments, UPDATES } from './fixtures.js'
+import { blobMessages, indexRows, LATER_FIELD, messages, names, RECORDS, segments, UPDATES } from './fixtures.js'
 import { goldenPath } from './files.js'
 
 const hexed = (table: Record<string, Uint8Array>): Record<string, string> =>
@@ -18,6 +18,7 @@ const tables: Record<string, Record<string, string>> = {
     'a field of a later version': LATER_FIELD
   }),
   'messages.json': hexed(messages()),
+  'blobs.json': hexed(blobMessages()),
   'segments.json': hexed(segments()),
   'index.json': hexed(indexRows()),
   'names.json': names()

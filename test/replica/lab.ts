@@ -96,6 +96,7 @@ export interface LabNodeOptions {
   readonly clock?: HandClock
   /** Seeds its randomness: its epochs. */
   readonly seed?: number
+  readonly freshEpoch?: boolean
 }
 
 export class LabNode {
@@ -133,7 +134,7 @@ export class LabNode {
         keys: this.keys,
         verify: async (key, bytes, signature) => verify(key, bytes, signature)
       },
-      { cluster: this.lab.cluster, maxSegmentBytes: 64 * 1024 },
+      { cluster: this.lab.cluster, maxSegmentBytes: 64 * 1024, freshEpoch: this.options.freshEpoch ?? false },
       this.options.events
     )
     this.replica = replica
@@ -192,6 +193,11 @@ export class LabNode {
     const lacking = other.records().filter((record) => this.replica.log.find(record.id) === undefined)
     const members = (record: SignedRecord): number => (record.body.space === 'members' ? 0 : 1)
     await this.receive(lacking.toSorted((a, b) => members(a) - members(b)))
+  }
+
+  /** Resolves when what was set off has come to its end: nothing here waits for a timer or another thread. */
+  async settled(): Promise<void> {
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
   }
 
   at(path: string): Entry {

@@ -18,8 +18,14 @@ export interface NetworkFaults {
 export class SimNetwork {
   readonly endpoints = new Map<NodeId, SimTransport>()
   readonly #links = new Set<string>()
+  /** Links that take longer, and how many times so. */
+  readonly #slow = new Map<string, number>()
   faults: NetworkFaults = { loss: 0, duplicate: 0, requestLoss: 0, maxLatencyMs: 5 }
   messages = 0
+  /** A node gave up on a peer; whoever dials makes the link anew. */
+  hungUp: (from: NodeId, to: NodeId) => void = () => undefined
+  /** Sees every message as it is sent: for the trace. */
+  sent: (from: NodeId, to: NodeId, kind: string, frame: Uint8Array) => void = () => undefined
 
   constructor(
     readonly time: SimTime,
@@ -55,16 +61,27 @@ export class SimNetwork {
     this.endpoints.get(b)?.down(a)
   }
 
-  latency(): number {
-    return 0.2 + this.random.float() * this.faults.maxLatencyMs
+  /** Makes a link slower by this factor; 1 makes it like the others. */
+  slow(a: NodeId, b: NodeId, factor: number): void {
+    if (factor === 1) this.#slow.delete(linkOf(a, b))
+    else this.#slow.set(linkOf(a, b), factor)
+  }
+
+  latency(from: NodeId, to: NodeId): number {
+    return 0.2 + this.random.float() * this.faults.maxLatencyMs * (this.#slow.get(linkOf(from, to)) ?? 1)
   }
 
   /** Delivers later, if the link is then still there. */
-  send(from: NodeId, to: NodeId, deliver: (target: SimTransport) => void, loss = this.faults.loss): void {
+  send(
+    { from, to, kind, frame }: { from: NodeId; to: NodeId; kind: string; frame: Uint8Array },
+    deliver: (target: SimTransport) => void,
+    loss = this.faults.loss
+  ): void {
     this.messages += 1
+    this.sent(from, to, kind, frame)
     const copies = this.random.chance(loss) ? 0 : this.random.chance(this.faults.duplicate) ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
-      this.time.after(this.latency(), () => {
+      this.time.after(this.latency(from, to), () => {
         const target = this.endpoints.get(to)
         if (target !== undefined && this.connected(from, to)) deliver(target)
       })
@@ -111,7 +128,7 @@ export class SimTransport implements Transport {
 
   notify(to: NodeId, frame: Uint8Array): boolean {
     if (!this.#peers.has(to)) return false
-    this.network.send(this.self, to, (target) => target.arrive(this.self, frame))
+    this.network.send({ from: this.self, to, kind: 'notice', frame }, (target) => target.arrive(this.self, frame))
     return true
   }
 
@@ -128,13 +145,14 @@ export class SimTransport implements Transport {
         reject(unreachable())
         return
       }
+      const back = (kind: string, bytes: Uint8Array, end: () => void): void =>
+        this.network.send({ from: to, to: this.self, kind, frame: bytes }, () => (cancel(), end()), faults.requestLoss)
       this.network.send(
-        this.self,
-        to,
+        { from: this.self, to, kind: 'request', frame },
         (target) => {
           void target.answer(this.self, frame).then(
-            (answer) => this.network.send(to, this.self, () => (cancel(), resolve(answer)), faults.requestLoss),
-            (error: unknown) => this.network.send(to, this.self, () => (cancel(), reject(error as Error)), faults.requestLoss)
+            (answer) => back('answer', answer, () => resolve(answer)),
+            (error: unknown) => back('refusal', new Uint8Array(), () => reject(error as Error))
           )
         },
         faults.requestLoss
@@ -152,7 +170,7 @@ export class SimTransport implements Transport {
   }
 
   #spread(frame: Uint8Array): number {
-    for (const peer of this.#peers.keys()) this.network.send(this.self, peer, (target) => target.gossip(this.self, frame))
+    for (const to of this.#peers.keys()) this.network.send({ from: this.self, to, kind: 'gossip', frame }, (target) => target.gossip(this.self, frame))
     return this.#peers.size
   }
 
@@ -165,6 +183,7 @@ export class SimTransport implements Transport {
 
   hangUp(node: NodeId): void {
     this.network.disconnect(this.self, node)
+    this.network.hungUp(this.self, node)
   }
 }
 

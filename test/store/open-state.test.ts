@@ -106,6 +106,17 @@ describe('how the last use of an index ended', () => {
     assert.equal(await storeState(path), 'clean')
   })
 
+  test('what lost power is dropped, unless every write of it was durable', async () => {
+    for (const everyWriteDurable of [false, true]) {
+      const path = await killedStore()
+      await editMarker(path, (marker) => (marker['boot'] = 'another boot'))
+      const { store, found } = await openStore(path, { everyWriteDurable })
+      assert.equal(found, everyWriteDurable ? 'kept' : 'dropped')
+      assert.equal(store.get('row/0') !== undefined, everyWriteDurable)
+      await store.close()
+    }
+  })
+
   test('a flipped byte in the manifest of a closed store is damage', async () => {
     const path = await closedStore()
     await flip(await fileOf(path, /^MANIFEST-/), 20)

@@ -16,6 +16,12 @@ import {
 import { decodeFrame, encodeFrame } from '../../src/net/frames.js'
 import { decodeAddresses, decodeHello, encodeAddresses, encodeHello } from '../../src/net/hello.js'
 import {
+  decodeBlobAnswer,
+  decodeBlobRequest,
+  encodeBlobAnswer,
+  encodeBlobRequest
+} from '../../src/wire/blob-messages.js'
+import {
   bodyOf,
   decodeAnswer,
   decodeGossip,
@@ -38,7 +44,7 @@ import {
   signedBytes
 } from '../../src/wire/index.js'
 import { goldenBytes, goldenPath, readGolden } from '../golden/files.js'
-import { ENTRY, indexRows, messages, names, RECORDS, segments, UPDATES } from '../golden/fixtures.js'
+import { blobMessages, ENTRY, indexRows, messages, names, RECORDS, segments, UPDATES } from '../golden/fixtures.js'
 import * as spec from './spec-reader.js'
 
 const hexes = (table: Record<string, Uint8Array>): Record<string, string> =>
@@ -62,12 +68,13 @@ const ROUND_TRIPS: ReadonlyArray<[prefix: string, again: (bytes: Uint8Array) => 
 
 describe('golden bytes of version 1', () => {
   it('are all there', () => {
-    for (const file of ['updates', 'records', 'messages', 'segments', 'index', 'names'])
+    for (const file of ['updates', 'records', 'messages', 'blobs', 'segments', 'index', 'names'])
       assert.ok(existsSync(goldenPath(`${file}.json`)), file)
   })
 
   it('are what this version writes for the same meaning', () => {
     assert.deepEqual(hexes(messages()), readGolden('messages.json'))
+    assert.deepEqual(hexes(blobMessages()), readGolden('blobs.json'))
     assert.deepEqual(hexes(segments()), readGolden('segments.json'))
     assert.deepEqual(hexes(indexRows()), readGolden('index.json'))
     assert.deepEqual(names(), readGolden('names.json'))
@@ -105,6 +112,15 @@ describe('golden bytes of version 1', () => {
       if (name === 'join refusal') continue
       const [, again] = ROUND_TRIPS.find(([prefix]) => name.startsWith(prefix))!
       assert.equal(hexOf(again(bytes)), hexOf(bytes), name)
+    }
+  })
+
+  it('of the blob lane are encoded again the same', () => {
+    for (const [name, bytes] of goldenBytes('blobs.json')) {
+      const again = name.startsWith('request')
+        ? encodeBlobRequest(decodeBlobRequest(bytes))
+        : encodeBlobAnswer(decodeBlobAnswer(bytes))
+      assert.equal(hexOf(again), hexOf(bytes), name)
     }
   })
 

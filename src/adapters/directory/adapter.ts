@@ -6,14 +6,15 @@ import { isAbsolute, relative, sep } from 'node:path'
 import { GrapevineError, isErrno } from '../../errors.js'
 import type { Clock, Logger } from '../../runtime.js'
 import type { Adapter, ApplyItem, ApplyResult, BodySource, ScanResult, TargetEntry, WatchHint } from '../contract.js'
-import { applySet } from './apply.js'
+import { applySet, type ApplyDeps } from './apply.js'
 import { setAside } from './aside.js'
-import type { ChangeDeps } from './change.js'
 import { streamFile } from './content.js'
 import { statOf } from './current.js'
 import { changing, notShared, unreadable } from './faults.js'
 import { IgnoreFile } from './ignore-file.js'
+import { Journal } from './journal.js'
 import { removeLeftovers } from './leftovers.js'
+import { recoverSet } from './recover.js'
 import { Root, splitPath, type RootIdentity } from './root.js'
 import { IGNORE_FILE, Rules } from './rules.js'
 import { Scan, type ScanOptions } from './scan.js'
@@ -34,6 +35,11 @@ export interface DirectoryOptions {
   readonly expectRoot?: RootIdentity
   /** The node's home; left out when it lies in the shared directory. */
   readonly home?: string
+  /**
+   * A directory of this node, outside the target, for the journal that makes a set whole over a crash. Without one a
+   * crash may leave half of a set.
+   */
+  readonly journalDir?: string
   /** Further patterns in gitignore's syntax. */
   readonly ignore?: readonly string[]
   /** A changed path is hinted after so long without another event, ms. */
@@ -48,7 +54,7 @@ export const DEFAULT_EMPTY_SETTLE_MS = 1_000
 
 export class DirectoryAdapter implements Adapter {
   readonly kind = 'directory'
-  readonly #deps: ChangeDeps & DirectoryDeps
+  readonly #deps: ApplyDeps & DirectoryDeps
   readonly #emptySettleMs: number
   readonly #ignoreFile: IgnoreFile
   readonly #settler: Settler
@@ -56,11 +62,15 @@ export class DirectoryAdapter implements Adapter {
   #listener: (hint: WatchHint) => void = () => {}
   #state: 'new' | 'started' | 'stopped' = 'new'
   #starting: Promise<void> | null = null
+  #recovered: readonly ApplyResult[] = []
+  /** Sets are applied one after the other: the journal holds one. */
+  #applying: Promise<unknown> = Promise.resolve()
 
   constructor(deps: DirectoryDeps, options: DirectoryOptions) {
     const root = new Root(options.root, options.expectRoot)
     const rules = new Rules([...(options.ignore ?? []), ...homeRule(options)])
-    this.#deps = { ...deps, root, rules, writing: new Set() }
+    const journal = options.journalDir === undefined ? {} : { journal: new Journal(options.journalDir) }
+    this.#deps = { ...deps, root, rules, writing: new Set(), ...journal }
     this.#emptySettleMs = options.emptySettleMs ?? DEFAULT_EMPTY_SETTLE_MS
     this.#ignoreFile = new IgnoreFile(this.#deps)
     this.#watches = new Watches({ root, rules, logger: deps.logger, noticed: (path) => this.#settler.note(path) })
@@ -86,6 +96,10 @@ export class DirectoryAdapter implements Adapter {
     return this.#watches.complete
   }
 
+  get recovered(): readonly ApplyResult[] {
+    return this.#recovered
+  }
+
   onHint(listener: (hint: WatchHint) => void): void {
     this.#listener = listener
   }
@@ -106,6 +120,7 @@ export class DirectoryAdapter implements Adapter {
     await this.#starting?.catch(() => {})
     this.#watches.stop()
     await this.#settler.stop()
+    await this.#applying
   }
 
   async scan(options: ScanOptions = {}): Promise<ScanResult> {
@@ -141,7 +156,17 @@ export class DirectoryAdapter implements Adapter {
   }
 
   apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal): Promise<ApplyResult[]> {
-    return applySet(this.#deps, items, bodies, signal)
+    return this.#inTurn(() => applySet(this.#deps, items, bodies, signal))
+  }
+
+  settled(): Promise<void> {
+    return this.#inTurn(async () => this.#deps.journal?.retire())
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#applying.then(work)
+    this.#applying = turn.catch(() => {})
+    return turn
   }
 
   async setAside(path: string, saveTo: string): Promise<void> {
@@ -151,6 +176,8 @@ export class DirectoryAdapter implements Adapter {
 
   async #start(): Promise<void> {
     await this.#deps.root.check()
+    const { journal } = this.#deps
+    if (journal !== undefined) this.#recovered = await recoverSet({ ...this.#deps, journal })
     await this.#ignoreFile.refresh()
     await removeLeftovers(this.#deps.root, this.#deps.rules, this.#deps.logger)
     await this.#watches.add('')

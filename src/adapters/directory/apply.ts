@@ -1,19 +1,25 @@
-/** Applies one set: in the order given, files in parallel where order cannot matter, answered when durable. */
-import { GrapevineError, isErrno } from '../../errors.js'
+/**
+ * Applies one set: all new contents are staged first, then the set is written down in the journal, and only then the
+ * first of its changes is made. In the order given, files in parallel where order cannot matter, answered when durable.
+ */
+import { isErrno } from '../../errors.js'
 import type { ApplyItem, ApplyResult, BodySource } from '../contract.js'
-import { checkPath } from '../names.js'
-import { Differs, type ChangeDeps } from './change.js'
-import { ignored, writeFailed } from './faults.js'
+import type { ChangeDeps } from './change.js'
+import { failed, outcomeOf, refuse, stopped } from './check.js'
+import type { Journal } from './journal.js'
 import { mapLimit } from './pool.js'
 import { mkdirItem, moveItem, removeItem } from './rearrange.js'
 import { splitPath } from './root.js'
-import { writeItem } from './write.js'
+import { PARALLEL_WRITES, stageSet, type Step } from './stage.js'
+import { discard, placeWrite } from './write.js'
 
-/** Files written at once, and directories fsynced at once: the journal of the file system joins their fsyncs. */
-const PARALLEL_WRITES = 8
+export interface ApplyDeps extends ChangeDeps {
+  /** Absent: a crash may leave half of a set. */
+  readonly journal?: Journal
+}
 
 export async function applySet(
-  deps: ChangeDeps,
+  deps: ApplyDeps,
   items: readonly ApplyItem[],
   bodies: BodySource,
   signal?: AbortSignal
@@ -23,31 +29,64 @@ export async function applySet(
   } catch (error) {
     return items.map((item) => failed(item, error))
   }
-  const results: ApplyResult[] = []
-  for (const group of independentGroups(items)) {
-    results.push(...(await mapLimit(group, PARALLEL_WRITES, (item) => applyOne(deps, item, bodies, signal))))
+  const steps = await stageSet(deps, items, bodies, signal)
+  try {
+    if (signal?.aborted) throw stopped(signal.reason)
+    await writeDown(deps, steps)
+  } catch (error) {
+    return giveUp(deps, steps, error)
   }
-  const broken = await syncDirectories(deps, results)
-  return results.map((result) => {
-    const error =
-      result.outcome === 'done'
-        ? touchedBy(result.item)
-            .map((path) => broken.get(path))
-            .find((e) => e !== undefined)
-        : undefined
+  // from here on the set is finished, whoever asks for an end: it takes milliseconds
+  return performSteps(deps, steps)
+}
+
+/** Makes the staged names durable, then the entry that counts on them. */
+async function writeDown({ root, journal }: ApplyDeps, steps: readonly Step[]): Promise<void> {
+  const open = steps.filter((step) => step.result === undefined)
+  if (journal === undefined || open.length === 0 || root.identity === null) return
+  await mapLimit([...stagingDirs(open)], PARALLEL_WRITES, async (path) => {
+    const dir = await root.openDir(path)
+    await dir?.sync().finally(() => dir.close())
+  })
+  await journal.begin({
+    root: { ...root.identity, place: root.place },
+    steps: open.map(({ item, staged }) => ({ item, staged: staged && { dir: staged.dir, temp: staged.temp } }))
+  })
+}
+
+async function giveUp(deps: ApplyDeps, steps: readonly Step[], error: unknown): Promise<ApplyResult[]> {
+  return mapLimit(steps, PARALLEL_WRITES, async ({ item, staged, result }) => {
+    if (staged !== null) await discard(deps, staged)
+    return result ?? failed(item, error)
+  })
+}
+
+/** Makes the changes that are not settled, durable when it resolves. One result a step, in their order. */
+export async function performSteps(deps: ChangeDeps, steps: readonly Step[]): Promise<ApplyResult[]> {
+  const results = new Map<Step, ApplyResult>()
+  const open = steps.filter((step) => step.result === undefined)
+  for (const group of independentGroups(open)) {
+    await mapLimit(group, PARALLEL_WRITES, async (step) => results.set(step, await performOne(deps, step)))
+  }
+  const broken = await syncDirectories(deps, [...results.values()], stagingDirs(open))
+  return steps.map((step) => {
+    const result = step.result ?? results.get(step)!
+    const paths = result.outcome === 'done' ? touchedBy(result.item) : []
+    const error = paths.map((path) => broken.get(path)).find((fault) => fault !== undefined)
     return error === undefined ? result : failed(result.item, error)
   })
 }
 
 /** Runs of writes to different paths do not depend on each other; everything else keeps its place. */
-export function independentGroups(items: readonly ApplyItem[]): ApplyItem[][] {
-  const groups: ApplyItem[][] = []
+export function independentGroups<T extends { readonly item: ApplyItem }>(steps: readonly T[]): T[][] {
+  const groups: T[][] = []
   let paths: Set<string> | null = null
-  for (const item of items) {
+  for (const step of steps) {
+    const { item } = step
     if (item.do !== 'write') paths = null
-    if (item.do === 'write' && paths !== null && !paths.has(item.path)) groups.at(-1)!.push(item)
+    if (item.do === 'write' && paths !== null && !paths.has(item.path)) groups.at(-1)!.push(step)
     else {
-      groups.push([item])
+      groups.push([step])
       paths = item.do === 'write' ? new Set() : null
     }
     paths?.add(item.path)
@@ -55,39 +94,27 @@ export function independentGroups(items: readonly ApplyItem[]): ApplyItem[][] {
   return groups
 }
 
-async function applyOne(
-  deps: ChangeDeps,
-  item: ApplyItem,
-  bodies: BodySource,
-  signal?: AbortSignal
-): Promise<ApplyResult> {
+async function performOne(deps: ChangeDeps, { item, staged }: Step): Promise<ApplyResult> {
   try {
-    refuse(deps, item, signal)
-    if (item.do === 'write') return await writeItem(deps, item, bodies, signal)
+    refuse(deps, item)
+    if (item.do === 'write') return await placeWrite(deps, item, staged!)
     if (item.do === 'mkdir') return await mkdirItem(deps, item)
     if (item.do === 'remove') return await removeItem(deps, item)
     return await moveItem(deps, item)
   } catch (error) {
-    if (error instanceof Differs) return { item, outcome: 'differs', entry: null, error: error.fault }
-    return failed(item, signal?.aborted === true && !(error instanceof GrapevineError) ? stopped(error) : error)
-  }
-}
-
-function refuse(deps: ChangeDeps, item: ApplyItem, signal?: AbortSignal): void {
-  if (signal?.aborted) throw stopped(signal.reason)
-  const isDir = item.do === 'mkdir' || (item.do !== 'write' && item.expect.kind === 'dir')
-  for (const path of item.do === 'move' ? [item.from, item.path] : [item.path]) {
-    const refusal = checkPath(path)
-    if (refusal !== null) throw refusal
-    if (deps.rules.ignores(path, isDir ? 'dir' : 'file')) throw ignored(path)
+    return outcomeOf(item, error)
   }
 }
 
 /** One fsync for each touched directory. Returns those that failed. */
-async function syncDirectories(deps: ChangeDeps, results: readonly ApplyResult[]): Promise<Map<string, unknown>> {
-  const touched = new Set(
-    results.filter((result) => result.outcome === 'done').flatMap((result) => touchedBy(result.item))
-  )
+async function syncDirectories(
+  deps: ChangeDeps,
+  results: readonly ApplyResult[],
+  also: Iterable<string>
+): Promise<Map<string, unknown>> {
+  const touched = new Set(also)
+  for (const result of results)
+    if (result.outcome === 'done') for (const path of touchedBy(result.item)) touched.add(path)
   const broken = new Map<string, unknown>()
   await mapLimit([...touched], PARALLEL_WRITES, async (path) => {
     try {
@@ -107,13 +134,6 @@ function touchedBy(item: ApplyItem): string[] {
   return item.do === 'mkdir' ? [splitPath(item.path)[0], item.path] : [splitPath(item.path)[0]]
 }
 
-function failed(item: ApplyItem, error: unknown): ApplyResult {
-  return { item, outcome: 'failed', entry: null, error: writeFailed(item.path, error) }
-}
-
-function stopped(cause: unknown): GrapevineError {
-  return new GrapevineError('stopped', 'the set was not finished because the node is stopping', {
-    next: 'nothing to do: it is applied again after the next start',
-    cause
-  })
+function stagingDirs(steps: readonly Step[]): Set<string> {
+  return new Set(steps.flatMap(({ staged }) => staged?.dir ?? []))
 }

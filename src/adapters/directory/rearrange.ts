@@ -4,7 +4,16 @@ import { mkdir, open, rename, unlink } from 'node:fs/promises'
 import { GrapevineError, isErrno } from '../../errors.js'
 import type { ApplyItem, ApplyResult, TargetEntry } from '../contract.js'
 import { showName } from '../names.js'
-import { assertInPlace, Differs, dirEntry, done, inParent, ownerToGive, removeEmpty, type ChangeDeps } from './change.js'
+import {
+  assertInPlace,
+  Differs,
+  dirEntry,
+  done,
+  inParent,
+  ownerToGive,
+  removeEmpty,
+  type ChangeDeps
+} from './change.js'
 import { holds, statOf, unchanged } from './current.js'
 import { splitPath, type Dir } from './root.js'
 import { inodeOf, isRacy, rowOf } from './stat-cache.js'

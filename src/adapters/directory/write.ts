@@ -40,7 +40,8 @@ export function stageWrite(
   return inDirectory(deps.root, where.dir, item.path, async (dir) => {
     const [, name] = splitPath(item.path)
     const before = where.alone ? await statOf(dir, name) : undefined
-    if (before !== undefined && (await isThere(deps, dir, name, item, before))) return done(item, entryOf(item, before!))
+    if (before !== undefined && (await isThere(deps, dir, name, item, before)))
+      return done(item, entryOf(item, before!))
     const temp = tempName()
     try {
       await fillTemp(dir, temp, before ?? null, item, bodies, signal)

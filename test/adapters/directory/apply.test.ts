@@ -314,9 +314,10 @@ describe('applying to a directory', () => {
   test('writes together only what cannot depend on each other', () => {
     const items = [write('a', '1', null), write('b', '2', null), write('a', '3', null)]
     const dir: ApplyItem = { do: 'mkdir', path: 'd', expect: null }
-    const groups = independentGroups([...items, dir, dir, write('d/x', '4', null)])
+    const all = [...items, dir, dir, write('d/x', '4', null)]
+    const groups = independentGroups(all.map((item) => ({ item })))
     assert.deepEqual(
-      groups.map((group) => group.map((item) => item.path)),
+      groups.map((group) => group.map(({ item }) => item.path)),
       [['a', 'b'], ['a'], ['d'], ['d'], ['d/x']]
     )
   })

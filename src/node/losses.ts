@@ -1,0 +1,73 @@
+/** What is damaged here and could not be had from anybody: kept in the home until it is healed or acknowledged. */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { LossView } from '../control/target.js'
+import { readJson, writePrivate } from './home.js'
+
+const LOSSES_FILE = 'losses.json'
+/** Losses kept; more only repeat that the disk is gone. */
+const MAX_LOSSES = 10_000
+
+interface LossesFile {
+  readonly version: 1
+  readonly open: readonly LossView[]
+  readonly acknowledged: readonly LossView[]
+}
+
+export class Losses {
+  readonly #file: string
+  #open = new Map<string, LossView>()
+  #acknowledged = new Map<string, LossView>()
+
+  constructor(home: string) {
+    this.#file = join(home, LOSSES_FILE)
+  }
+
+  async load(): Promise<void> {
+    const file = await readJson<LossesFile>(this.#file)
+    this.#open = new Map(file?.open.map((loss) => [lossKey(loss), loss]))
+    this.#acknowledged = new Map(file?.acknowledged.map((loss) => [lossKey(loss), loss]))
+  }
+
+  /** Lost, and nobody has said that they know. */
+  get open(): LossView[] {
+    return [...this.#open.values()]
+  }
+
+  isKnown(loss: LossView): boolean {
+    return this.#open.has(lossKey(loss)) || this.#acknowledged.has(lossKey(loss))
+  }
+
+  async add(losses: readonly LossView[]): Promise<void> {
+    const fresh = losses.filter((loss) => !this.isKnown(loss)).slice(0, MAX_LOSSES - this.#open.size)
+    if (fresh.length === 0) return
+    for (const loss of fresh) this.#open.set(lossKey(loss), loss)
+    await this.#save()
+  }
+
+  /** Healed: it is here again. */
+  async remove(loss: LossView): Promise<void> {
+    const key = lossKey(loss)
+    const had = this.#open.delete(key)
+    if (this.#acknowledged.delete(key) || had) await this.#save()
+  }
+
+  async acknowledge(): Promise<LossView[]> {
+    const losses = this.open
+    for (const [key, loss] of this.#open) this.#acknowledged.set(key, loss)
+    this.#open.clear()
+    await this.#save()
+    return losses
+  }
+
+  async #save(): Promise<void> {
+    if (this.#open.size + this.#acknowledged.size === 0) return rm(this.#file, { force: true })
+    const file: LossesFile = { version: 1, open: this.open, acknowledged: [...this.#acknowledged.values()] }
+    await writePrivate(this.#file, `${JSON.stringify(file)}\n`)
+  }
+}
+
+function lossKey(loss: LossView): string {
+  if (loss.kind === 'record') return `record ${loss.log} ${loss.seq}`
+  return loss.kind === 'blob' ? `blob ${loss.hash}` : `range ${loss.segment} ${loss.offset} ${loss.length}`
+}

@@ -1,0 +1,178 @@
+/** A home out of a backup. Nothing is written before all of the backup was found sound. */
+import { createReadStream } from 'node:fs'
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BlobStore } from '../blobs/index.js'
+import { diskError, GrapevineError, isErrno } from '../errors.js'
+import { SegmentLog } from '../log/index.js'
+import { NodeDisk } from '../runtime-node.js'
+import { silentLogger } from '../runtime.js'
+import { decodeRecord, type BodyRef } from '../wire/index.js'
+import { BACKUP_FILES, type BackupAbout, type BackupEnd } from './backup.js'
+import { backupDamaged, KIND, readBackup, readJson, unpackFile, unpackRecords, type BackupFrame } from './backup-format.js'
+import { HOME_DIRS, prepareHome, readHome, writePrivate } from './home.js'
+import { markNewLife } from './life.js'
+
+export interface CheckedBackup extends BackupAbout, BackupEnd {
+  readonly bytes: number
+}
+
+const READ_BYTES = 1024 * 1024
+/** Without these a home holds no node. The last is written last: a home without it is no node yet. */
+const NEEDED_FILES = ['node.key', 'cluster.secret', 'cluster.json']
+
+/** Reads a whole backup. Throws `not-found`, `backup-damaged` saying what is wrong, `store-newer`. */
+export async function checkBackup(file: string): Promise<CheckedBackup> {
+  let about: BackupAbout | undefined
+  let end: BackupEnd | undefined
+  let bytes = 0
+  let records = 0
+  const files = new Set<string>()
+  for await (const { kind, payload } of readBackup(counted(file, (more) => (bytes += more)))) {
+    if (kind === KIND.about) about = readJson<BackupAbout>(payload)
+    if (kind === KIND.file) files.add(unpackFile(payload).name)
+    if (kind === KIND.records) records += unpackRecords(payload).length
+    if (kind === KIND.end) end = readJson<BackupEnd>(payload)
+  }
+  const missing = NEEDED_FILES.find((name) => !files.has(name))
+  if (about === undefined || end === undefined || missing !== undefined) throw backupDamaged(`it lacks ${missing ?? 'its description'}`)
+  if (records !== end.records) throw backupDamaged(`it holds ${records} records and should hold ${end.records}`)
+  return { ...about, ...end, bytes }
+}
+
+async function* counted(file: string, count: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of createReadStream(file, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>) {
+      count(chunk.length)
+      yield chunk
+    }
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw new GrapevineError('not-found', `there is no file ${file}`, { next: 'check its name', facts: { file }, cause: error })
+    throw diskError(error, 'file-unreadable', `${file} cannot be read`)
+  }
+}
+
+/**
+ * Makes `home` out of a backup; it must be empty or missing. The node that is started there asks its peers first, and
+ * writes under another epoch: what it wrote after the backup was made may live on elsewhere.
+ */
+export async function restoreHome(options: { file: string; home: string }): Promise<CheckedBackup> {
+  const { file, home } = options
+  const checked = await checkBackup(file)
+  await mustBeEmpty(home)
+  await prepareHome(home)
+  try {
+    await fill(home, file, checked)
+    await readHome(home)
+  } catch (error) {
+    // half a home must not be started
+    for (const name of await readdir(home)) await rm(join(home, name), { recursive: true, force: true })
+    throw error
+  }
+  return checked
+}
+
+async function mustBeEmpty(home: string): Promise<void> {
+  const names = await readdir(home).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return []
+    throw diskError(error, 'store-failed', `${home} cannot be looked at`)
+  })
+  if (names.length === 0) return
+  throw new GrapevineError('not-empty', `${home} is not empty`, { next: 'restore into an empty or new directory: give another --home', facts: { home } })
+}
+
+async function fill(home: string, file: string, checked: CheckedBackup): Promise<void> {
+  await markNewLife(home, 'restored')
+  const log = await SegmentLog.open(new NodeDisk(join(home, HOME_DIRS.log)), { logger: silentLogger })
+  const blobs = new BlobStore({ logger: silentLogger }, { directory: join(home, HOME_DIRS.blobs) })
+  const files = new Map<string, string>()
+  try {
+    await blobs.open()
+    const frames = new Frames(readBackup(counted(file, () => undefined)))
+    for (let frame = await frames.take(); frame !== undefined; frame = await frames.take()) {
+      if (frame.kind === KIND.file) keepFile(files, frame.payload)
+      else if (frame.kind === KIND.records) await log.append(recordsOf(frame.payload, checked.cluster))
+      else if (frame.kind === KIND.blob) await restoreBlob(blobs, readJson<BodyRef>(frame.payload), frames)
+    }
+  } finally {
+    await log.close()
+    await blobs.close()
+  }
+  const last = NEEDED_FILES.at(-1)!
+  for (const [name, text] of files) if (name !== last) await writePrivate(join(home, name), text)
+  await writePrivate(join(home, last), files.get(last)!)
+}
+
+/** Only what we know belongs in a home: a name in a backup is never a path. */
+function keepFile(files: Map<string, string>, payload: Buffer): void {
+  const { name, bytes } = unpackFile(payload)
+  if ((BACKUP_FILES as readonly string[]).includes(name)) files.set(name, bytes.toString('utf8'))
+}
+
+function recordsOf(payload: Buffer, cluster: string): Buffer[] {
+  const records = unpackRecords(payload)
+  for (const bytes of records) {
+    const record = readable(bytes)
+    if (record !== undefined && record.body.cluster !== cluster) throw backupDamaged('it holds records of another cluster')
+  }
+  return records
+}
+
+/** A record of a later version is kept as it is. */
+function readable(bytes: Uint8Array): ReturnType<typeof decodeRecord> | undefined {
+  try {
+    return decodeRecord(bytes)
+  } catch (error) {
+    if (error instanceof GrapevineError) return undefined
+    throw error
+  }
+}
+
+async function restoreBlob(blobs: BlobStore, ref: BodyRef, frames: Frames): Promise<void> {
+  const broken = { reason: undefined as string | undefined }
+  try {
+    const { hash, size } = await blobs.put(bytesOfBlob(frames, broken))
+    if (hash !== ref.hash || size !== ref.size) throw backupDamaged('a blob in it does not match its hash')
+  } catch (error) {
+    // it broke off while the backup was made, and is named as missing there
+    if (broken.reason === undefined) throw error
+  }
+}
+
+async function* bytesOfBlob(frames: Frames, broken: { reason: string | undefined }): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const next = await frames.peek()
+    if (next?.kind === KIND.noBlob) {
+      await frames.take()
+      broken.reason = readJson<{ reason: string }>(next.payload).reason
+      throw backupDamaged(`a blob broke off: ${broken.reason}`)
+    }
+    if (next?.kind !== KIND.bytes) return
+    await frames.take()
+    yield next.payload
+  }
+}
+
+/** Frames with a look at the next one. */
+class Frames {
+  readonly #source: AsyncIterator<BackupFrame>
+  #next: BackupFrame | undefined
+
+  constructor(source: AsyncIterable<BackupFrame>) {
+    this.#source = source[Symbol.asyncIterator]()
+  }
+
+  async peek(): Promise<BackupFrame | undefined> {
+    if (this.#next === undefined) {
+      const next = await this.#source.next()
+      this.#next = next.done === true ? undefined : next.value
+    }
+    return this.#next
+  }
+
+  async take(): Promise<BackupFrame | undefined> {
+    const next = await this.peek()
+    this.#next = undefined
+    return next
+  }
+}

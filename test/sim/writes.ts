@@ -1,0 +1,47 @@
+/** What users of a simulated node do: write, move and delete at paths that collide often. */
+import { PathEditor } from '../../src/catalog/index.js'
+import { GrapevineError } from '../../src/errors.js'
+import type { Replica } from '../../src/replica/index.js'
+import type { SimNode } from './node.js'
+import type { SeededRandom } from './random.js'
+import type { World } from './world.js'
+
+const DIRECTORIES = ['a', 'b', 'a/c', 'b/d', 'a/b', 'b/a', 'x']
+const PARENTS = ['', 'a/', 'b/', 'a/c/', 'b/d/']
+
+/** Refusals a user may meet; anything else is a fault. */
+const EXPECTED = ['not-found', 'path-taken', 'not-a-directory', 'not-a-file', 'move-into-itself', 'stopped', 'store-failed']
+
+const filePath = (random: SeededRandom): string => `${random.pick(PARENTS)}f${random.below(6)}`
+
+/** One change; resolves when it is acknowledged, refused, or its process is gone. */
+export async function writeOne(world: World, node: SimNode, replica: Replica): Promise<void> {
+  const { random } = world
+  const what = random.float()
+  const path = filePath(random)
+  const other = random.chance(0.3) ? random.pick(DIRECTORIES) : filePath(random)
+  const moved = random.chance(0.4) ? random.pick(DIRECTORIES.slice(0, 3)) : path
+  const removed = random.chance(0.2) ? random.pick(DIRECTORIES.slice(0, 2)) : path
+  const bytes = random.bytes(1 + random.below(40))
+  const { life } = node
+  try {
+    const below = what < 0.8 ? [] : await listBelow(replica, removed)
+    const { record } = await replica.change((draft) => {
+      const edit = new PathEditor(draft, replica.reader)
+      if (what < 0.55) return edit.put(path, draft.body(bytes))
+      return what < 0.8 ? edit.move(moved, other) : edit.remove(removed, below)
+    }, 200)
+    if (record === null || node.life !== life) return
+    node.acknowledged.push(record.id)
+    world.happened(`node ${node.index} acknowledged ${record.id}`)
+  } catch (error) {
+    if (node.life === life && !(error instanceof GrapevineError && EXPECTED.includes(error.code))) throw error
+  }
+}
+
+async function listBelow({ reader }: Replica, path: string): Promise<string[]> {
+  const found = reader.resolve(path)
+  const below: string[] = []
+  if (found !== undefined) for await (const { entry } of reader.walk(found.id, path)) below.push(entry.id)
+  return below
+}
