@@ -12,7 +12,7 @@ const IDLE_SOCKETS_PER_SECOND = 60
 const LET_IN_WITHIN_MS = 5_000
 
 export const idleSockets: Scenario = {
-  about: '60 sockets a second are opened at a node and say nothing, from the member\'s own address and from another',
+  about: "60 sockets a second are opened at a node and say nothing, from the member's own address and from another",
   async run(world) {
     await world.build({ nodes: 2 })
     await world.meshed()
@@ -82,7 +82,12 @@ export const sleep: Scenario = {
     const meshedMs = await world.meshed()
     assert.deepEqual(await world.mute(), [])
     assert.ok(equalMs < AWAKE_WITHIN_MS, `equal only ${equalMs} ms after waking`)
-    return { 'asleep s': Math.round(sleepMs / 1_000), 'equal ms after': equalMs, 'all links ms': equalMs + meshedMs, 'links dropped': lost.flat().length }
+    return {
+      'asleep s': Math.round(sleepMs / 1_000),
+      'equal ms after': equalMs,
+      'all links ms': equalMs + meshedMs,
+      'links dropped': lost.flat().length
+    }
   }
 }
 
@@ -98,7 +103,9 @@ async function move(world: World, moved: Node): Promise<{ linked: number; equal:
   await pause(2_000)
   await moved.kill()
   await world.put(others[0]!, 'meanwhile')
-  await until('its loss is noticed', async () => (await world.statuses(others)).every((status) => connected(status) === others.length - 1))
+  await until('its loss is noticed', async () =>
+    (await world.statuses(others)).every((status) => connected(status) === others.length - 1)
+  )
   await world.start(moved, 0)
   const linked = await world.meshed()
   const equal = await world.equal()
@@ -142,7 +149,15 @@ export const duplicateIdentity: Scenario = {
     await world.start(copy)
     const twins = [original, copy]
     const alarmMs = await timed(() =>
-      until('both copies are read-only', async () => (await world.statuses(twins)).every(({ state, problems }) => state === 'read-only' && problems.some(({ code }) => code === 'identity-duplicated')), PATIENCE_MS)
+      until(
+        'both copies are read-only',
+        async () =>
+          (await world.statuses(twins)).every(
+            ({ state, problems }) =>
+              state === 'read-only' && problems.some(({ code }) => code === 'identity-duplicated')
+          ),
+        PATIENCE_MS
+      )
     )
     for (const twin of twins) await assert.rejects(world.put(twin, `by/${twin.name}`), { code: 'identity-duplicated' })
     await world.put(first, 'after')
@@ -179,6 +194,11 @@ export const stopAfterWrites: Scenario = {
     const equalMs = await world.equal()
     assert.equal((await others[0]!.space()).entries - before, made)
     assert.equal(arrived, made, `only ${arrived} of ${made} entries arrived before the node was gone`)
-    return { changes: LAST_CHANGES, 'entries arrived': `${arrived} of ${made}`, 'stop ms': stopMs, 'equal ms after restart': equalMs }
+    return {
+      changes: LAST_CHANGES,
+      'entries arrived': `${arrived} of ${made}`,
+      'stop ms': stopMs,
+      'equal ms after restart': equalMs
+    }
   }
 }

@@ -30,8 +30,14 @@ const latency: Scenario = {
       acknowledged.set(`quiet/${at}`, performance.now())
       await pause(Math.max(0, EVERY_MS - (performance.now() - began)))
     }
-    await until('all have arrived', () => [...acknowledged.keys()].every((path) => arrived.get(path)?.length === others.length), 30_000)
-    const took = [...acknowledged].map(([path, at]) => Math.max(0, ...arrived.get(path)!.map((time) => time - at))).toSorted((x, y) => x - y)
+    await until(
+      'all have arrived',
+      () => [...acknowledged.keys()].every((path) => arrived.get(path)?.length === others.length),
+      30_000
+    )
+    const took = [...acknowledged]
+      .map(([path, at]) => Math.max(0, ...arrived.get(path)!.map((time) => time - at)))
+      .toSorted((x, y) => x - y)
     const of = (share: number): string => took[Math.min(took.length - 1, Math.floor(took.length * share))]!.toFixed(1)
     return { nodes: NODES, changes: CHANGES, 'p50 ms': of(0.5), 'p90 ms': of(0.9), 'p99 ms': of(0.99), 'max ms': of(1) }
   }

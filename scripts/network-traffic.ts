@@ -48,7 +48,15 @@ export const burst: Scenario = {
     assert.equal(lost.flat().length, 0, `${lost.flat().length} links were lost`)
     const gossip = await Promise.all(world.nodes.map((node) => world.gossip(node)))
     const revived = gossip.reduce((sum, { counters }) => sum + counters.revived, 0)
-    return { nodes: 8, changes: 2_000, 'acknowledged ms': acknowledgedMs, 'equal ms after': behindMs, 'links lost': 0, revived, mute: 0 }
+    return {
+      nodes: 8,
+      changes: 2_000,
+      'acknowledged ms': acknowledgedMs,
+      'equal ms after': behindMs,
+      'links lost': 0,
+      revived,
+      mute: 0
+    }
   }
 }
 
@@ -80,7 +88,12 @@ export const partition: Scenario = {
     assert.deepEqual(await world.mute(), [])
     const conflicts = (await world.nodes[0]!.space()).conflicts
     assert.ok(healedMs < HEALED_WITHIN_MS, `equal only ${healedMs} ms after healing`)
-    return { 'cut s': Math.round(cutMs / 1_000), 'equal ms after healing': healedMs, 'all links ms': healedMs + meshedMs, conflicts }
+    return {
+      'cut s': Math.round(cutMs / 1_000),
+      'equal ms after healing': healedMs,
+      'all links ms': healedMs + meshedMs,
+      conflicts
+    }
   }
 }
 
@@ -115,7 +128,13 @@ export const slowLink: Scenario = {
     const slowest = Math.max(...small)
     assert.ok(slowest < SMALL_WITHIN_MS, `a small change took ${slowest} ms`)
     const middle = small.toSorted((x, y) => x - y)[Math.floor(small.length / 2)]!
-    return { 'blob s': Math.round(blobMs / 100) / 10, 'small changes': small.length, 'median ms': middle, 'slowest ms': slowest, 'links lost': 0 }
+    return {
+      'blob s': Math.round(blobMs / 100) / 10,
+      'small changes': small.length,
+      'median ms': middle,
+      'slowest ms': slowest,
+      'links lost': 0
+    }
   }
 }
 

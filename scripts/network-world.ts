@@ -75,7 +75,12 @@ export class World {
   /** Everyone has at least so many links; resolves with ms it took. */
   async linked(nodes: readonly Node[], links: number, ms = PATIENCE_MS): Promise<number> {
     return timed(() =>
-      until(`each of ${nodes.length} nodes has ${links} links`, async () => (await this.statuses(nodes)).every((status) => connected(status) >= links), ms, 100)
+      until(
+        `each of ${nodes.length} nodes has ${links} links`,
+        async () => (await this.statuses(nodes)).every((status) => connected(status) >= links),
+        ms,
+        100
+      )
     )
   }
 
@@ -84,12 +89,22 @@ export class World {
     let seen: unknown
     return timed(async () => {
       try {
-        await until('all nodes are equal', async () => {
-          const spaces = (await this.statuses(nodes)).map(({ spaces }) => spaces)
-          const views = spaces.map((list) => JSON.stringify(list.map(({ root, vector }) => [root, Object.entries(vector).sort()])))
-          seen = spaces.map((list, at) => `${nodes[at]!.name}: ${list.map(({ entries, root, waiting }) => `${entries}/${root.slice(0, 6)}/${waiting}`).join(' ')}`)
-          return new Set(views).size === 1 && spaces.flat().every(({ waiting }) => waiting === 0)
-        }, ms, 50)
+        await until(
+          'all nodes are equal',
+          async () => {
+            const spaces = (await this.statuses(nodes)).map(({ spaces }) => spaces)
+            const views = spaces.map((list) =>
+              JSON.stringify(list.map(({ root, vector }) => [root, Object.entries(vector).sort()]))
+            )
+            seen = spaces.map(
+              (list, at) =>
+                `${nodes[at]!.name}: ${list.map(({ entries, root, waiting }) => `${entries}/${root.slice(0, 6)}/${waiting}`).join(' ')}`
+            )
+            return new Set(views).size === 1 && spaces.flat().every(({ waiting }) => waiting === 0)
+          },
+          ms,
+          50
+        )
       } catch (error) {
         throw new Error(`the nodes did not become equal within ${ms} ms: ${JSON.stringify(seen)}`, { cause: error })
       }
@@ -104,12 +119,20 @@ export class World {
   /** Writes `count` bodies of `bytes` bytes at a node, `flying` at a time. */
   async flood(node: Node, prefix: string, count: number, bytes: number, flying = 32): Promise<number> {
     const numbers = Array.from({ length: count }, (_, at) => at)
-    return timed(() => inParallel(numbers, (at) => this.put(node, `${prefix}/${at % 50}/${at}.txt`, text(`${prefix}-${at}`, bytes)), flying))
+    return timed(() =>
+      inParallel(
+        numbers,
+        (at) => this.put(node, `${prefix}/${at % 50}/${at}.txt`, text(`${prefix}-${at}`, bytes)),
+        flying
+      )
+    )
   }
 
   /** Until the entry can be read at every one of the nodes; resolves with ms. */
   seen(nodes: readonly Node[], path: string, ms = PATIENCE_MS): Promise<number> {
-    return timed(() => Promise.all(nodes.map((node) => until(`${node.name} has ${path}`, () => node.client.entry(path), ms, 10))))
+    return timed(() =>
+      Promise.all(nodes.map((node) => until(`${node.name} has ${path}`, () => node.client.entry(path), ms, 10)))
+    )
   }
 
   gossip(node: Node): Promise<NetworkInspection> {
@@ -135,7 +158,10 @@ export class World {
         ]
       })
     }
-    return until('nobody is mute', async () => ((await short()).length === 0 ? ['none'] : undefined), 15_000, 500).then(() => [], short)
+    return until('nobody is mute', async () => ((await short()).length === 0 ? ['none'] : undefined), 15_000, 500).then(
+      () => [],
+      short
+    )
   }
 
   /** Counts events of some kinds at a node from now on. */
@@ -179,7 +205,11 @@ export function pause(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, ms))
 }
 
-export async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<unknown>, flying = AT_ONCE): Promise<void> {
+export async function inParallel<T>(
+  items: readonly T[],
+  work: (item: T) => Promise<unknown>,
+  flying = AT_ONCE
+): Promise<void> {
   const queue = [...items]
   const worker = async (): Promise<void> => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)

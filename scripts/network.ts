@@ -35,7 +35,13 @@ async function runOne(name: string, scenario: Scenario): Promise<boolean> {
   const world = new World({ lan: scenario.lan ?? false, logLevel: values['log-level'] })
   try {
     const figures = await scenario.run(world, settings)
-    line(name, 'ok', Object.entries(figures).map(([figure, value]) => `${figure} ${value}`).join(', '))
+    line(
+      name,
+      'ok',
+      Object.entries(figures)
+        .map(([figure, value]) => `${figure} ${value}`)
+        .join(', ')
+    )
     if (values.logs) process.stderr.write(world.cluster.tails())
     return true
   } catch (error) {

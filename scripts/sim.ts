@@ -13,13 +13,16 @@ const PROGRESS_MS = 2_000
 function wholeNumber(name: string, value: string | undefined, otherwise: number): number {
   if (value === undefined) return otherwise
   const number = Number(value)
-  if (!Number.isSafeInteger(number) || number < 0) throw new Error(`--${name} needs a whole number, not ${JSON.stringify(value)}`)
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new Error(`--${name} needs a whole number, not ${JSON.stringify(value)}`)
   return number
 }
 
 async function replay(seed: number, trace: boolean): Promise<void> {
   const result = await runSeed(seed, trace ? (line) => console.log(line) : undefined)
-  console.log(`seed ${seed}: ${result.messages} messages, ${result.acknowledged} acknowledged writes, trace ${result.trace}`)
+  console.log(
+    `seed ${seed}: ${result.messages} messages, ${result.acknowledged} acknowledged writes, trace ${result.trace}`
+  )
 }
 
 async function runMany(from: number, count: number): Promise<void> {
@@ -36,7 +39,14 @@ async function runMany(from: number, count: number): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { seed: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' }, trace: { type: 'boolean', default: false } } })
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string' },
+      seeds: { type: 'string' },
+      from: { type: 'string' },
+      trace: { type: 'boolean', default: false }
+    }
+  })
   if (values.seed !== undefined) await replay(wholeNumber('seed', values.seed, 1), values.trace)
   else await runMany(wholeNumber('from', values.from, 1), wholeNumber('seeds', values.seeds, 100))
 }

@@ -117,6 +117,13 @@ export const SETTINGS = {
       'How often vector and root are announced without a change, 100 to an hour. Less costs traffic, more delays the repair of a lost message.',
     flag: '--announce-interval-ms <ms>'
   }),
+  scrubBytesPerSecond: setting(z.int().min(0).max(1_000_000_000), {
+    default: 2_000_000,
+    unit: 'bytes a second',
+    about:
+      'How fast everything stored is read again in the background, to find damage while other nodes still have what is damaged; 0 to 1,000,000,000. 0 turns it off. Less finds damage later, more costs disk time.',
+    flag: '--scrub-bytes-per-second <bytes>'
+  }),
   maxInlineBodyBytes: setting(z.int().min(0).max(16_384), {
     default: 16_384,
     unit: 'bytes',

@@ -43,6 +43,11 @@ export const ERRORS = {
     exitCode: 10
   },
   'not-in-sync': { meaning: 'nodes do not hold the same catalog', httpStatus: 409, exitCode: 10 },
+  'catching-up': {
+    meaning: 'this node first asks its peers what it wrote in an earlier life',
+    httpStatus: 503,
+    exitCode: 10
+  },
   'store-damaged': { meaning: 'stored data is damaged', httpStatus: 500, exitCode: 11 },
   'records-lost': {
     meaning: 'something that was acknowledged is damaged here and on no node that answers',

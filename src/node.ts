@@ -6,6 +6,9 @@ import { Daemon, type EntryListener } from './node/daemon.js'
 
 export { initHome, joinCluster, createInviteOffline } from './node/setup.js'
 export { openOffline } from './node/offline.js'
+export { checkBackup, restoreHome } from './node/restore.js'
+export { rebuildIndex } from './node/rebuild.js'
+export { reidentify } from './node/reidentify.js'
 
 export interface RunningNode {
   readonly control: ControlTarget

@@ -21,7 +21,7 @@ export interface CatalogDeps {
 
 /** What one record did, for those who follow. */
 export interface CatalogDelta {
-  /** Entries whose tuples or listing changed. */
+  /** Entries whose tuples, listing or shown name changed. */
   readonly entries: ReadonlySet<string>
   readonly conflictsBefore: number
   readonly conflictsAfter: number
@@ -95,7 +95,13 @@ export class Catalog {
   commit(stage: Stage, record: { log: string; body: { seq: number; time: number } }): CatalogDelta {
     const conflictsBefore = this.#conflicts
     for (const cell of stage.cells.values()) this.#commitCell(stage, cell, record)
-    for (const name of stage.delta.names) this.#setConflict(stage, name, decodeIds(stage.get(name)).length > 1)
+    const entries = changedEntries(stage)
+    for (const name of stage.delta.names) {
+      const claimants = decodeIds(stage.get(name))
+      this.#setConflict(stage, name, claimants.length > 1)
+      // who owns a name decides how the others show
+      for (const id of claimants) entries.add(id)
+    }
     this.#entries += stage.delta.listed
     for (const [key, value] of stage.rows) {
       if (value === null) this.#deps.rows.delete(key)
@@ -103,7 +109,7 @@ export class Catalog {
     }
     this.buckets.save(this.#deps.rows)
     this.#deps.rows.put(COUNTS_KEY, Buffer.from(`${this.#entries} ${this.#conflicts}`))
-    return { entries: changedEntries(stage), conflictsBefore, conflictsAfter: this.#conflicts }
+    return { entries, conflictsBefore, conflictsAfter: this.#conflicts }
   }
 
   #commitCell(stage: Stage, cell: Cell, record: { log: string; body: { seq: number; time: number } }): void {

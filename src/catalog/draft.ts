@@ -18,7 +18,7 @@ import { deleteRanges, type Tuple } from './entry.js'
 import { clientIdOf, entryIdOfPath, ROOT_ID, type EntryKind } from './ids.js'
 import { placementOf, type Cell, type Stage } from './stage.js'
 import { Tree } from './tree.js'
-import { encodeUpdate, encodeValue, type Value } from './update.js'
+import { encodeUpdate, encodeValue, type DeleteRange, type Value } from './update.js'
 import { BODY, bodyValue, EXEC, PLACE, placeValue, TOMBSTONE, type EntryMeaning, type Place } from './view.js'
 
 /** Tuples a writer had before its eyes, as `client:clock`. Absent: everything there is now. */
@@ -165,6 +165,26 @@ export class Draft {
     this.#write(cell, [[TOMBSTONE, keptFields(this.stage.meaning(cell), gone)]], gone)
   }
 
+  /**
+   * Writes values again that stood in records nobody will take: they replace the tuples in `replaced`. A value that
+   * stands here already is left as it is.
+   */
+  rewrite(id: string, values: ReadonlyArray<readonly [string, Value]>, replaced: readonly DeleteRange[]): void {
+    const cell = this.stage.cell(id)
+    const gone = cell.state.tuples.filter(({ client, clock }) =>
+      replaced.some((range) => range.client === client && range.clock <= clock && clock < range.clock + range.length)
+    )
+    const stands = (field: string, value: Value): boolean =>
+      cell.state.tuples.some(
+        (tuple) => tuple.field === field && !gone.includes(tuple) && sameValue(tuple.value, value)
+      )
+    this.#write(
+      cell,
+      values.filter(([field, value]) => !stands(field, value)).map(([field, value]) => [field, value]),
+      gone
+    )
+  }
+
   /** Tuples a write replaces: the seen ones of its fields, and seen tombstones. */
   #replaced(cell: Cell, writes: ReadonlyArray<[string, Value]>, seen: Seen | undefined): Tuple[] {
     const fields = new Set([...writes.map(([field]) => field), TOMBSTONE])
@@ -217,6 +237,10 @@ export class Draft {
       })
     this.#bytes += bytes + OP_OVERHEAD_BYTES
   }
+}
+
+function sameValue(a: Value, b: Value): boolean {
+  return Buffer.from(encodeValue(a)).equals(encodeValue(b))
 }
 
 function keptFields(meaning: EntryMeaning, gone: readonly Tuple[]): Value {

@@ -1,6 +1,7 @@
 export { Catalog, bodyKey, conflictRange, type CatalogDelta } from './catalog.js'
 export { CatalogReader, type Entry, type Listed } from './reader.js'
 export { PathEditor, checkPath, type PathEdit } from './paths.js'
+export { TargetEditor, type TargetPlace } from './target-editor.js'
 export { Draft, checkName, seenKey, type DraftContext, type Seen } from './draft.js'
 export { ROOT_ID, clientIdOf, entryIdOfPath, type EntryKind } from './ids.js'
 export { inspectDoc, type DocInspection } from './doc.js'
@@ -15,7 +16,7 @@ export {
   type EntryMeaning,
   type Stamp
 } from './view.js'
-export { entryHash, type Tuple } from './entry.js'
-export { decodeUpdate, type Value } from './update.js'
+export { deleteRanges, entryHash, type Tuple } from './entry.js'
+export { decodeUpdate, encodeUpdate, type DeleteRange, type Value } from './update.js'
 export { bucketOf } from './buckets.js'
 export { isSoundRow, storedBucketSum } from './check.js'

@@ -32,16 +32,17 @@ export class PathEditor {
     return this.setFile(found, body, options)
   }
 
-  /** Writes what differs of an existing file. */
-  setFile(found: Entry, body: BodyRef, options: { exec?: boolean; seen?: Seen } = {}): PathEdit {
+  /** Writes what differs of an existing file; what is not given stays. */
+  setFile(found: Entry, body: BodyRef | undefined, options: { exec?: boolean; seen?: Seen } = {}): PathEdit {
     const { meaning } = found
     const exec = options.exec ?? meaning.exec
     const fields: { body?: BodyRef; exec?: boolean } = {}
     // whoever sees a conflict and writes one of its values ends it; a conflict of places is not theirs to end
     const ends = (field: string): boolean =>
       options.seen === undefined && meaning.conflicts.some((conflict) => conflict.field === field)
-    if (meaning.body?.hash !== body.hash || ends(BODY) || (options.seen === undefined && meaning.editDelete))
-      fields.body = body
+    const differs =
+      meaning.body?.hash !== body?.hash || ends(BODY) || (options.seen === undefined && meaning.editDelete)
+    if (body !== undefined && differs) fields.body = body
     if (meaning.exec !== exec || ends(EXEC)) fields.exec = exec
     if (fields.body === undefined && fields.exec === undefined) return { id: found.id, changed: false }
     this.#draft.set(found.id, fields, options.seen)
@@ -78,33 +79,6 @@ export class PathEditor {
     return { parent: cut < 0 ? ROOT_ID : this.makeDirectory(path.slice(0, cut)).id, name }
   }
 
-  /**
-   * What a target holds `names` below a directory it knows (an entry, or the root). It goes by entries and not by paths,
-   * because that directory may have been moved meanwhile; another kind of entry of the same name is a name conflict.
-   */
-  importBelow(
-    anchor: string,
-    names: readonly string[],
-    what: { kind: 'dir' } | { kind: 'file'; body: BodyRef; exec: boolean }
-  ): PathEdit {
-    const parent = names
-      .slice(0, -1)
-      .reduce((above, name) => this.importBelow(above, [name], { kind: 'dir' }).id, anchor)
-    const name = names.at(-1)!
-    const found = this.#claimant(parent, name, what.kind)
-    if (found === undefined) return { id: this.#draft.create(parent, name, what), changed: true }
-    return what.kind === 'dir'
-      ? this.#ensureAlive(found)
-      : this.setFile(found, what.body, { exec: what.exec, seen: new Set() })
-  }
-
-  /** The entry of this kind that shows under a name, or claims it without showing there. */
-  #claimant(parent: string, name: string, kind: 'file' | 'dir'): Entry | undefined {
-    const shown = this.#reader.child(parent, name)
-    const claimants = shown === undefined ? [] : [shown, ...this.#reader.atName(parent, name)]
-    return claimants.find((entry) => this.#reader.isDirectory(entry) === (kind === 'dir'))
-  }
-
   /** Deletes a file, or a directory with everything below it (`below`, listed before, deepest last). */
   remove(path: string, below: readonly string[]): PathEdit {
     const found = this.#reader.resolve(path)
@@ -139,14 +113,6 @@ export class PathEditor {
       order: order === undefined ? null : this.#orderIn(order.siblings, order.before)
     })
     return { id: found.id, changed: true }
-  }
-
-  /** Moves a known entry to `to`, whatever is there already: two entries at one path are a name conflict. */
-  moveEntry(id: string, to: string, seen: Seen): PathEdit {
-    checkPath(to)
-    const { parent, name } = this.#parentFor(to)
-    this.#draft.move(id, parent, name, { seen })
-    return { id, changed: true }
   }
 
   /** A key before a sibling. Siblings that never had a place in an order are given one first, as they stand. */

@@ -1,6 +1,8 @@
 /** All commands, in the order of the help. */
+import * as backup from './backup.js'
 import * as cat from './cat.js'
 import type { CommandDefinition } from './context.js'
+import * as exported from './export.js'
 import * as history from './history.js'
 import * as init from './init.js'
 import * as inspect from './inspect.js'
@@ -10,7 +12,11 @@ import * as ls from './ls.js'
 import * as mv from './mv.js'
 import * as peers from './peers.js'
 import * as put from './put.js'
+import * as rebuild from './rebuild.js'
+import * as reidentify from './reidentify.js'
+import * as restore from './restore.js'
 import * as rm from './rm.js'
+import * as scrub from './scrub.js'
 import * as start from './start.js'
 import * as status from './status.js'
 import * as stop from './stop.js'
@@ -33,5 +39,11 @@ export const COMMANDS: readonly CommandDefinition[] = [
   verify,
   inspect,
   watch,
-  stop
+  stop,
+  exported,
+  backup,
+  restore,
+  scrub,
+  rebuild,
+  reidentify
 ].map((module) => module.definition)

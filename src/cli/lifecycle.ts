@@ -26,6 +26,35 @@ export interface InviteView {
   uses: number
 }
 
+export interface BackupView {
+  node: string
+  name: string
+  clusterName: string
+  /** ISO 8601. */
+  created: string
+  records: number
+  blobs: number
+  bytes: number
+  /** Damaged places of the log, and blobs that could not be read: they are not in the backup. */
+  damaged: readonly object[]
+  missingBlobs: readonly object[]
+}
+
+export interface RebuildView {
+  records: number
+  entries: number
+  waiting: number
+  damaged: number
+  root: string
+}
+
+export interface ReidentifyView {
+  node: string
+  was?: string
+  recordsSetAside: number
+  entriesReissued: number
+}
+
 export interface Lifecycle {
   /** Makes node key and one-node cluster; throws `home-exists`. */
   initHome(options: {
@@ -45,5 +74,21 @@ export interface Lifecycle {
   startNode(config: Config, hooks: { logger: Logger }): Promise<RunningNode>
   /** Reads a home no daemon runs on; throws `home-missing`, `home-locked`. */
   openOffline(home: string): Promise<OfflineHome>
+  /** Reads all of a backup; throws `not-found`, `backup-damaged`, `store-newer`. */
+  checkBackup(file: string): Promise<BackupView>
+  /** Throws what `checkBackup` throws, and `not-empty`. */
+  restoreHome(options: { file: string; home: string }): Promise<BackupView>
+  /** Throws `home-missing`, `home-locked`. */
+  rebuildIndex(options: { home: string; onProgress?: (records: number) => void }): Promise<RebuildView>
+  /** Throws `home-missing`, `home-locked`, `role-forbids`, and what `joinCluster` throws. */
+  reidentify(options: {
+    home: string
+    token?: string
+    newKey?: boolean
+    name?: string
+    mdns: boolean
+    peers: string[]
+    timeoutMs: number
+  }): Promise<ReidentifyView>
   createInviteOffline(options: { home: string; role: Role; expiresMs: number; uses: number }): Promise<InviteView>
 }

@@ -1,5 +1,5 @@
 /** `grapevine start`: runs the daemon in the foreground. On a home without node it makes one first. */
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, open, rename } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { CONFIG_FILE, loadConfig, readConfigFile, SETTING_NAMES, type Config } from '../config.js'
 import { jsonText } from '../control/json.js'
@@ -70,7 +70,14 @@ async function rememberDir(config: Config): Promise<void> {
   const file = await readConfigFile(config.home)
   if (file.dir !== undefined) return
   const path = join(config.home, CONFIG_FILE)
-  await writeFile(`${path}.new`, `${JSON.stringify({ ...file, dir: config.dir }, null, 2)}\n`, { mode: 0o600 })
+  const handle = await open(`${path}.new`, 'w', 0o600)
+  try {
+    await handle.writeFile(`${JSON.stringify({ ...file, dir: config.dir }, null, 2)}\n`)
+    // a power cut soon after would leave an empty file under the name, and a daemon that does not start
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
   await rename(`${path}.new`, path)
 }
 

@@ -6,10 +6,12 @@ import type { ConnectionGater, PrivateKey } from '@libp2p/interface'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { GossipComponents } from './gossip.js'
+import type { Pulse } from './pulse.js'
 import {
   ADDRESS_DIAL_TIMEOUT_MS,
   DIAL_TIMEOUT_MS,
   PARALLEL_DIALS,
+  PING_INTERVAL_MS,
   STREAM_BUFFER_BYTES,
   STREAM_WINDOW_BYTES
 } from './limits.js'
@@ -30,12 +32,19 @@ export interface HostOptions {
   readonly clusterSecret: Uint8Array
   readonly listen: readonly string[]
   readonly gater: ConnectionGater
-  readonly pingPrefix: string
+  /** Listens on every connection for signs of life. */
+  readonly pulse?: Pulse
   announce(addresses: Multiaddr[]): Multiaddr[]
 }
 
 /** Not started yet: protocols are registered before. */
 export async function createHost(options: HostOptions): Promise<Host> {
+  const muxer = yamux({
+    streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES, maxReadBufferLength: STREAM_BUFFER_BYTES },
+    maxInboundStreams: 256,
+    maxOutboundStreams: 256,
+    keepAliveInterval: PING_INTERVAL_MS
+  })
   const libp2p = await createLibp2p({
     start: false,
     privateKey: options.privateKey,
@@ -43,13 +52,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     addresses: { listen: [...options.listen], announceFilter: options.announce },
     transports: [tcp({ backlog: 128, maxConnections: 400 })],
     connectionEncrypters: [noise({ prologueBytes: options.clusterSecret })],
-    streamMuxers: [
-      yamux({
-        streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES, maxReadBufferLength: STREAM_BUFFER_BYTES },
-        maxInboundStreams: 256,
-        maxOutboundStreams: 256
-      })
-    ],
+    streamMuxers: [options.pulse?.listening(muxer) ?? muxer],
     connectionManager: {
       maxConnections: 400,
       // Per address and second: an office behind one NAT, or sixteen nodes on one machine, start at once.
@@ -65,12 +68,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       addressSorter: () => 0,
       reconnectRetries: 0
     },
-    // The default drops a busy connection whose ping takes 5 s.
-    connectionMonitor: {
-      protocolPrefix: options.pingPrefix,
-      pingInterval: 15_000,
-      pingTimeout: { minTimeout: 30_000, maxTimeout: 120_000 }
-    },
+    // It drops busy connections, and its pings were most of what an idle node did; see pulse.ts.
+    connectionMonitor: { enabled: false },
     connectionGater: options.gater,
     peerStore: { maxAddressAge: 30 * 86_400_000, maxPeerAge: 90 * 86_400_000 },
     services: { inside: (components) => ({ components }) }

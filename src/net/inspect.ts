@@ -3,6 +3,7 @@ import type { Lane, NodeId, PeerInfo } from '../runtime.js'
 import { withoutNode } from './addresses.js'
 import type { Link } from './link.js'
 import type { LaneInspection, NetworkInspection, PeerInspection } from './options.js'
+import { roundTripOf } from './pulse.js'
 import type { Run } from './run.js'
 
 const LANES: readonly Lane[] = ['sync', 'blob']
@@ -40,7 +41,7 @@ export function peerInfo(run: Run, link: Link): PeerInfo {
   const dialled = connections
     .filter(({ direction }) => direction === 'outbound')
     .map(({ remoteAddr }) => withoutNode(remoteAddr.toString()))
-  const rttMs = connections.map(({ rtt }) => rtt).find((rtt) => rtt !== undefined) ?? link.helloMs
+  const rttMs = connections.map(roundTripOf).find((rtt) => rtt !== undefined) ?? link.helloMs
   return {
     node: link.node,
     addresses: [...new Set([...dialled, ...link.listen.map(withoutNode)])],
@@ -53,12 +54,15 @@ export function peerInfo(run: Run, link: Link): PeerInfo {
 function inspectPeer(run: Run, link: Link): PeerInspection {
   return {
     node: link.node,
-    connections: run.links.connectionsOf(link.node).map(({ direction, remoteAddr, streams, rtt }) => ({
-      direction,
-      address: remoteAddr.toString(),
-      streams: streams.length,
-      ...(rtt === undefined ? {} : { rttMs: rtt })
-    })),
+    connections: run.links.connectionsOf(link.node).map((connection) => {
+      const rttMs = roundTripOf(connection)
+      return {
+        direction: connection.direction,
+        address: connection.remoteAddr.toString(),
+        streams: connection.streams.length,
+        ...(rttMs === undefined ? {} : { rttMs })
+      }
+    }),
     gossip: run.gossip?.inspectPeer(link.node) ?? NO_GOSSIP,
     lanes: LANES.map((lane) => inspectLane(link, lane))
   }

@@ -90,7 +90,6 @@ class Joiner {
       privateKey: keyFromSeed(this.#options.seed),
       clusterSecret: this.#options.clusterSecret,
       listen: [],
-      pingPrefix: this.#protocols.pingPrefix,
       announce: () => [],
       gater: {
         denyInboundConnection: () => true,

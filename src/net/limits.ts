@@ -43,9 +43,20 @@ export const REOPEN_DELAY_MS = 50
 /** at most this often between two good answers; then the connection is given up and dialled anew. */
 export const MAX_REOPENS = 3
 
+/** The multiplexer pings every connection this often after the last answer. */
+export const PING_INTERVAL_MS = 10_000
+/** A connection on which nothing at all was read for so long is dead: three pings. A busy process was late by 6 s. */
+export const SILENT_MS = 30_000
+/** And so many looks in a row found nothing new: one long look of a process that was stalled itself proves nothing. */
+export const SILENT_LOOKS = 3
+
 /** Back-off between dials of one peer. */
 export const REDIAL_MIN_MS = 1_000
 export const REDIAL_MAX_MS = 60_000
+/** Few missing peers are dialled at least this often, so that a healed network is noticed at once, */
+export const REDIAL_FEW_MS = 4_000
+/** and many so much less often that a dial is due about twice a second, whatever their number. */
+export const REDIAL_SPACING_MS = 500
 export const PARALLEL_DIALS = 8
 /** One dial, all addresses of a peer tried one after another. */
 export const DIAL_TIMEOUT_MS = 8_000

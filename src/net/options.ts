@@ -33,6 +33,8 @@ export interface NetworkOptions {
   /** In place of multicast DNS. */
   readonly discovery?: Discovery
   readonly redial?: RedialOptions
+  /** A connection on which nothing is read for so long, ms, is closed. */
+  readonly silentMs?: number
   readonly watch?: WatchOptions
 }
 

@@ -3,7 +3,7 @@ import { whyOf } from './errors.js'
 import { DIAL_TIMEOUT_MS } from './limits.js'
 import { readable } from './readable.js'
 
-/** The connection monitor's ping: its bytes come and go back, and the round trip is measured at the other end. */
+/** The probe's other end: bytes come and go back. That the stream could be opened at all is answer enough for us. */
 export async function echo(stream: Stream): Promise<void> {
   try {
     for await (const chunk of readable(stream)) stream.send(chunk)

@@ -5,8 +5,7 @@ import { hexOf } from '../wire/index.js'
 export interface Protocols {
   readonly lanes: Readonly<Record<Lane, string>>
   readonly join: string
-  /** The connection monitor of libp2p adds `/ping/1.0.0` to it. */
-  readonly pingPrefix: string
+  /** Answered by whoever is alive; the probe after a sleep and before a stop. */
   readonly ping: string
   readonly topic: string
   readonly serviceTag: string
@@ -18,7 +17,6 @@ export function protocolsOf(clusterId: Uint8Array): Protocols {
   return {
     lanes: { sync: `/grapevine/${id8}/sync/1`, blob: `/grapevine/${id8}/blob/1` },
     join: `/grapevine/${id8}/join/1`,
-    pingPrefix: `grapevine/${id8}`,
     ping: `/grapevine/${id8}/ping/1.0.0`,
     topic: `/grapevine/${id8}/log/1`,
     serviceTag: `_grapevine-${id8}._udp.local`

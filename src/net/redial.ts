@@ -10,11 +10,16 @@ import {
   LINKS_DIALLED_UP_TO,
   MAX_TARGETS,
   PARALLEL_DIALS,
+  REDIAL_FEW_MS,
   REDIAL_MAX_MS,
-  REDIAL_MIN_MS
+  REDIAL_MIN_MS,
+  REDIAL_SPACING_MS
 } from './limits.js'
 
 export type Found = PeerInfo['found']
+
+/** How many of the least back-offs the node with the greater id leaves to the other before it dials itself. */
+const YIELD = 1.5
 
 export interface RedialDeps {
   readonly clock: Clock
@@ -132,10 +137,11 @@ export class Redial {
         given: how === 'given',
         worked: target?.worked,
         attempts: 0,
-        dueAt: 0,
+        dueAt: this.#deps.clock.monotonic(),
         dialling: target?.dialling ?? false,
         lastError: undefined
       }
+      if (this.#yields(target)) target.dueAt += YIELD * this.#minMs
       this.#targets.set(key, target)
       this.#forget()
     }
@@ -157,7 +163,13 @@ export class Redial {
 
   #reset(target: Target): void {
     target.attempts = 0
-    target.dueAt = Math.min(target.dueAt, this.#deps.clock.monotonic() + this.#deps.random.float() * this.#minMs)
+    const wait = this.#deps.random.float() * this.#minMs + (this.#yields(target) ? YIELD * this.#minMs : 0)
+    target.dueAt = Math.min(target.dueAt, this.#deps.clock.monotonic() + wait)
+  }
+
+  /** Two that learn of each other in the same moment would both dial, and keep two connections for ever: one waits. */
+  #yields({ node, given }: Target): boolean {
+    return !given && node !== undefined && this.#deps.self > node
   }
 
   #member(target: Target): boolean {
@@ -176,7 +188,9 @@ export class Redial {
     if (!this.#running) return
     const now = this.#deps.clock.monotonic()
     const wanted = [...this.#targets.values()].filter((target) => this.#wanted(target))
-    for (const target of wanted.filter(({ dueAt }) => dueAt <= now)) {
+    const due = wanted.filter(({ dueAt }) => dueAt <= now).toSorted((a, b) => a.dueAt - b.dueAt)
+    for (const target of due) {
+      // Whoever waited longest comes first: dials to the dead take long, and must not keep the others from their turn.
       if (this.#dials >= PARALLEL_DIALS) return
       void this.#dial(target)
     }
@@ -213,8 +227,14 @@ export class Redial {
 
   /** Doubles from the least to the most, each half fixed and half random, so that a fleet does not knock in step. */
   #backoff(attempts: number): number {
-    const full = Math.min(this.#maxMs, this.#minMs * 2 ** Math.min(attempts - 1, 16))
+    const full = Math.min(this.#longestMs(), this.#minMs * 2 ** Math.min(attempts - 1, 16))
     return full / 2 + this.#deps.random.float() * (full / 2)
+  }
+
+  /** Grows with how many are missing: after a partition few are found again in seconds, and many do not cost much. */
+  #longestMs(): number {
+    const missing = [...this.#targets.values()].filter((target) => target.dialling || this.#wanted(target)).length
+    return Math.min(this.#maxMs, Math.max(REDIAL_FEW_MS, missing * REDIAL_SPACING_MS))
   }
 }
 

@@ -15,13 +15,21 @@ import { createHost, type Host } from './host.js'
 import { peerInfo } from './inspect.js'
 import { JoinDesk } from './join-desk.js'
 import { keyFromSeed, publicKeyOf } from './keys.js'
-import { DIAL_TIMEOUT_MS, GOSSIP_RESTART_JUMP_MS, MAX_STRANGERS, STOP_FLUSH_MS, WAKE_PROBE_MS } from './limits.js'
+import {
+  DIAL_TIMEOUT_MS,
+  GOSSIP_RESTART_JUMP_MS,
+  MAX_STRANGERS,
+  SILENT_MS,
+  STOP_FLUSH_MS,
+  WAKE_PROBE_MS
+} from './limits.js'
 import type { Link } from './link.js'
 import { Links } from './links.js'
 import { MdnsDiscovery } from './mdns.js'
 import type { NetworkDeps, NetworkOptions, RunEvents } from './options.js'
 import { echo } from './ping.js'
 import { protocolsOf, type Protocols } from './protocols.js'
+import { Pulse } from './pulse.js'
 import { Redial } from './redial.js'
 import { Watch } from './watch.js'
 
@@ -41,6 +49,7 @@ export class Run {
   readonly #book: AddressBook
   readonly #exchange: Exchange
   readonly #watch: Watch
+  readonly #pulse: Pulse
   #host: Host | undefined
   #gossip: Gossip | undefined
   #discovery: Discovery | undefined
@@ -87,6 +96,7 @@ export class Run {
       },
       options.redial
     )
+    this.#pulse = new Pulse({ clock, logger }, { silentMs: options.silentMs ?? SILENT_MS })
     this.#watch = new Watch(
       {
         clock,
@@ -108,7 +118,7 @@ export class Run {
       clusterSecret: this.#options.clusterSecret,
       listen: this.#options.listen,
       gater: this.gate.gater,
-      pingPrefix: this.protocols.pingPrefix,
+      pulse: this.#pulse,
       announce: (addresses) => announced(addresses, this.#options.announce)
     })
     this.#host = host
@@ -246,7 +256,11 @@ export class Run {
     }
   }
 
-  #learned(_: NodeId, rows: readonly PeerAddress[]): void {
+  #learned(from: NodeId, rows: readonly PeerAddress[]): void {
+    this.#book.claimed(
+      from,
+      rows.filter(({ node }) => node === from).map(({ address }) => address)
+    )
     for (const { node, address } of rows) this.redial.found(node, address, 'peer')
   }
 
@@ -268,6 +282,7 @@ export class Run {
   }
 
   #tick(): void {
+    this.#pulse.look()
     this.#gossip?.watch()
     for (const link of this.links.allUp())
       if (!this.#isMember(link.node)) this.links.hangUp(link.node, 'no longer a member')

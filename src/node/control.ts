@@ -21,7 +21,10 @@ import { systemClock } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
 import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
 import { DEFAULT_REPLICATED_TIMEOUT_MS } from '../control/limits.js'
+import type { Clocks } from './clocks.js'
+import type { Custody } from './custody.js'
 import type { Events } from './events.js'
+import { forkProblems } from './fork-problems.js'
 import type { Home } from './home.js'
 import { createInvitation } from './setup.js'
 import { VERSION } from './version.js'
@@ -40,6 +43,9 @@ export interface ControlDeps {
   readonly logger: Logger
   readonly dir: string
   readonly since: string
+  readonly custody: Custody
+  /** Alarms about clocks. */
+  readonly clocks: Clocks
   state(): StatusView['state']
   stop(): Promise<void>
 }
@@ -80,7 +86,7 @@ export class NodeControl extends Views implements ControlTarget {
   }
 
   #problems(): ProblemView[] {
-    const { replica, target } = this.#deps
+    const { replica, target, clocks } = this.#deps
     const view = (error: GrapevineError, since: number, path?: string): ProblemView => ({
       code: error.code,
       message: error.message,
@@ -88,8 +94,13 @@ export class NodeControl extends Views implements ControlTarget {
       since: new Date(since).toISOString(),
       ...(path === undefined || path === '' ? {} : { path })
     })
-    const problems = (target?.problems.list() ?? []).map(({ error, since, path }) => view(error, since, path))
-    return replica.failure === undefined ? problems : [view(replica.failure, Date.now()), ...problems]
+    const named = (key: Uint8Array): string | undefined => replica.members.get(key)?.name
+    return [
+      ...replica.failures.map((error) => view(error, Date.now())),
+      ...forkProblems(replica, named).map((error) => view(error, Date.now())),
+      ...clocks.problems.map(({ error, since }) => view(error, since)),
+      ...(target?.problems.list() ?? []).map(({ error, since, path }) => view(error, since, path))
+    ]
   }
 
   async peers(): Promise<PeerStatus[]> {

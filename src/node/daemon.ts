@@ -6,20 +6,28 @@ import { BlobFetcher, BlobServer } from '../blobs/index.js'
 import type { Config } from '../config.js'
 import { GrapevineError, reasonOf } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
-import { createNetwork, type AddressRow, type Network } from '../net/index.js'
+import { createNetwork, type Network } from '../net/index.js'
 import { Base, TargetSync, type Problem } from '../publish/index.js'
 import type { ReplicaEvents } from '../replica/index.js'
 import { systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger, TransportHandler } from '../runtime.js'
-import { openStore, Overlay, type LevelStore } from '../store/index.js'
+import { destroyStore, openStore, Overlay, type LevelStore } from '../store/index.js'
 import { bytesOf } from '../wire/index.js'
+import { AddressFile } from './address-file.js'
+import { begin, holdUntilBegun } from './beginning.js'
+import { Clocks } from './clocks.js'
 import { NodeControl } from './control.js'
+import { Custodian } from './custodian.js'
+import { custodyOf } from './custody.js'
 import { Events } from './events.js'
 import { HOME_DIRS, readHome, readJson, writePrivate, type Home } from './home.js'
 import { JoinService } from './join-service.js'
+import { newLifeOf, type NewLife } from './life.js'
 import { openHome, type Opened } from './open.js'
+import { noteParted } from './parted.js'
 import { Recovery } from './recovery.js'
 import { StoredStatCache } from './stat-cache.js'
+import { TwinWatch } from './twin.js'
 import { Views } from './views.js'
 
 const ADDRESS_FILE = 'addresses.json'
@@ -38,6 +46,11 @@ interface Parts {
   readonly target: Target | undefined
   readonly recovery: Recovery
   readonly views: Views
+  readonly custodian: Custodian
+  readonly twin: TwinWatch
+  readonly clocks: Clocks
+  /** Why this home does not simply go on with the life it led. */
+  readonly newLife: NewLife | undefined
 }
 
 interface Target {
@@ -54,6 +67,7 @@ export class Daemon {
   readonly #logger: Logger
   readonly #events = new Events()
   #parts: Parts | undefined
+  #addresses: AddressFile | undefined
   #control: NodeControl | undefined
   #state: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting'
   readonly #stopped = Promise.withResolvers<void>()
@@ -71,9 +85,8 @@ export class Daemon {
     return this.#stopped.promise
   }
 
-  get control(): NodeControl {
-    return this.#control!
-  }
+  /** The same object for the daemon's whole life, though what answers is made anew with the index. */
+  readonly control: NodeControl = standIn(() => this.#control!)
 
   get multiaddrs(): string[] {
     return this.#parts?.network.multiaddrs() ?? []
@@ -107,7 +120,7 @@ export class Daemon {
     const logger = this.#logger
     // the replica needs the network, the network asks the replica who belongs: the second is looked up when asked
     let opened: Opened | undefined
-    const addresses = await readJson<AddressRow[]>(join(home.path, ADDRESS_FILE))
+    this.#addresses = await new AddressFile(join(home.path, ADDRESS_FILE), logger).open()
     const network = createNetwork(
       {
         clock: systemClock,
@@ -117,13 +130,7 @@ export class Daemon {
           isMember: (key) => opened?.replica.members.get(key) !== undefined,
           strangersAllowed: () => opened?.replica.members.expectsNewcomers(home.keys.publicKey, Date.now()) ?? false
         },
-        addressBook: {
-          load: () => addresses ?? [],
-          save: (rows) =>
-            void writePrivate(join(home.path, ADDRESS_FILE), `${JSON.stringify(rows)}\n`).catch((error: unknown) =>
-              logger.warn('The address book could not be saved.', { reason: reasonOf(error) })
-            )
-        }
+        addressBook: this.#addresses
       },
       {
         privateSeed: home.keys.seed,
@@ -134,14 +141,17 @@ export class Daemon {
         mdns: config.mdns
       }
     )
+    const newLife = await newLifeOf(home.path)
     opened = await openHome(home, network, logger, {
       events: this.#replicaEvents(),
-      announceIntervalMs: config.announceIntervalMs
+      announceIntervalMs: config.announceIntervalMs,
+      freshEpoch: newLife !== undefined,
+      indexDamaged: (reason) => void this.#rebuild(reason)
     })
-    return this.#assemble(home, opened, network)
+    return this.#assemble(home, opened, network, newLife)
   }
 
-  async #assemble(home: Home, opened: Opened, network: Network): Promise<Parts> {
+  async #assemble(home: Home, opened: Opened, network: Network, newLife: NewLife | undefined): Promise<Parts> {
     const { replica, blobs } = opened
     const logger = this.#logger
     const fetcher = new BlobFetcher({
@@ -159,7 +169,34 @@ export class Daemon {
       replica,
       stores: target === undefined ? [opened.index] : [opened.index, target.store]
     })
-    return { home, opened, network, fetcher, blobServer: new BlobServer({ store: blobs }), target, recovery, views }
+    const custodian = new Custodian(
+      {
+        home: home.path,
+        key: home.keys.publicKey,
+        replica,
+        report: opened.report,
+        blobs,
+        clock: systemClock,
+        logger,
+        peers: () => network.peers().length,
+        want: (ref) => fetcher.want(ref),
+        rebuild: (reason) => void this.#rebuild(reason),
+        emit: (fact) => this.#events.emit(fact)
+      },
+      { bytesPerSecond: this.#config.scrubBytesPerSecond }
+    )
+    const clocks = new Clocks({
+      clock: systemClock,
+      tell: () => replica.tell(),
+      nameOf: (node) => replica.members.list().find((member) => nodeIdOf(member.key) === node)?.name,
+      changed: ({ error }, open) => {
+        if (open) this.#log.warn('A clock is off.', { message: error.message, ...error.facts })
+        this.#events.emit({ event: open ? 'problem-opened' : 'problem-closed', code: error.code, message: error.message })
+      }
+    })
+    const twin = new TwinWatch({ clock: systemClock, logger, replica })
+    const blobServer = new BlobServer({ store: blobs })
+    return { home, opened, network, fetcher, blobServer, target, recovery, views, custodian, twin, clocks, newLife }
   }
 
   async #buildTarget(home: Home, { replica, blobs }: Opened, views: Views, fetcher: BlobFetcher): Promise<Target> {
@@ -242,13 +279,54 @@ export class Daemon {
       dir: this.#config.dir,
       state: () => this.#describeState(),
       since: this.#since,
+      custody: custodyOf(home, opened, parts.custodian),
       stop: () => this.stop()
     })
+    if (parts.newLife !== undefined) holdUntilBegun(replica, parts.newLife)
     await fetcher.start()
+    await parts.custodian.start()
     replica.start()
     await network.start()
     recovery.start()
-    void this.#startTarget(parts)
+    parts.clocks.start()
+    void this.#beginLife(parts)
+  }
+
+  /** The target follows: what it finds in the directory is written only when this node may. */
+  async #beginLife(parts: Parts): Promise<void> {
+    const { home, opened, newLife } = parts
+    const { replica } = opened
+    const ending = (): boolean => this.#parts !== parts || this.#state === 'stopping' || this.#state === 'stopped'
+    try {
+      await begin(
+        { home: home.path, replica, clock: systemClock, logger: this.#log, others: () => replica.members.list().length - 1, ending },
+        newLife
+      )
+    } catch (error) {
+      this.#log.error('The home could not take note of this life.', { reason: reasonOf(error) })
+    }
+    if (!ending()) await this.#startTarget(parts)
+  }
+
+  /**
+   * The index does not read back: everything is stopped, the index made again from the log, and everything started, in
+   * this same process. When that fails the process ends with the error, for whoever keeps it running.
+   */
+  async #rebuild(reason: string): Promise<void> {
+    const parts = this.#parts
+    if (parts === undefined || this.#state !== 'running') return
+    this.#log.error('The index is damaged and is made again from the log.', { reason })
+    this.#state = 'starting'
+    try {
+      await this.#end(parts)
+      await destroyStore(join(parts.home.path, HOME_DIRS.index))
+      this.#parts = await this.#build(parts.home)
+      await this.#begin(this.#parts)
+      this.#state = 'running'
+    } catch (error) {
+      this.#state = 'stopped'
+      this.#stopped.reject(error)
+    }
   }
 
   /** Two processes with one key would write two histories under one name: this one stops writing. */
@@ -256,11 +334,7 @@ export class Daemon {
     this.#log.error('The key of a node is used by two processes at once.', { node })
     const parts = this.#parts
     if (parts === undefined || node !== parts.home.node) return
-    parts.opened.replica.halt(
-      new GrapevineError('identity-duplicated', "another process uses this node's key", {
-        next: 'stop one of the two; if this home is a copy, remove it and join anew with a home of its own'
-      })
-    )
+    parts.twin.seen()
   }
 
   #describeState(): 'starting' | 'running' | 'read-only' | 'stopping' | 'stopped' {
@@ -334,18 +408,23 @@ export class Daemon {
   }
 
   async #end(parts: Parts): Promise<void> {
-    const { recovery, target, fetcher, network, opened } = parts
+    const { recovery, target, fetcher, network, opened, custodian, twin, clocks } = parts
     recovery.stop()
+    clocks.stop()
+    twin.stop()
+    await custodian.stop()
     await target?.sync.stop()
     await fetcher.stop()
     await network.stop()
+    await this.#addresses?.close()
     await opened.close()
     await target?.store.close()
   }
 
   // --- events ---------------------------------------------------------------------------------------------------------
 
-  #handler({ opened, fetcher, blobServer }: Parts): TransportHandler {
+  #handler(parts: Parts): TransportHandler {
+    const { opened, fetcher, blobServer } = parts
     const { replica } = opened
     return {
       peerUp: (peer) => {
@@ -355,6 +434,7 @@ export class Daemon {
       },
       peerDown: (node) => {
         replica.peerDown(node)
+        parts.clocks.gone(node)
         fetcher.peerDown(node)
         this.#events.emit({ event: 'peer-disconnected', node })
       },
@@ -383,7 +463,15 @@ export class Daemon {
           seq: record.body.seq,
           reason
         }),
-      forkFound: (log, author) => this.#events.emit({ event: 'fork-found', log, author })
+      forkFound: (log, author) => this.#events.emit({ event: 'fork-found', log, author }),
+      logParted: (log) => {
+        noteParted(this.#config.home, log).catch((error: unknown) =>
+          this.#log.warn('A fork could not be noted in the home.', { log, reason: reasonOf(error) })
+        )
+      },
+      twinFound: () => this.#parts?.twin.seen(),
+      recordDamaged: (id) => this.#parts?.custodian.recordDamaged(id),
+      clockHeard: (node, aheadMs) => this.#parts?.clocks.heard(node, aheadMs)
     }
   }
 
@@ -438,4 +526,15 @@ export class Daemon {
       scanned: (entries, ms) => this.#events.emit({ event: 'scan-finished', entries, ms })
     }
   }
+}
+
+/** An object that does whatever `current` does at the time of each call. */
+function standIn<T extends object>(current: () => T): T {
+  return new Proxy({} as T, {
+    get: (_, name) => {
+      const now = current()
+      const value: unknown = Reflect.get(now, name, now)
+      return typeof value === 'function' ? value.bind(now) : value
+    }
+  })
 }

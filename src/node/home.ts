@@ -40,7 +40,7 @@ export const HOME_DIRS = {
   journal: 'journal'
 } as const
 
-const KEY_FILE = 'node.key'
+export const KEY_FILE = 'node.key'
 const ROOT_FILE = 'root.key'
 const SECRET_FILE = 'cluster.secret'
 const CLUSTER_FILE = 'cluster.json'
@@ -117,8 +117,12 @@ async function readHex(file: string, length: number): Promise<Uint8Array> {
 }
 
 /** The key of this home, made when there is none yet: a join that failed is tried again with the same one. */
-export async function ensureKey(path: string, random: (length: number) => Uint8Array): Promise<KeyPair> {
-  const file = join(path, KEY_FILE)
+export async function ensureKey(
+  path: string,
+  random: (length: number) => Uint8Array,
+  name = KEY_FILE
+): Promise<KeyPair> {
+  const file = join(path, name)
   if ((await readPrivate(file)) === undefined) await writePrivate(file, `${hexOf(random(SEED_BYTES))}\n`)
   return keyPairOf(await readHex(file, SEED_BYTES))
 }
@@ -154,12 +158,12 @@ async function readPrivate(file: string): Promise<string | undefined> {
 }
 
 /** Writes a small file whole or not at all, readable by us alone, durable when it resolves. */
-export async function writePrivate(file: string, text: string): Promise<void> {
+export async function writePrivate(file: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${file}.new`
   try {
     const handle = await open(temporary, 'w', 0o600)
     try {
-      await handle.writeFile(text)
+      await handle.writeFile(content)
       await handle.sync()
     } finally {
       await handle.close()

@@ -19,6 +19,8 @@ const NEW_LIFE_FILE = 'new-life.json'
 
 interface Stamp {
   readonly version: 1
+  /** Epochs that began in this very home since it was last copied or restored. */
+  readonly epochs?: readonly string[]
   readonly inode: string
   readonly changedNs: string
 }
@@ -39,14 +41,22 @@ export async function newLifeOf(home: string): Promise<NewLife | undefined> {
 }
 
 /** The other life has begun durably, or this is the first: from now on the home goes on. */
-export async function lifeBegan(home: string): Promise<void> {
+export async function lifeBegan(home: string, epoch?: string): Promise<void> {
   const stamp = await readJson<Stamp>(join(home, STAMP_FILE))
   const now = await stampOf(home)
-  if (stamp === undefined || now === undefined || now.inode !== stamp.inode || now.changedNs !== stamp.changedNs) {
-    await writePrivate(join(home, LIFE_FILE), 'Copies of this file are told from it by their inode; see life.json.\n')
-    await writePrivate(join(home, STAMP_FILE), `${JSON.stringify(await stampOf(home))}\n`)
+  const goesOn = stamp !== undefined && now?.inode === stamp.inode && now.changedNs === stamp.changedNs
+  if (!goesOn) await writePrivate(join(home, LIFE_FILE), 'Copies of this file are told from it by their inode; see life.json.\n')
+  if (!goesOn || epoch !== undefined) {
+    const epochs = [...(goesOn ? (stamp.epochs ?? []) : []), ...(epoch === undefined ? [] : [epoch])]
+    await writePrivate(join(home, STAMP_FILE), `${JSON.stringify({ ...(await stampOf(home)), epochs })}\n`)
   }
   await rm(join(home, NEW_LIFE_FILE), { force: true })
+}
+
+export async function epochsBegunHere(home: string): Promise<ReadonlySet<string>> {
+  const stamp = await readJson<Stamp>(join(home, STAMP_FILE))
+  const now = await stampOf(home)
+  return new Set(stamp !== undefined && now?.inode === stamp.inode && now.changedNs === stamp.changedNs ? stamp.epochs : [])
 }
 
 async function stampOf(home: string): Promise<Stamp | undefined> {

@@ -5,6 +5,8 @@ import type { LossView } from '../control/target.js'
 import { readJson, writePrivate } from './home.js'
 
 const LOSSES_FILE = 'losses.json'
+/** Healed places remembered; a forgotten one shows as damage when the index is made again. */
+const MAX_HEALED = 100_000
 /** Losses kept; more only repeat that the disk is gone. */
 const MAX_LOSSES = 10_000
 
@@ -12,12 +14,15 @@ interface LossesFile {
   readonly version: 1
   readonly open: readonly LossView[]
   readonly acknowledged: readonly LossView[]
+  /** Damaged places of the log, as `segment/offset`, whose records were stored anew elsewhere in it. */
+  readonly healed: readonly string[]
 }
 
 export class Losses {
   readonly #file: string
   #open = new Map<string, LossView>()
   #acknowledged = new Map<string, LossView>()
+  #healed = new Set<string>()
 
   constructor(home: string) {
     this.#file = join(home, LOSSES_FILE)
@@ -27,6 +32,7 @@ export class Losses {
     const file = await readJson<LossesFile>(this.#file)
     this.#open = new Map(file?.open.map((loss) => [lossKey(loss), loss]))
     this.#acknowledged = new Map(file?.acknowledged.map((loss) => [lossKey(loss), loss]))
+    this.#healed = new Set(file?.healed)
   }
 
   /** Lost, and nobody has said that they know. */
@@ -52,6 +58,17 @@ export class Losses {
     if (this.#acknowledged.delete(key) || had) await this.#save()
   }
 
+  /** A place of the log is damaged for good, and what lay there is elsewhere now. */
+  async healedAt(at: { segment: number; offset: number }): Promise<void> {
+    if (this.#healed.size >= MAX_HEALED) return
+    this.#healed.add(`${at.segment}/${at.offset}`)
+    await this.#save()
+  }
+
+  wasHealed(at: { segment: number; offset: number }): boolean {
+    return this.#healed.has(`${at.segment}/${at.offset}`)
+  }
+
   async acknowledge(): Promise<LossView[]> {
     const losses = this.open
     for (const [key, loss] of this.#open) this.#acknowledged.set(key, loss)
@@ -61,8 +78,13 @@ export class Losses {
   }
 
   async #save(): Promise<void> {
-    if (this.#open.size + this.#acknowledged.size === 0) return rm(this.#file, { force: true })
-    const file: LossesFile = { version: 1, open: this.open, acknowledged: [...this.#acknowledged.values()] }
+    if (this.#open.size + this.#acknowledged.size + this.#healed.size === 0) return rm(this.#file, { force: true })
+    const file: LossesFile = {
+      version: 1,
+      open: this.open,
+      acknowledged: [...this.#acknowledged.values()],
+      healed: [...this.#healed]
+    }
     await writePrivate(this.#file, `${JSON.stringify(file)}\n`)
   }
 }

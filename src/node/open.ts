@@ -9,6 +9,8 @@ import type { Logger, Transport } from '../runtime.js'
 import type { LevelStore} from '../store/index.js';
 import { destroyStore, openStore } from '../store/index.js'
 import { HOME_DIRS, type Home } from './home.js'
+import { finishLogCopy } from './log-copy.js'
+import { WatchedStore } from './watched-store.js'
 
 export interface Opened {
   readonly replica: Replica
@@ -41,15 +43,17 @@ export async function openHome(
   options: OpenOptions = {}
 ): Promise<Opened> {
   const path = (name: keyof typeof HOME_DIRS): string => join(home.path, HOME_DIRS[name])
+  await finishLogCopy(home.path)
   await mkdir(path('log'), { recursive: true, mode: 0o700 })
   try {
     return await openOver(home, transport, logger, options)
   } catch (error) {
     // an index that contradicts the log is worth nothing; the log is the truth
-    if (!(error instanceof GrapevineError) || error.facts.index !== true) throw error
-    logger.warn('The index contradicts the log and is rebuilt from it.', { reason: error.message })
+    if (!(error instanceof GrapevineError) || error.code !== 'store-damaged' || error.facts.file !== undefined) throw error
+    logger.warn('The index cannot be used and is rebuilt from the log.', { reason: error.message })
     await destroyStore(path('index'))
-    return openOver(home, transport, logger, options)
+    // an index that knows more than the log says that the log has lost its end: perhaps of our own records
+    return openOver(home, transport, logger, { ...options, freshEpoch: options.freshEpoch === true || error.facts.index === true })
   }
 }
 
@@ -57,6 +61,11 @@ interface OpenOptions {
   readonly events?: ReplicaEvents
   readonly announceIntervalMs?: number
   readonly readOnly?: boolean
+  /** See ReplicaOptions. */
+  readonly freshEpoch?: boolean
+  readonly onProgress?: (records: number) => void
+  /** A row of the index did not read back. */
+  readonly indexDamaged?: (reason: string) => void
 }
 
 async function openOver(home: Home, transport: Transport, logger: Logger, options: OpenOptions): Promise<Opened> {
@@ -72,12 +81,14 @@ async function openOver(home: Home, transport: Transport, logger: Logger, option
         random: systemRandom,
         logger,
         disk: new NodeDisk(path('log')),
-        store: index,
+        store: options.indexDamaged === undefined ? index : new WatchedStore(index, options.indexDamaged),
         transport,
         keys: home.keys
       },
       {
         cluster: home.cluster.cluster,
+        freshEpoch: options.freshEpoch ?? false,
+        ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
         ...(options.announceIntervalMs === undefined
           ? {}
           : { sync: { announceIntervalMs: options.announceIntervalMs } })

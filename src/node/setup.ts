@@ -159,18 +159,8 @@ export async function joinCluster(options: JoinHomeOptions): Promise<Identity & 
   const keys = await ensureKey(options.home, (length) => systemRandom.bytes(length))
   const nodeName = checkLabel(options.nodeName ?? defaultName(), 'node')
   const logger = options.logger ?? silentLogger
-  const answer = await joinOver({
-    seed: keys.seed,
-    clusterId: bytesOf(token.cluster),
-    clusterSecret: token.clusterSecret,
-    issuer: token.issuer,
-    addresses: [...options.peers, ...token.addresses],
-    mdns: options.mdns,
-    request: encodeJoinRequest({ invite: token.invite, secret: token.secret, name: nodeName }),
-    timeoutMs: options.timeoutMs,
-    logger
-  })
-  const { records } = decodeJoinAnswer(answer)
+  const { mdns, peers, timeoutMs } = options
+  const records = await redeemToken(token, { seed: keys.seed, nodeName, peers, mdns, timeoutMs, logger })
   const file = {
     version: 1 as const,
     cluster: token.cluster,
@@ -192,6 +182,33 @@ export async function joinCluster(options: JoinHomeOptions): Promise<Identity & 
   return { node: home.node, cluster: token.cluster, clusterName: token.clusterName, role }
 }
 
+/** Redeems an invitation for the key of `seed`; resolves with the records of the members space that admit it. */
+export async function redeemToken(
+  token: Token,
+  options: {
+    seed: Uint8Array
+    nodeName: string
+    peers: readonly string[]
+    mdns: boolean
+    timeoutMs: number
+    logger: Logger
+  }
+): Promise<readonly Uint8Array[]> {
+  const { seed, nodeName, peers, mdns, timeoutMs, logger } = options
+  const answer = await joinOver({
+    seed,
+    clusterId: bytesOf(token.cluster),
+    clusterSecret: token.clusterSecret,
+    issuer: token.issuer,
+    addresses: [...peers, ...token.addresses],
+    mdns,
+    request: encodeJoinRequest({ invite: token.invite, secret: token.secret, name: nodeName }),
+    timeoutMs,
+    logger
+  })
+  return decodeJoinAnswer(answer).records
+}
+
 /** Clocks of the two may differ; the issuer decides, this only spares an obviously useless attempt. */
 const CLOCK_TOLERANCE_MS = 60_000
 
@@ -210,7 +227,7 @@ async function refuseSecondCluster(path: string, token: Token): Promise<never> {
 }
 
 /** Takes the issuer's records in; they must make us a member, or the issuer is not what the token says. */
-async function keepAdmission(
+export async function keepAdmission(
   home: Home,
   issuer: string,
   records: readonly Uint8Array[],

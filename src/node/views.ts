@@ -8,7 +8,9 @@ import type {
   EntryLine,
   EntryView,
   HistoryLine,
+  LossView,
   RecordLine,
+  ScrubLine,
   SpaceStatus,
   TupleView,
   VerifyView
@@ -18,18 +20,22 @@ import { nodeIdOf } from '../identity/index.js'
 import type { LogHead } from '../log/index.js'
 import { CATALOG_SPACE, isoTime, MEMBERS_SPACE, type Replica } from '../replica/index.js'
 import { bytesOf, decodeRecord, describeOp, hexOf, type BodyRef, type SignedRecord } from '../wire/index.js'
+import type { Custody } from './custody.js'
 import { historyOf } from './history.js'
 
 export interface ViewDeps {
   readonly replica: Replica
   readonly blobs: BlobStore
   readonly indexStats?: () => Record<string, unknown>
+  /** Absent where only entries and bytes are read. */
+  readonly custody?: Custody
 }
 
 export class Views implements ReadTarget {
   protected readonly replica: Replica
   protected readonly blobs: BlobStore
   readonly #indexStats: () => Record<string, unknown>
+  readonly #custody: Custody | undefined
 
   /** Log -> node id of its author: encoding one costs as much as reading an entry. */
   readonly #names = new Map<string, string>()
@@ -37,6 +43,7 @@ export class Views implements ReadTarget {
   constructor(deps: ViewDeps) {
     this.replica = deps.replica
     this.blobs = deps.blobs
+    this.#custody = deps.custody
     this.#indexStats = deps.indexStats ?? (() => ({}))
   }
 
@@ -264,8 +271,14 @@ export class Views implements ReadTarget {
     let left = options.limit
     const heads = this.#byLog().filter((head) => options.log === undefined || head.log.startsWith(options.log))
     for (const head of heads) {
+      for (const twin of log.twins(head.log)) if (left-- > 0) yield this.#twinLine(twin)
       for (let seq = head.seq; seq > 0 && left > 0; seq--, left--) yield this.#recordLine(log.read(head.log, seq))
     }
+  }
+
+  /** A record that contradicts the one we hold at its place. */
+  #twinLine(record: SignedRecord): RecordLine {
+    return { ...this.#recordLine(record), state: 'forked', reason: 'another record is held at this place of the log' }
   }
 
   #recordLine(record: SignedRecord): RecordLine {
@@ -288,8 +301,19 @@ export class Views implements ReadTarget {
     return row?.reason ? { ...line, reason: row.reason } : line
   }
 
+  #twin(id: string): SignedRecord | undefined {
+    const { log } = this.replica
+    for (const head of log.logs()) {
+      const twin = log.twins(head.log).find((record) => record.id === id)
+      if (twin !== undefined) return twin
+    }
+    return undefined
+  }
+
   async record(id: string): Promise<RecordLine & { body: unknown }> {
     const found = this.replica.log.find(id)
+    const twin = found === undefined ? this.#twin(id) : undefined
+    if (twin !== undefined) return { ...this.#twinLine(twin), body: plain(twin.body) }
     if (found === undefined)
       throw new GrapevineError('not-found', 'no record here has this id', {
         next: 'give the whole id, 64 hex characters; see "grapevine inspect log"',
@@ -321,6 +345,25 @@ export class Views implements ReadTarget {
         vector: vector(MEMBERS_SPACE)
       }
     ]
+  }
+
+  // --- custody ------------------------------------------------------------------------------------------------------
+
+  #keeper(): Custody {
+    if (this.#custody !== undefined) return this.#custody
+    throw new GrapevineError('internal', 'a view without custody was asked for it', { next: 'report this' })
+  }
+
+  backup(): AsyncIterable<Uint8Array> {
+    return this.#keeper().backup()
+  }
+
+  scrub(options: { signal?: AbortSignal }): AsyncIterable<ScrubLine> {
+    return this.#keeper().scrub(options)
+  }
+
+  acknowledgeLosses(): Promise<LossView[]> {
+    return this.#keeper().acknowledgeLosses()
   }
 
   async verify(_options: { waitMs: number; signal?: AbortSignal }): Promise<VerifyView> {

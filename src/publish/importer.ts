@@ -1,7 +1,7 @@
 /** Local changes of the target on their way into the catalog, as edits that replace only what the editor had seen. */
 import type { Adapter, TargetEntry } from '../adapters/contract.js'
-import { checkPath, PathEditor, ROOT_ID, seenKey, type CatalogReader, type Draft } from '../catalog/index.js'
-import { GrapevineError } from '../errors.js'
+import { ROOT_ID, seenKey, TargetEditor, type CatalogReader, type Draft, type TargetPlace } from '../catalog/index.js'
+import { GrapevineError, type ErrorCode } from '../errors.js'
 import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
 import { baseRow, type Base, type BaseRow } from './base.js'
 import type { Diff } from './diff.js'
@@ -37,6 +37,16 @@ export interface ImporterDeps {
 /** Files read and handed on at once: bounds memory and lets one record carry many. */
 const WINDOW = 256
 
+/** Not the fault of any file: the whole import is tried again, or the files would wait for the next full scan. */
+const STORE_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'store-failed',
+  'store-damaged',
+  'disk-full',
+  'role-forbids',
+  'stopped',
+  'internal'
+])
+
 export class Importer {
   readonly #deps: ImporterDeps
 
@@ -47,6 +57,7 @@ export class Importer {
   /** Imports a diff; returns the ids it touched. A file that changes under our hands is left to the next scan. */
   async import(diff: Diff, options: { time?: number } = {}): Promise<string[]> {
     const touched: string[] = []
+    this.#readdLost(diff)
     for (const { base, now } of diff.refreshed) this.#deps.base.set({ ...base, path: now.path, inode: now.inode })
     await this.#inOrder(
       diff.moved.toSorted((a, b) => a.now.path.length - b.now.path.length),
@@ -70,6 +81,19 @@ export class Importer {
     return touched
   }
 
+  /** What the target held of an entry the catalog does not know (its log was damaged, or is an older copy) is new. */
+  #readdLost(diff: Diff): void {
+    for (const list of [diff.moved, diff.changed, diff.refreshed]) {
+      for (const pair of list.splice(0)) {
+        if (this.#deps.reader.entry(pair.base.id) !== undefined) list.push(pair)
+        else {
+          this.#deps.base.delete(pair.base)
+          diff.added.push(pair.now)
+        }
+      }
+    }
+  }
+
   async #inOrder<T>(
     items: readonly T[],
     touched: string[],
@@ -83,7 +107,7 @@ export class Importer {
 
   async #addDirectory(entry: TargetEntry, time?: number): Promise<string> {
     const { result, record } = await this.#write(
-      (edit) => edit.importBelow(...this.#anchor(entry.path), { kind: 'dir' }),
+      (edit) => edit.add(this.#placeOf(entry.path), { kind: 'dir' }),
       300,
       time
     )
@@ -96,14 +120,13 @@ export class Importer {
     if (entry.kind !== 'file') return undefined
     const found = this.#deps.reader.resolve(entry.path)
     // the same bytes are there already, as the winner or as one side of a conflict: nothing to add
-    if (found !== undefined && this.#holds(found.id, entry)) {
+    if (found !== undefined && !this.#held(found.id) && this.#holds(found.id, entry)) {
       this.#keep(found.id, entry, [], null)
       return found.id
     }
     return this.#withBytes(entry, async (use, bytes) => {
       const { result, record } = await this.#write(
-        (edit, draft) =>
-          edit.importBelow(...this.#anchor(entry.path), { kind: 'file', body: use(draft), exec: entry.exec }),
+        (edit, draft) => edit.add(this.#placeOf(entry.path), { kind: 'file', body: use(draft), exec: entry.exec }),
         bytes + 400,
         time
       )
@@ -113,14 +136,17 @@ export class Importer {
     })
   }
 
-  /** The entry of the nearest directory above that the target knows, and the names below it. */
-  #anchor(path: string): [string, string[]] {
-    checkPath(path)
+  /** Below the nearest directory above that the target knows as an entry. */
+  #placeOf(path: string): TargetPlace {
     for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) {
       const above = this.#deps.base.byPath(path.slice(0, cut))
-      if (above !== undefined) return [above.id, path.slice(cut + 1).split('/')]
+      if (above !== undefined) return { path, anchor: above.id, names: path.slice(cut + 1).split('/') }
     }
-    return [ROOT_ID, path.split('/')]
+    return { path, anchor: ROOT_ID, names: path.split('/') }
+  }
+
+  #held(id: string): boolean {
+    return this.#deps.base.byId(id) !== undefined
   }
 
   #holds(id: string, entry: TargetEntry & { kind: 'file' }): boolean {
@@ -130,26 +156,29 @@ export class Importer {
 
   async #change(base: BaseRow, now: TargetEntry): Promise<string | undefined> {
     if (now.kind !== 'file') return undefined
-    return this.#withBytes(now, async (use, bytes) => {
-      const seen = new Set(base.seen)
-      const { result, record } = await this.#deps.sink.change(
-        (draft) => {
-          const found = this.#deps.reader.over(draft.stage).entry(base.id)
-          const edit = new PathEditor(draft, this.#deps.reader)
-          if (found === undefined) return edit.put(now.path, use(draft), { exec: now.exec })
-          return edit.setFile(found, use(draft), { exec: now.exec, seen })
-        },
-        { bytes: bytes + 300 }
-      )
-      this.#keep(result.id, now, base.seen, record)
-      if (result.changed) this.#deps.imported(now.path, 'changed')
-      return result.id
-    })
+    const exec = now.exec === base.exec ? {} : { exec: now.exec }
+    if (now.body.hash === base.hash) return this.#changeTo(base, now, () => exec, 0)
+    return this.#withBytes(now, (use, bytes) =>
+      this.#changeTo(base, now, (draft) => ({ ...exec, body: use(draft) }), bytes)
+    )
+  }
+
+  async #changeTo(
+    base: BaseRow,
+    now: TargetEntry,
+    what: (draft: Draft) => { body?: BodyRef; exec?: boolean },
+    bytes: number
+  ): Promise<string> {
+    const seen = new Set(base.seen)
+    const { result, record } = await this.#write((edit, draft) => edit.change(base.id, what(draft), seen), bytes + 300)
+    this.#keep(result.id, now, base.seen, record)
+    if (result.changed) this.#deps.imported(now.path, 'changed')
+    return result.id
   }
 
   async #move(base: BaseRow, now: TargetEntry): Promise<string> {
     const seen = new Set(base.seen)
-    const { record } = await this.#write((edit) => edit.moveEntry(base.id, now.path, seen), 400)
+    const { record } = await this.#write((edit) => edit.move(base.id, this.#placeOf(now.path), seen), 400)
     if (now.kind === 'dir') await this.#deps.base.moveBelow(base.path, now.path)
     this.#keep(base.id, now, base.seen, record)
     this.#deps.imported(now.path, 'moved')
@@ -166,9 +195,9 @@ export class Importer {
     return base.id
   }
 
-  #write<T>(change: (edit: PathEditor, draft: Draft) => T, bytes: number, time?: number): Promise<Change<T>> {
+  #write<T>(change: (edit: TargetEditor, draft: Draft) => T, bytes: number, time?: number): Promise<Change<T>> {
     return this.#deps.sink.change(
-      (draft) => change(new PathEditor(draft, this.#deps.reader), draft),
+      (draft) => change(new TargetEditor(draft, this.#deps.reader, (id) => this.#held(id)), draft),
       time === undefined ? { bytes } : { bytes, time }
     )
   }
@@ -201,7 +230,7 @@ export class Importer {
       }
       return await work((draft) => (bytes === undefined ? entry.body : draft.body(bytes)), bytes?.length ?? 100)
     } catch (error) {
-      if (!(error instanceof GrapevineError)) throw error
+      if (!(error instanceof GrapevineError) || STORE_FAULTS.has(error.code)) throw error
       if (error.code !== 'file-changed') problems.open(entry.path, error, this.#deps.now())
       return undefined
     }

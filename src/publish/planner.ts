@@ -125,6 +125,8 @@ export class Planner {
       moves[0]
     if (next === undefined) return undefined
     const { row, target } = next
+    // another entry takes its path over and holds it further below: it cannot go there in one step
+    if (target.path.startsWith(`${row.path}/`)) return [toSpareName(row)]
     const occupant = base.byPath(target.path)
     if (occupant === undefined) {
       return [
@@ -132,9 +134,7 @@ export class Planner {
         { desired: target, item: { do: 'move', from: row.path, path: target.path, expect: expected(row) } }
       ]
     }
-    if (occupant.kind === 'file') return [removal(occupant)]
-    const spare = `${occupant.path}.grapevine-swap-${occupant.id.slice(0, 8)}`
-    return [{ desired: occupant, item: { do: 'move', from: occupant.path, path: spare, expect: expected(occupant) } }]
+    return [occupant.kind === 'file' ? removal(occupant) : toSpareName(occupant)]
   }
 
   /** Directories of the set, and those above anything in it, that the target holds at another path. */
@@ -189,8 +189,10 @@ export class Planner {
     // a file is written over a file and a directory kept for a directory; anything else must make way first
     const evicted = loses && this.#deps.reader.isDirectory(claimant.entry) === (row.kind === 'dir')
     if (target === undefined) {
-      if (row !== undefined && !evicted && !row.lingering) this.#planRemoval(row, lists)
-      else if (row !== undefined && evicted) this.#deps.base.delete(row)
+      // what a rule leaves out now is the target's own, whatever it was before
+      const forgotten = row !== undefined && (evicted || this.#deps.ignores(row.path, row.kind))
+      if (forgotten) this.#deps.base.delete(row)
+      else if (row !== undefined && !row.lingering) this.#planRemoval(row, lists)
       plan.settled.push(id)
       return
     }
@@ -257,6 +259,11 @@ export class Planner {
     if (row.seen.length === target.seen.length && row.seen.every((key) => target.seen.includes(key))) return
     this.#deps.base.set({ ...row, seen: target.seen })
   }
+}
+
+function toSpareName(row: BaseRow): PlannedItem {
+  const path = `${row.path}.grapevine-swap-${row.id.slice(0, 8)}`
+  return { desired: row, item: { do: 'move', from: row.path, path, expect: expected(row) } }
 }
 
 function removal(row: BaseRow): PlannedItem {

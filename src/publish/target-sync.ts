@@ -10,11 +10,19 @@
  * 5. An entry whose bytes are not here yet waits, and the target keeps what it has.
  * 6. A node that may not write reports a local change as drift; its bytes are set aside before they are replaced.
  */
-import type { Adapter, ApplyItem, ApplyResult, BodySource, ScanResult, WatchHint } from '../adapters/contract.js'
+import type {
+  Adapter,
+  ApplyItem,
+  ApplyResult,
+  BodySource,
+  ScanResult,
+  TargetEntry,
+  WatchHint
+} from '../adapters/contract.js'
 import type { CatalogReader } from '../catalog/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
 import type { Clock, Logger } from '../runtime.js'
-import type { BodyRef } from '../wire/index.js'
+import { sha256, type BodyRef } from '../wire/index.js'
 import { baseRow, type Base } from './base.js'
 import { diffScan, type Diff } from './diff.js'
 import { Importer, type Bodies, type ChangeSink } from './importer.js'
@@ -251,7 +259,7 @@ export class TargetSync {
     const diff = await diffScan(scan, this.#deps.base.list(paths), (path, kind) =>
       this.#deps.adapter.ignores(path, kind)
     )
-    await this.#take(diff)
+    await this.#take(diff, paths)
     if (paths !== undefined) return
     const ms = Math.round(this.#deps.clock.monotonic() - began)
     this.lastScan = { at: this.#deps.clock.now(), ms, entries: scan.entries.size }
@@ -267,18 +275,21 @@ export class TargetSync {
     this.state = 'scanning'
   }
 
-  async #take(diff: Diff): Promise<void> {
-    const first = this.#first
+  async #take(diff: Diff, paths: readonly string[] | undefined): Promise<void> {
+    if (this.#first && this.#options.adopt === 'cluster') await this.#makeWay(diff)
+    else if (!this.#deps.mayWrite()) this.#noteDrift(diff, paths)
+    else {
+      const touched = await this.#importer.import(diff, this.#first && this.#yields ? { time: 0 } : {})
+      for (const id of touched) this.#dirty.add(id)
+    }
+    // only now: what could not be finished is still the first scan when it is tried again
     this.#first = false
-    if (first && this.#options.adopt === 'cluster') return this.#makeWay(diff)
-    if (!this.#deps.mayWrite()) return this.#noteDrift(diff)
-    const touched = await this.#importer.import(diff, first && this.#yields ? { time: 0 } : {})
-    for (const id of touched) this.#dirty.add(id)
   }
 
   /** `--adopt cluster`: what differs from the cluster's content is set aside, bytes kept; what is equal is kept as it is. */
   async #makeWay(diff: Diff): Promise<void> {
-    const { adapter, reader, base, asideDir, logger } = this.#deps
+    const { adapter, reader, base, asideDir } = this.#deps
+    // the deepest first: a directory is empty once what was in it has made way
     for (const entry of diff.added.toSorted((a, b) => b.path.length - a.path.length)) {
       const found = reader.resolve(entry.path)
       const equal =
@@ -286,19 +297,31 @@ export class TargetSync {
         (entry.kind === 'dir' ? reader.isDirectory(found) : found.meaning.body?.hash === entry.body.hash)
       if (equal) base.set(baseRow(found.id, entry, []))
       else if (entry.kind === 'file') await adapter.setAside(entry.path, asideDir)
-      else logger.debug('A directory the cluster does not have is left in place.', { path: entry.path })
+      else await this.#clearDirectory(entry)
       if (found !== undefined) this.#dirty.add(found.id)
     }
     await base.flush()
+    await adapter.settled?.()
   }
 
-  #noteDrift(diff: Diff): void {
-    const paths = [
+  /** A directory that holds what is not shared stays, and is remembered, so that no later scan takes it for new. */
+  async #clearDirectory(entry: TargetEntry): Promise<void> {
+    const { adapter, base, bodies } = this.#deps
+    const item: ApplyItem = { do: 'remove', path: entry.path, expect: entry }
+    const [result] = await adapter.apply([item], bodies.source, this.#abort.signal)
+    if (result?.outcome === 'done') return
+    base.set({ ...baseRow(noEntry(entry.path), entry, []), lingering: true })
+  }
+
+  /** What differs within `paths` (everything when absent) is drift; what differs there no more is none. */
+  #noteDrift(diff: Diff, scope: readonly string[] | undefined): void {
+    const paths = new Set([
       ...diff.added.map((entry) => entry.path),
       ...diff.changed.map(({ now }) => now.path),
       ...diff.moved.map(({ now }) => now.path),
       ...diff.gone.map((row) => row.path)
-    ]
+    ])
+    for (const path of this.drift) if (isWithin(path, scope) && !paths.has(path)) this.drift.delete(path)
     for (const path of paths) {
       if (!this.drift.has(path))
         this.#deps.logger.warn('The target was changed on a node that may not write; nothing was sent.', { path })
@@ -426,6 +449,11 @@ export class TargetSync {
   }
 }
 
+/** The id of a base row for a path at which the catalog has nothing. */
+function noEntry(path: string): string {
+  return sha256(Buffer.from(`no entry ${path}`)).toString('hex', 0, 16)
+}
+
 /** What the adapter's journal keeps of an item for us. */
 function markOf({ id, seen }: Desired): string {
   return JSON.stringify([id, ...seen])
@@ -434,6 +462,11 @@ function markOf({ id, seen }: Desired): string {
 function desiredOf(mark: string): Desired {
   const [id, ...seen] = JSON.parse(mark) as [string, ...string[]]
   return { id, seen }
+}
+
+/** Whether a path is, or is below, one of `scope`; everything is when there is none. */
+function isWithin(path: string, scope: readonly string[] | undefined): boolean {
+  return scope === undefined || scope.some((at) => path === at || path.startsWith(`${at}/`))
 }
 
 /** Paths that no other of them contains. */

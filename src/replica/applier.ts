@@ -63,7 +63,9 @@ export class Applier {
       work.delete(next)
       const head = log.get(next)
       while (head !== undefined && head.applied < head.seq) {
-        const record = atHand.get(`${next}/${head.applied + 1}`) ?? log.read(next, head.applied + 1)
+        const record = atHand.get(`${next}/${head.applied + 1}`) ?? this.#read(next, head.applied + 1)
+        // damaged: it is fetched again, and this log goes on when it is back
+        if (record === undefined) break
         if (!this.#applyOne(head, record, result)) break
         for (const waiting of log.unblock(next)) work.add(waiting)
         await this.#breathe(result)
@@ -81,6 +83,15 @@ export class Applier {
     if (clock.monotonic() - this.#toldAt < PROGRESS_MS) return
     this.#toldAt = clock.monotonic()
     logger.info('Records are being applied.', { records: result.records, waiting: this.#deps.log.waitingCount() })
+  }
+
+  #read(log: string, seq: number): SignedRecord | undefined {
+    try {
+      return this.#deps.log.read(log, seq)
+    } catch (error) {
+      if (error instanceof GrapevineError && error.code === 'store-damaged' && error.facts.id !== undefined) return undefined
+      throw error
+    }
   }
 
   /** False when the record has to wait. */

@@ -22,6 +22,7 @@ import {
   type Op,
   type PullRequest,
   type SignedRecord,
+  type SyncNotice,
   type VectorEntry
 } from '../wire/index.js'
 import { answerRequest } from './answers.js'
@@ -57,6 +58,8 @@ export interface ReplicaOptions {
   readonly maxSegmentBytes?: number
   /** The home was restored, copied or given another key: nothing is ever written to the logs it holds. */
   readonly freshEpoch?: boolean
+  /** Records indexed again so far, while the index is made from the log. */
+  readonly onProgress?: (records: number) => void
 }
 
 /** Facts for those who follow what happens here. */
@@ -67,6 +70,10 @@ export interface ReplicaEvents {
   membersChanged?(keys: readonly Uint8Array[]): void
   recordRejected?(record: SignedRecord, reason: string): void
   forkFound?(log: string, author: NodeId): void
+  /** What a peer's clock says, and how far that is ahead of ours, ms. */
+  clockHeard?(node: NodeId, aheadMs: number): void
+  /** A peer was found to hold another branch of this log. */
+  logParted?(log: string): void
   /** A record we hold did not read back. */
   recordDamaged?(id: string): void
   /** Another process writes under this node's key. */
@@ -114,6 +121,7 @@ export class Replica {
   readonly replication: Replication
   readonly #forkFinder: ForkFinder
   readonly #freshEpoch: boolean
+  readonly #onProgress: ((records: number) => void) | undefined
   #epoch = ''
   readonly #own: OwnHistory
   readonly #holds = new Map<string, GrapevineError>()
@@ -150,6 +158,7 @@ export class Replica {
     const rows = new Overlay({ store })
     this.#rows = rows
     this.#freshEpoch = options.freshEpoch ?? false
+    this.#onProgress = options.onProgress
     this.node = nodeIdOf(keys.publicKey)
     this.members = new Members(options.cluster)
     this.log = new RecordLog({ segments, rows, store, logger, damaged: (id) => events.recordDamaged?.(id) })
@@ -159,6 +168,7 @@ export class Replica {
       ask: async (node, log, seq) => (await this.#ask(node, { t: 'pull', log, from: seq, count: 1 }))[0],
       found: (from, record) => {
         this.#own.parted(record.log)
+        events.logParted?.(record.log)
         this.#offer(from, [record])
       }
     })
@@ -224,6 +234,7 @@ export class Replica {
     await this.members.load(this.#deps.store.iterate(prefixRange(MEMBER_ROWS)))
     const report = await this.log.open({
       onProgress: ({ records }) => {
+        this.#onProgress?.(records)
         if (records % 10_000 === 0) this.#deps.logger.info('Records are being indexed again.', { records })
       }
     })
@@ -265,6 +276,11 @@ export class Replica {
     return this.#epoch
   }
 
+  /** Whether a connected peer holds the same records and the same catalog. */
+  inSyncWithSomebody(): boolean {
+    return this.#deps.transport.peers().some(({ node }) => this.engine.standing(node)?.inSync === true)
+  }
+
   /** Logs whose branch here is not the one some peer holds. */
   get partedLogs(): ReadonlySet<string> {
     return this.#own.partedLogs
@@ -300,8 +316,13 @@ export class Replica {
 
   /** Why nothing can be written here now, or undefined. */
   get failure(): GrapevineError | undefined {
-    const [held] = this.#holds.values()
-    return this.#halted ?? this.#failure ?? this.#segments.failure ?? held
+    return this.failures[0]
+  }
+
+  /** Everything that keeps this node from writing. */
+  get failures(): GrapevineError[] {
+    const all = [this.#halted, this.#failure, this.#segments.failure, ...this.#holds.values()]
+    return [...new Set(all.filter((error) => error !== undefined))]
   }
 
   /** Ends writing until `release` is called with the same word; reading and taking in go on. */
@@ -376,6 +397,11 @@ export class Replica {
     if (record !== undefined) this.#announce([record])
   }
 
+  /** Another process may have written under our present epoch: from now on this one uses another. */
+  renewEpoch(): void {
+    this.#beginEpoch()
+  }
+
   /** Writes on under an epoch nobody has used, and says so in the log as soon as this node may. */
   #beginEpoch(): void {
     const used = [CATALOG_SPACE, MEMBERS_SPACE].some(
@@ -448,6 +474,8 @@ export class Replica {
   notified(from: NodeId, frame: Uint8Array): void {
     const message = decodeNotice(frame)
     if (message.t === 'vector') this.#checkOwnLog(message.vector)
+    if (message.t === 'digest' && message.clock !== undefined)
+      this.#events.clockHeard?.(from, message.clock - this.#deps.clock.now())
     this.#perform(this.engine.heard(from, message, this.#deps.clock.monotonic()))
     if (message.t === 'vector') this.#forkFinder.heard(from, message.vector)
     this.#own.judge()
@@ -680,6 +708,8 @@ export class Replica {
       if (record?.id !== row.id) continue
       await this.#turns.take(async () => {
         await this.log.replace(record)
+        // what waited for it goes on
+        this.#follow(await this.#applier.drain([log]))
         await this.#rows.flush()
       })
       this.#deps.logger.info('A damaged record was fetched again.', { log, seq, from: node })
@@ -692,11 +722,21 @@ export class Replica {
 
   #perform(effects: readonly SyncEffect[]): void {
     for (const effect of effects) {
-      if (effect.do === 'notify') this.#deps.transport.notify(effect.to, encodeNotice(effect.message))
+      if (effect.do === 'notify') this.#deps.transport.notify(effect.to, encodeNotice(this.#withClock(effect.message)))
       else if (effect.do === 'hang-up') this.#deps.transport.hangUp(effect.to, effect.reason)
       else void this.#pull(effect)
     }
     this.#schedule()
+  }
+
+  /** Digests tell what our clock says; see `Clocks`. */
+  #withClock(message: SyncNotice): SyncNotice {
+    return message.t === 'digest' ? { ...message, clock: Math.max(0, Math.floor(this.#deps.clock.now())) } : message
+  }
+
+  /** Tells every peer what we hold, and what our clock says. */
+  tell(): void {
+    this.#perform(this.engine.tell())
   }
 
   async #ask(to: NodeId, request: PullRequest): Promise<SignedRecord[]> {

@@ -223,6 +223,11 @@ export class SyncEngine {
     return this.evaluate(now)
   }
 
+  /** Tells every peer the digest now. */
+  tell(): SyncEffect[] {
+    return [...this.#peers.keys()].map((to) => ({ do: 'notify', to, message: this.#digest() }))
+  }
+
   /** Something changed that may make refused records acceptable (a member was admitted). */
   retryNow(now: number): SyncEffect[] {
     for (const peer of this.#peers.values()) peer.wait.clear()

@@ -5,7 +5,7 @@
 import { sha256 } from './body.js'
 import { decodeMessage, encodeCbor, malformed } from './cbor.js'
 import { bytesOf, Fields, hexOf } from './fields.js'
-import { MAX_FRAME_BYTES, MAX_GOSSIP_BYTES, MAX_RECORD_BYTES } from './limits.js'
+import { MAX_FRAME_BYTES, MAX_GOSSIP_BYTES, MAX_RECORD_BYTES, MAX_TIME } from './limits.js'
 
 /** How far a node holds one log. `log` 32 hex, `head` first 8 bytes of the newest record's id as 16 hex. */
 export interface VectorEntry {
@@ -29,6 +29,8 @@ export interface DigestMessage {
   /** SHA-256 over the sorted vector, 64 hex. */
   readonly digest: string
   readonly root?: string
+  /** What the sender's clock says, ms since 1970: to raise an alarm by, never to decide anything by. */
+  readonly clock?: number
 }
 
 /** One-way: asks for a full vector. */
@@ -104,6 +106,7 @@ export function encodeNotice(message: SyncNotice): Uint8Array {
       ? { t: message.t, digest: bytesOf(message.digest) }
       : { t: message.t, full: message.full, vector: packVector(message.vector) }
   if (message.root !== undefined) map.root = bytesOf(message.root)
+  if (message.t === 'digest' && message.clock !== undefined) map.now = message.clock
   return encodeCbor(map)
 }
 
@@ -115,13 +118,17 @@ export function decodeNotice(bytes: Uint8Array): SyncNotice {
   const root = fields.optionalBytes('root', 32)
   const message =
     map.t === 'digest'
-      ? { t: 'digest' as const, digest: fields.hex('digest', 32) }
+      ? { t: 'digest' as const, digest: fields.hex('digest', 32), ...clockOf(map.now, fields) }
       : {
           t: 'vector' as const,
           full: map.full === true,
           vector: unpackVector(fields.bytes('vector', 0, MAX_FRAME_BYTES))
         }
   return root === undefined ? message : { ...message, root: hexOf(root) }
+}
+
+function clockOf(value: unknown, fields: Fields): { clock?: number } {
+  return value === undefined ? {} : { clock: fields.int('now', 0, MAX_TIME) }
 }
 
 export function encodeRequest(request: SyncRequest): Uint8Array {

@@ -301,7 +301,13 @@ describe('moves that make a cycle', () => {
     await c.move('c', 'a/c')
     await meet([a, b, c])
     const lines = await a.tree()
-    assert.deepEqual(lines.filter((line) => line.includes('in ')).map((line) => line.split('=')[1]).toSorted(), ['a', 'b', 'c'])
+    assert.deepEqual(
+      lines
+        .filter((line) => line.includes('in '))
+        .map((line) => line.split('=')[1])
+        .toSorted(),
+      ['a', 'b', 'c']
+    )
     await agree([a, b, c], lines)
   })
 

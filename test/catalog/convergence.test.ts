@@ -45,16 +45,30 @@ async function actWildly(node: LabNode, random: SeededRandom): Promise<void> {
   for (let left = 1 + random.below(3); left > 0; left--) {
     const id = random.pick(ids)
     const tuples: Array<[string, Value]> = []
-    if (random.chance(0.6)) tuples.push(['place', [Buffer.from(random.chance(0.2) ? ROOT_ID : random.pick(ids), 'hex'), random.pick(['a', 'b', 'c', 'x']), random.chance(0.3) ? 'a0' : null]])
+    if (random.chance(0.6))
+      tuples.push([
+        'place',
+        [
+          Buffer.from(random.chance(0.2) ? ROOT_ID : random.pick(ids), 'hex'),
+          random.pick(['a', 'b', 'c', 'x']),
+          random.chance(0.3) ? 'a0' : null
+        ]
+      ])
     if (random.chance(0.3)) tuples.push(['body', [sha256(Buffer.from('')), 0]])
     if (random.chance(0.2)) tuples.push([random.pick(['custom', 'constructor', 'exec']), random.chance(0.5)])
     if (random.chance(0.15)) tuples.push(['!', { custom: 1, place: [Buffer.alloc(16), 'kept', null] }])
     const clients = (reader.entry(id)?.state.clients ?? []).toSorted((a, b) => b.client - a.client)
-    const deletes = clients.filter(() => random.chance(0.5)).map(({ client, clock }) => ({ client, clock: random.below(clock), length: 1 + random.below(clock + 3) }))
+    const deletes = clients
+      .filter(() => random.chance(0.5))
+      .map(({ client, clock }) => ({ client, clock: random.below(clock), length: 1 + random.below(clock + 3) }))
     const before = clocks.get(id)
     // now and then a clock that jumps: the whole record counts for nothing
     const wrong = random.chance(0.04) ? { clock: 1_000 } : {}
-    const op = editOp(node, node.keys, id, tuples, { deletes, ...(before === undefined ? {} : { clock: before }), ...wrong }) as Op & { k: 'edit' }
+    const op = editOp(node, node.keys, id, tuples, {
+      deletes,
+      ...(before === undefined ? {} : { clock: before }),
+      ...wrong
+    }) as Op & { k: 'edit' }
     const { client, clock } = decodeUpdate(op.update)
     if (client !== 0) clocks.set(id, clock + tuples.length)
     ops.push(op)
@@ -67,7 +81,8 @@ async function history(seed: number, authors: number): Promise<{ lab: Lab; nodes
   const random = new SeededRandom(seed)
   const lab = new Lab(seed)
   const nodes = await lab.nodes(authors)
-  for (const node of nodes) node.clock.wall += random.chance(0.3) ? (random.float() - 0.5) * 4 * 365 * 86_400_000 : random.below(100)
+  for (const node of nodes)
+    node.clock.wall += random.chance(0.3) ? (random.float() - 0.5) * 4 * 365 * 86_400_000 : random.below(100)
   for (let step = 0; step < 30; step++) {
     const node = random.pick(nodes)
     if (random.chance(0.3)) await node.pull(random.pick(nodes.filter((other) => other !== node)))
@@ -82,7 +97,8 @@ async function history(seed: number, authors: number): Promise<{ lab: Lab; nodes
 /** Any order that keeps each log in its own; records may come before what they build on. */
 function shuffled(records: readonly SignedRecord[], random: SeededRandom): SignedRecord[] {
   const logs = new Map<string, SignedRecord[]>()
-  for (const record of records.toSorted((a, b) => a.body.seq - b.body.seq)) logs.set(record.log, [...(logs.get(record.log) ?? []), record])
+  for (const record of records.toSorted((a, b) => a.body.seq - b.body.seq))
+    logs.set(record.log, [...(logs.get(record.log) ?? []), record])
   const order: SignedRecord[] = []
   while (logs.size > 0) {
     const [log, queue] = random.pick([...logs])
@@ -97,7 +113,9 @@ async function picture({ catalog, reader }: Replica): Promise<unknown> {
   const lines: string[] = []
   for await (const { path, entry } of reader.walk(ROOT_ID, '')) {
     const { meaning } = entry
-    lines.push(`${path} ${entry.id} ${meaning.body?.hash ?? 'dir'} ${String(meaning.exec)} ${String(meaning.editDelete)} ${meaning.conflicts.map(({ field, tuples }) => `${field}: ${tuples.map(({ log, seq, clock }) => `${log.slice(0, 6)}/${seq}/${clock}`).join(' ')}`).join()}`)
+    lines.push(
+      `${path} ${entry.id} ${meaning.body?.hash ?? 'dir'} ${String(meaning.exec)} ${String(meaning.editDelete)} ${meaning.conflicts.map(({ field, tuples }) => `${field}: ${tuples.map(({ log, seq, clock }) => `${log.slice(0, 6)}/${seq}/${clock}`).join(' ')}`).join()}`
+    )
     assert.equal(reader.pathOf(entry.id), path)
     assert.equal(reader.resolve(path)?.id, entry.id)
   }
@@ -113,13 +131,25 @@ async function checkRows({ reader, catalog }: Replica): Promise<void> {
     const doc = inspectDoc(state)
     assert.equal(doc.pending, false)
     const rows = state.tuples.map(({ client, clock, field, time, seq }) => `${client}:${clock} ${field} ${time} ${seq}`)
-    assert.deepEqual(doc.tuples.map(({ client, clock, content: [field, , time, seq] }) => `${client}:${clock} ${field} ${time} ${seq}`).toSorted(), rows.toSorted())
+    assert.deepEqual(
+      doc.tuples
+        .map(({ client, clock, content: [field, , time, seq] }) => `${client}:${clock} ${field} ${time} ${seq}`)
+        .toSorted(),
+      rows.toSorted()
+    )
     assert.deepEqual(new Map([...doc.stateVector]), new Map(state.clients.map(({ client, clock }) => [client, clock])))
     const bucket = Number.parseInt(id.slice(0, 3), 16)
-    if (state.tuples.length > 0) sums.set(bucket, (sums.get(bucket) ?? 0n) + BigInt(`0x${Buffer.from(entryHash(id, state)).reverse().toString('hex')}`))
+    if (state.tuples.length > 0)
+      sums.set(
+        bucket,
+        (sums.get(bucket) ?? 0n) + BigInt(`0x${Buffer.from(entryHash(id, state)).reverse().toString('hex')}`)
+      )
   }
   const all = Buffer.alloc(4_096 * 32)
-  for (const [bucket, sum] of sums) Buffer.from((sum % 2n ** 256n).toString(16).padStart(64, '0'), 'hex').reverse().copy(all, bucket * 32)
+  for (const [bucket, sum] of sums)
+    Buffer.from((sum % 2n ** 256n).toString(16).padStart(64, '0'), 'hex')
+      .reverse()
+      .copy(all, bucket * 32)
   assert.equal(sha256(all).toString('hex'), catalog.root())
 }
 
@@ -135,7 +165,8 @@ async function count(node: LabNode): Promise<void> {
     if (meaning.conflicts.length > 0) met.conflicts += 1
   }
   for (const line of await node.tree()) if (line.includes('.conflict-')) met.nameConflicts += 1
-  for (const head of log.logs()) for (let seq = 1; seq <= head.seq; seq++) if (log.row(head.log, seq)!.state === 'rejected') met.rejected += 1
+  for (const head of log.logs())
+    for (let seq = 1; seq <= head.seq; seq++) if (log.row(head.log, seq)!.state === 'rejected') met.rejected += 1
 }
 
 test('any order of delivery gives the same root, listing and conflicts, and the rows beside each doc equal the doc', async () => {

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { BODY, entryIdOfPath, ROOT_ID, type Value } from '../../src/catalog/index.js'
-import { decodeRecord, MAX_INLINE_BODY_BYTES, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_RECORD_OPS, MAX_VALUE_DEPTH } from '../../src/wire/index.js'
+import {
+  decodeRecord,
+  MAX_INLINE_BODY_BYTES,
+  MAX_NAME_BYTES,
+  MAX_PATH_BYTES,
+  MAX_RECORD_OPS,
+  MAX_VALUE_DEPTH
+} from '../../src/wire/index.js'
 import { editOp, forge, Lab, meet, type LabNode } from '../replica/lab.js'
 
 /** Two authors and somebody of another implementation, of whom only the key is used. */
@@ -17,7 +24,8 @@ async function agree(nodes: readonly LabNode[]): Promise<void> {
   for (const node of nodes) {
     assert.equal(node.replica.catalog.root(), first.replica.catalog.root())
     assert.deepEqual(await node.tree(), await first.tree())
-    for (const head of node.replica.log.logs()) for (let seq = 1; seq <= head.seq; seq++) assert.equal(node.replica.log.row(head.log, seq)?.reason, '')
+    for (const head of node.replica.log.logs())
+      for (let seq = 1; seq <= head.seq; seq++) assert.equal(node.replica.log.row(head.log, seq)?.reason, '')
   }
 }
 
@@ -29,10 +37,13 @@ function nested(depth: number): Value {
 
 describe('deleting an entry with fields of another implementation', () => {
   /** `other` adds fields to the file `f`; then `a` deletes it, and `b` brings it back. */
-  async function cycle(fields: ReadonlyArray<ReadonlyArray<readonly [string, Value]>>): Promise<{ a: LabNode; b: LabNode }> {
+  async function cycle(
+    fields: ReadonlyArray<ReadonlyArray<readonly [string, Value]>>
+  ): Promise<{ a: LabNode; b: LabNode }> {
     const { a, b, other } = await scene()
     const { result } = await a.put('f', 'x')
-    for (const tuples of fields) await a.receive([forge(a, other.keys, { ops: [editOp(a, other.keys, result.id, tuples)] })])
+    for (const tuples of fields)
+      await a.receive([forge(a, other.keys, { ops: [editOp(a, other.keys, result.id, tuples)] })])
     await agree([a, b])
     await a.remove('f')
     await agree([a, b])
@@ -45,7 +56,17 @@ describe('deleting an entry with fields of another implementation', () => {
   test('keeps their values in the tombstone, whatever the fields are named', async () => {
     const { a, b, other } = await scene()
     const { result } = await a.put('f', 'x')
-    await a.receive([forge(a, other.keys, { ops: [editOp(a, other.keys, result.id, [['constructor', 1], ['toString', 'two'], ['_private', true]])] })])
+    await a.receive([
+      forge(a, other.keys, {
+        ops: [
+          editOp(a, other.keys, result.id, [
+            ['constructor', 1],
+            ['toString', 'two'],
+            ['_private', true]
+          ])
+        ]
+      })
+    ])
     await a.remove('f')
     await agree([a, b])
     const kept = b.replica.reader.entry(result.id)!.state.tuples.find(({ field }) => field === '!')!.value
@@ -62,7 +83,8 @@ describe('deleting an entry with fields of another implementation', () => {
   })
 
   test('more than an update may write is understood by all', async () => {
-    const many = (from: number): Array<readonly [string, Value]> => Array.from({ length: 200 }, (_, index) => [`field${from + index}`, index] as const)
+    const many = (from: number): Array<readonly [string, Value]> =>
+      Array.from({ length: 200 }, (_, index) => [`field${from + index}`, index] as const)
     await cycle([many(0), many(200)])
   })
 })
@@ -130,7 +152,20 @@ describe('names', () => {
     const name = 'ü'.repeat(127) + 'x'
     assert.equal(Buffer.byteLength(name), MAX_NAME_BYTES)
     await a.put(name, 'fits')
-    for (const wrong of [`${name}x`, '', '.', '..', 'a\\b', 'a\nb', 'a\u0000', 'a\u007f', '\ud800', 'a/', '/a', 'a//b']) {
+    for (const wrong of [
+      `${name}x`,
+      '',
+      '.',
+      '..',
+      'a\\b',
+      'a\nb',
+      'a\u0000',
+      'a\u007f',
+      '\ud800',
+      'a/',
+      '/a',
+      'a//b'
+    ]) {
       await assert.rejects(a.put(wrong, 'x'), { code: 'name-not-allowed' }, JSON.stringify(wrong))
       await assert.rejects(
         a.edit((_edit, draft) => draft.create(ROOT_ID, wrong.includes('/') ? `${wrong}/` : wrong, { kind: 'dir' })),
@@ -154,7 +189,9 @@ describe('names', () => {
     const { a, b, other } = await scene()
     const id = '1'.repeat(32)
     for (const name of ['..', 'a/b', 'x'.repeat(256), 'a\u0000b', '']) {
-      const record = forge(a, other.keys, { ops: [editOp(a, other.keys, id, [['place', [Buffer.alloc(16), name, null]]])] })
+      const record = forge(a, other.keys, {
+        ops: [editOp(a, other.keys, id, [['place', [Buffer.alloc(16), name, null]]])]
+      })
       await a.receive([record])
       await b.pull(a)
       for (const node of [a, b]) {
@@ -211,7 +248,11 @@ describe('what a write replaces', () => {
     const { a, b } = await scene()
     await b.put('f', 'of the cluster')
     await a.pull(b)
-    await a.replica.change((draft) => draft.set(a.at('f').id, { body: draft.body(Buffer.from('of the joiner')) }, new Set()), 500, 0)
+    await a.replica.change(
+      (draft) => draft.set(a.at('f').id, { body: draft.body(Buffer.from('of the joiner')) }, new Set()),
+      500,
+      0
+    )
     await agree([a, b])
     assert.deepEqual(await b.tree(), ['f=of the cluster!'])
     assert.deepEqual(b.losers('f'), ['of the joiner'])

@@ -9,7 +9,10 @@ import { Lab, type LabNode } from '../replica/lab.js'
 const EDITS = 1_000
 const MAX_STATE_BYTES = 1_500
 
-async function sizes(node: LabNode, id: string): Promise<{ doc: number; row: number; structs: number; tuples: number }> {
+async function sizes(
+  node: LabNode,
+  id: string
+): Promise<{ doc: number; row: number; structs: number; tuples: number }> {
   const { state } = node.replica.reader.entry(id)!
   const doc = inspectDoc(state)
   return { doc: doc.bytes, row: encodeEntry(state).length, structs: doc.structs, tuples: doc.tuples.length }
@@ -49,5 +52,7 @@ test('deleting and writing again a hundred times leaves less than that, too', as
 /** The last record of each log that the node wrote. */
 function newest(node: LabNode): SignedRecord[] {
   const { log, epoch } = node.replica
-  return [...log.logs()].filter((head) => head.epoch === epoch && head.space === 'catalog').map((head) => log.read(head.log, head.seq))
+  return [...log.logs()]
+    .filter((head) => head.epoch === epoch && head.space === 'catalog')
+    .map((head) => log.read(head.log, head.seq))
 }

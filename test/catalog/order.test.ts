@@ -109,9 +109,20 @@ describe('order among siblings', () => {
   test('in a key that is no key, written by another implementation, is mended by the next who orders', async () => {
     const [a, other] = (await new Lab().nodes(2)) as [LabNode, LabNode]
     for (const name of 'abc') await a.put(name, name)
-    for (const [name, order] of [['a', 'not a key'], ['b', '']] as const) {
+    for (const [name, order] of [
+      ['a', 'not a key'],
+      ['b', '']
+    ] as const) {
       const { id } = a.at(name)
-      await a.receive([forge(a, other.keys, { ops: [editOp(a, other.keys, id, [['place', [Buffer.alloc(16), name, order]]], { deletes: deleteRanges(a.at(name).state.tuples.filter(({ field }) => field === 'place')) })] })])
+      await a.receive([
+        forge(a, other.keys, {
+          ops: [
+            editOp(a, other.keys, id, [['place', [Buffer.alloc(16), name, order]]], {
+              deletes: deleteRanges(a.at(name).state.tuples.filter(({ field }) => field === 'place'))
+            })
+          ]
+        })
+      ])
     }
     await place(a, 'c', 'a')
     assert.match(await names(a), /ca/)
@@ -120,7 +131,9 @@ describe('order among siblings', () => {
   })
 
   test('keys for those without come in front of those with', () => {
-    const keys = orderKeysFor([{ order: null }, { order: null }, { order: 'a0' }, { order: 'a1' }]).map(({ order }) => order)
+    const keys = orderKeysFor([{ order: null }, { order: null }, { order: 'a0' }, { order: 'a1' }]).map(
+      ({ order }) => order
+    )
     assert.deepEqual(keys, keys.toSorted())
     assert.equal(new Set(keys).size, 4)
   })

@@ -7,17 +7,37 @@ import { applyUpdate as apply, emptyEntry, type EntryState, type UpdateContext }
 import { hydrate, inspectDoc } from '../../src/catalog/doc.js'
 import { decodeUpdate, encodeUpdate, type DeleteRange, type EditUpdate, type Value } from '../../src/catalog/update.js'
 import { GrapevineError } from '../../src/errors.js'
-import { MAX_FIELD_NAME_BYTES, MAX_TIME, MAX_UPDATE_BYTES, MAX_UPDATE_TUPLES, MAX_VALUE_DEPTH } from '../../src/wire/index.js'
+import {
+  MAX_FIELD_NAME_BYTES,
+  MAX_TIME,
+  MAX_UPDATE_BYTES,
+  MAX_UPDATE_TUPLES,
+  MAX_VALUE_DEPTH
+} from '../../src/wire/index.js'
 
 const SEED = 20_260_101
 const CLIENT = 0x1f_ffff_ffff_ffff
 const LOG = 'a'.repeat(32)
 
-const context = (changes: Partial<UpdateContext> = {}): UpdateContext => ({ log: LOG, seq: 7, time: 1_000, client: CLIENT, knows: () => true, ...changes })
+const context = (changes: Partial<UpdateContext> = {}): UpdateContext => ({
+  log: LOG,
+  seq: 7,
+  time: 1_000,
+  client: CLIENT,
+  knows: () => true,
+  ...changes
+})
 
-const applyUpdate = (state: EntryState, update: EditUpdate, record: UpdateContext): void => apply(state, update, record, encodeUpdate(update))
+const applyUpdate = (state: EntryState, update: EditUpdate, record: UpdateContext): void =>
+  apply(state, update, record, encodeUpdate(update))
 
-const edit = (changes: Partial<EditUpdate> = {}): EditUpdate => ({ client: CLIENT, clock: 0, tuples: [['body', 'x', 1_000, 7]], deletes: [], ...changes })
+const edit = (changes: Partial<EditUpdate> = {}): EditUpdate => ({
+  client: CLIENT,
+  clock: 0,
+  tuples: [['body', 'x', 1_000, 7]],
+  deletes: [],
+  ...changes
+})
 
 function nested(depth: number): Value {
   let value: Value = 1
@@ -32,10 +52,15 @@ function raw(write: (out: encoding.Encoder) => void): Uint8Array {
   return encoding.toUint8Array(out)
 }
 
-const varUints = (out: encoding.Encoder, ...values: number[]): void => values.forEach((value) => encoding.writeVarUint(out, value))
+const varUints = (out: encoding.Encoder, ...values: number[]): void =>
+  values.forEach((value) => encoding.writeVarUint(out, value))
 
 /** One client, one struct header; what follows is up to the case. */
-function struct(info: number, rest: (out: encoding.Encoder) => void, options: { client?: number; clock?: number; structs?: number; deletes?: boolean } = {}): Uint8Array {
+function struct(
+  info: number,
+  rest: (out: encoding.Encoder) => void,
+  options: { client?: number; clock?: number; structs?: number; deletes?: boolean } = {}
+): Uint8Array {
   return raw((out) => {
     varUints(out, 1, options.structs ?? 1, options.client ?? CLIENT, options.clock ?? 0)
     encoding.writeUint8(out, info)
@@ -50,7 +75,8 @@ const root = (out: encoding.Encoder, name = 'f'): void => {
 }
 
 const tuple = (out: encoding.Encoder): void => tupleOf(out, 'x')
-const tupleOf = (out: encoding.Encoder, value: unknown): void => encoding.writeAny(out, ['body', value, 1_000, 7] as unknown as encoding.AnyEncodable)
+const tupleOf = (out: encoding.Encoder, value: unknown): void =>
+  encoding.writeAny(out, ['body', value, 1_000, 7] as unknown as encoding.AnyEncodable)
 
 function refused(bytes: Uint8Array, message?: string): void {
   assert.throws(
@@ -79,12 +105,16 @@ const arbitraryValue: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) =>
 })).value
 
 const arbitraryDeletes: fc.Arbitrary<DeleteRange[]> = fc
-  .uniqueArray(fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 0, max: 20 }), fc.integer({ min: 1, max: 5 })), { maxLength: 8 })
+  .uniqueArray(
+    fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 0, max: 20 }), fc.integer({ min: 1, max: 5 })),
+    { maxLength: 8 }
+  )
   .map((rows) => {
     const ranges: DeleteRange[] = []
     for (const [client, clock, length] of rows.toSorted((a, b) => b[0] - a[0] || a[1] - b[1])) {
       const last = ranges.at(-1)
-      if (last === undefined || last.client !== client || last.clock + last.length < clock) ranges.push({ client, clock, length })
+      if (last === undefined || last.client !== client || last.clock + last.length < clock)
+        ranges.push({ client, clock, length })
     }
     return ranges
   })
@@ -92,7 +122,15 @@ const arbitraryDeletes: fc.Arbitrary<DeleteRange[]> = fc
 const arbitraryUpdate: fc.Arbitrary<EditUpdate> = fc
   .record({
     clock: fc.integer({ min: 0, max: 1_000 }),
-    tuples: fc.array(fc.tuple(fc.string({ minLength: 1, maxLength: 8 }).filter((field) => !field.startsWith('__')), arbitraryValue, fc.integer({ min: 0, max: MAX_TIME }), fc.integer({ min: 0, max: 2 ** 48 })), { maxLength: 5 }),
+    tuples: fc.array(
+      fc.tuple(
+        fc.string({ minLength: 1, maxLength: 8 }).filter((field) => !field.startsWith('__')),
+        arbitraryValue,
+        fc.integer({ min: 0, max: MAX_TIME }),
+        fc.integer({ min: 0, max: 2 ** 48 })
+      ),
+      { maxLength: 5 }
+    ),
     deletes: arbitraryDeletes
   })
   .map((update) => (update.tuples.length === 0 ? { client: 0, ...update, clock: 0 } : { client: CLIENT, ...update }))
@@ -122,23 +160,31 @@ describe('the codec of updates', () => {
   test('of a damaged update accepts only another canonical one, and refuses the rest with record-malformed', () => {
     let accepted = 0
     fc.assert(
-      fc.property(arbitraryUpdate, fc.array(fc.tuple(fc.nat(), fc.nat(255), fc.constantFrom('flip', 'insert', 'delete', 'cut')), { minLength: 1, maxLength: 3 }), (update, damage) => {
-        let bytes = Buffer.from(encodeUpdate(update))
-        for (const [where, value, kind] of damage) {
-          const at = where % Math.max(1, bytes.length)
-          if (kind === 'flip') bytes[at] = (bytes[at] ?? 0) ^ (value || 1)
-          else if (kind === 'insert') bytes = Buffer.concat([bytes.subarray(0, at), Uint8Array.of(value), bytes.subarray(at)])
-          else if (kind === 'delete') bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1)])
-          else bytes = bytes.subarray(0, at)
+      fc.property(
+        arbitraryUpdate,
+        fc.array(fc.tuple(fc.nat(), fc.nat(255), fc.constantFrom('flip', 'insert', 'delete', 'cut')), {
+          minLength: 1,
+          maxLength: 3
+        }),
+        (update, damage) => {
+          let bytes = Buffer.from(encodeUpdate(update))
+          for (const [where, value, kind] of damage) {
+            const at = where % Math.max(1, bytes.length)
+            if (kind === 'flip') bytes[at] = (bytes[at] ?? 0) ^ (value || 1)
+            else if (kind === 'insert')
+              bytes = Buffer.concat([bytes.subarray(0, at), Uint8Array.of(value), bytes.subarray(at)])
+            else if (kind === 'delete') bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1)])
+            else bytes = bytes.subarray(0, at)
+          }
+          try {
+            const read = decodeUpdate(bytes)
+            assert.deepEqual(Buffer.from(encodeUpdate(read)), bytes)
+            accepted += 1
+          } catch (error) {
+            assert.ok(error instanceof GrapevineError && error.code === 'record-malformed', String(error))
+          }
         }
-        try {
-          const read = decodeUpdate(bytes)
-          assert.deepEqual(Buffer.from(encodeUpdate(read)), bytes)
-          accepted += 1
-        } catch (error) {
-          assert.ok(error instanceof GrapevineError && error.code === 'record-malformed', String(error))
-        }
-      }),
+      ),
       { includeErrorInReport: true, seed: SEED, numRuns: 4_000 }
     )
     assert.ok(accepted > 100, 'the damage was too coarse to reach anything valid')
@@ -154,7 +200,15 @@ describe('the codec of updates', () => {
           const read = decodeUpdate(bytes)
           const [first] = read.tuples
           state = emptyEntry()
-          applyUpdate(state, read, context({ client: read.tuples.length === 0 ? CLIENT : read.client, time: first?.[2] ?? 0, seq: first?.[3] ?? 0 }))
+          applyUpdate(
+            state,
+            read,
+            context({
+              client: read.tuples.length === 0 ? CLIENT : read.client,
+              time: first?.[2] ?? 0,
+              seq: first?.[3] ?? 0
+            })
+          )
         } catch (error) {
           assert.ok(error instanceof GrapevineError, String(error))
           return
@@ -335,7 +389,8 @@ describe('an update is refused', () => {
   })
 
   test('with more tuples than the limit, and not at it', () => {
-    const many = (count: number): EditUpdate => edit({ tuples: Array.from({ length: count }, (_, index) => [`f${index}`, index, 1_000, 7] as const) })
+    const many = (count: number): EditUpdate =>
+      edit({ tuples: Array.from({ length: count }, (_, index) => [`f${index}`, index, 1_000, 7] as const) })
     assert.equal(decodeUpdate(encodeUpdate(many(MAX_UPDATE_TUPLES))).tuples.length, MAX_UPDATE_TUPLES)
     refused(encodeUpdate(many(MAX_UPDATE_TUPLES + 1)))
     refused(encodeUpdate(edit({ tuples: [['', 1, 1_000, 7]] })), 'an empty field name')
@@ -352,7 +407,17 @@ describe('an update is refused', () => {
   })
 
   test('with tuples that are not [field, value, time, seq]', () => {
-    for (const wrong of [[], ['a', 1, 2], ['a', 1, 2, 3, 4], [1, 1, 2, 3], ['a', 1, -1, 3], ['a', 1, 1.5, 3], ['a', 1, 2, '3'], 'text', null])
+    for (const wrong of [
+      [],
+      ['a', 1, 2],
+      ['a', 1, 2, 3, 4],
+      [1, 1, 2, 3],
+      ['a', 1, -1, 3],
+      ['a', 1, 1.5, 3],
+      ['a', 1, 2, '3'],
+      'text',
+      null
+    ])
       refused(
         struct(8, (out) => {
           root(out)
@@ -364,7 +429,8 @@ describe('an update is refused', () => {
   })
 
   test('with deletions that overlap, touch, stand out of order, are empty or beyond any clock', () => {
-    const deletes = (...ranges: Array<[number, number, number]>): Uint8Array => encodeUpdate(edit({ deletes: ranges.map(([client, clock, length]) => ({ client, clock, length })) }))
+    const deletes = (...ranges: Array<[number, number, number]>): Uint8Array =>
+      encodeUpdate(edit({ deletes: ranges.map(([client, clock, length]) => ({ client, clock, length })) }))
     decodeUpdate(deletes([5, 0, 2], [5, 3, 1], [4, 0, 1]))
     refused(deletes([5, 0, 2], [5, 1, 2]), 'overlapping')
     refused(deletes([5, 0, 2], [5, 2, 2]), 'touching')
@@ -389,7 +455,9 @@ describe('an update is refused', () => {
 
 describe('an update applied to an entry', () => {
   test('under the client id of somebody else is refused', () => {
-    assert.throws(() => applyUpdate(emptyEntry(), edit({ client: CLIENT - 1 }), context()), { code: 'record-malformed' })
+    assert.throws(() => applyUpdate(emptyEntry(), edit({ client: CLIENT - 1 }), context()), {
+      code: 'record-malformed'
+    })
   })
 
   test('must continue exactly at the clock where its author stands: no jump, no repetition', () => {
@@ -412,13 +480,19 @@ describe('an update applied to an entry', () => {
   test('under a client id that belongs to another log already is refused', () => {
     const state = emptyEntry()
     applyUpdate(state, edit(), context())
-    assert.throws(() => applyUpdate(state, edit({ clock: 1 }), context({ log: 'b'.repeat(32) })), { code: 'record-malformed' })
+    assert.throws(() => applyUpdate(state, edit({ clock: 1 }), context({ log: 'b'.repeat(32) })), {
+      code: 'record-malformed'
+    })
   })
 
   test('deletes nothing that is yet to be written: the victim writes later and its value stays', () => {
     const state = emptyEntry()
     const attacker = context({ log: 'b'.repeat(32), client: 9 })
-    applyUpdate(state, { client: 0, clock: 0, tuples: [], deletes: [{ client: CLIENT, clock: 0, length: 2 ** 39 }] }, attacker)
+    applyUpdate(
+      state,
+      { client: 0, clock: 0, tuples: [], deletes: [{ client: CLIENT, clock: 0, length: 2 ** 39 }] },
+      attacker
+    )
     applyUpdate(state, edit(), context())
     assert.deepEqual(
       state.tuples.map(({ field }) => field),
@@ -429,11 +503,33 @@ describe('an update applied to an entry', () => {
 
   test('deletes only what its record can have seen, tuple by tuple, and the doc agrees', () => {
     const state = emptyEntry()
-    applyUpdate(state, edit({ tuples: [['a', 1, 1_000, 7], ['b', 2, 1_000, 7]] }), context())
+    applyUpdate(
+      state,
+      edit({
+        tuples: [
+          ['a', 1, 1_000, 7],
+          ['b', 2, 1_000, 7]
+        ]
+      }),
+      context()
+    )
     applyUpdate(state, edit({ clock: 2, tuples: [['c', 3, 2_000, 8]] }), context({ seq: 8, time: 2_000 }))
     const other = context({ log: 'b'.repeat(32), client: 9, seq: 1, time: 5, knows: (_log, seq) => seq <= 7 })
-    applyUpdate(state, { client: 9, clock: 0, tuples: [['b', 4, 5, 1]], deletes: [{ client: CLIENT, clock: 1, length: 2 }] }, other)
-    assert.deepEqual(state.tuples.map(({ field, value }) => `${field}=${String(value)}`).toSorted(), ['a=1', 'b=4', 'c=3'])
-    assert.deepEqual(inspectDoc(state).tuples.map(({ content }) => content[0]).toSorted(), ['a', 'b', 'c'])
+    applyUpdate(
+      state,
+      { client: 9, clock: 0, tuples: [['b', 4, 5, 1]], deletes: [{ client: CLIENT, clock: 1, length: 2 }] },
+      other
+    )
+    assert.deepEqual(state.tuples.map(({ field, value }) => `${field}=${String(value)}`).toSorted(), [
+      'a=1',
+      'b=4',
+      'c=3'
+    ])
+    assert.deepEqual(
+      inspectDoc(state)
+        .tuples.map(({ content }) => content[0])
+        .toSorted(),
+      ['a', 'b', 'c']
+    )
   })
 })

@@ -1,5 +1,5 @@
 /** A lifecycle over the fake target: homes are real directories, the node in them is not. */
-import { access, mkdir, writeFile } from 'node:fs/promises'
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Lifecycle } from '../../src/cli/lifecycle.js'
 import type { Config } from '../../src/config.js'
@@ -7,6 +7,18 @@ import { GrapevineError } from '../../src/errors.js'
 import { FakeTarget, NODE_A } from '../control/fake-target.js'
 
 export const CLUSTER = '9f'.repeat(16)
+
+const BACKUP = {
+  node: NODE_A,
+  name: 'alpha',
+  clusterName: 'maps',
+  created: '2026-11-21T19:13:05.123Z',
+  records: 3,
+  blobs: 1,
+  bytes: 6_000_000,
+  damaged: [],
+  missingBlobs: []
+}
 
 export class FakeLifecycle implements Lifecycle {
   readonly calls: unknown[] = []
@@ -56,6 +68,27 @@ export class FakeLifecycle implements Lifecycle {
   openOffline: Lifecycle['openOffline'] = async (home) => {
     this.calls.push(['openOffline', home])
     return { reader: this.target, close: async () => void this.closed++ }
+  }
+
+  checkBackup: Lifecycle['checkBackup'] = async (file) => {
+    this.calls.push(['checkBackup', await readFile(file, 'utf8')])
+    return BACKUP
+  }
+
+  restoreHome: Lifecycle['restoreHome'] = async (options) => {
+    this.calls.push(['restoreHome', options])
+    return BACKUP
+  }
+
+  rebuildIndex: Lifecycle['rebuildIndex'] = async ({ home, onProgress }) => {
+    this.calls.push(['rebuildIndex', home])
+    onProgress?.(1_000)
+    return { records: 1_000, entries: 10, waiting: 0, damaged: 0, root: 'cd'.repeat(32) }
+  }
+
+  reidentify: Lifecycle['reidentify'] = async (options) => {
+    this.calls.push(['reidentify', options])
+    return { node: NODE_A, recordsSetAside: 2, entriesReissued: 1 }
   }
 
   createInviteOffline: Lifecycle['createInviteOffline'] = async (options) => {

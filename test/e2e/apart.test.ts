@@ -242,8 +242,9 @@ const CASES: Case[] = [
     a: (side) => side.move('p', 'q/p'),
     b: (side) => side.move('q', 'p/q'),
     after: (end) => {
-      assert.equal(end.files.size, 2)
-      assert.deepEqual(kinds(end), ['cycle'])
+      assert.equal(end.files.size, 2, names(end).join(', '))
+      // who scans after having heard of the other's move makes a folder of the old name instead of a cycle
+      assert.match(kinds(end).join(), /^(cycle)?$/)
     }
   },
   {
@@ -272,12 +273,16 @@ async function begin(cluster: Cluster): Promise<[Node, Node, Node]> {
   return [a, b, c]
 }
 
-function act(node: Node, who: 'a' | 'b'): string[] {
-  return CASES.flatMap((each, at) => {
+/** One case after the other; `then` runs after each. */
+async function act(node: Node, who: 'a' | 'b', then = async (): Promise<void> => undefined): Promise<string[]> {
+  const written: string[] = []
+  for (const [at, each] of CASES.entries()) {
     const side = new Side(join(node.dir, place(at)))
     each[who](side)
-    return side.written
-  })
+    written.push(...side.written)
+    await then()
+  }
+  return written
 }
 
 async function expectEnd(cluster: Cluster, written: readonly string[]): Promise<void> {
@@ -320,12 +325,10 @@ test(
   withCluster(async (cluster) => {
     const [a, b, c] = await begin(cluster)
     await Promise.all([b.stop(), c.stop()])
-    const written = act(a, 'a')
-    await settled(a)
+    const written = await act(a, 'a', () => settled(a))
     await a.stop()
     await b.start()
-    written.push(...act(b, 'b'))
-    await settled(b)
+    written.push(...(await act(b, 'b', () => settled(b))))
     await Promise.all([a.start(), c.start()])
     await expectEnd(cluster, written)
   })
@@ -336,7 +339,7 @@ test(
   withCluster(async (cluster) => {
     const [a, b, c] = await begin(cluster)
     await Promise.all([a.stop(), b.stop(), c.stop()])
-    const written = [...act(a, 'a'), ...act(b, 'b')]
+    const written = [...(await act(a, 'a')), ...(await act(b, 'b'))]
     await Promise.all([a.start(), b.start(), c.start()])
     await expectEnd(cluster, written)
   })

@@ -44,7 +44,17 @@ test('a node id is the peer id of its key, and leads back to it', () => {
 
 test('what is no node id leads to no key and throws nothing', () => {
   const node = nodeIdOf(pair.publicKey)
-  for (const wrong of ['', 'x', '12D3KooW', `${node}1`, node.slice(1), node.replace(/.$/, '0'), 'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG', '1'.repeat(10_000), '\u0000']) {
+  for (const wrong of [
+    '',
+    'x',
+    '12D3KooW',
+    `${node}1`,
+    node.slice(1),
+    node.replace(/.$/, '0'),
+    'QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG',
+    '1'.repeat(10_000),
+    '\u0000'
+  ]) {
     assert.equal(publicKeyOf(wrong), undefined, wrong.slice(0, 60))
   }
 })

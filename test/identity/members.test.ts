@@ -7,21 +7,36 @@ import { editOp, forge, Lab, LAB_TIME, meet, type LabNode } from '../replica/lab
 
 const NOW = LAB_TIME
 
-const admit = (key: Uint8Array, role: Role, changes: Partial<AdmitOp> = {}): AdmitOp => ({ k: 'admit', key, role, name: 'newcomer', ...changes })
+const admit = (key: Uint8Array, role: Role, changes: Partial<AdmitOp> = {}): AdmitOp => ({
+  k: 'admit',
+  key,
+  role,
+  name: 'newcomer',
+  ...changes
+})
 
-const verdict = (node: LabNode, record: SignedRecord): string => node.replica.log.row(record.log, record.body.seq)?.state ?? 'absent'
+const verdict = (node: LabNode, record: SignedRecord): string =>
+  node.replica.log.row(record.log, record.body.seq)?.state ?? 'absent'
 
 /** All orders of delivery that keep each log in its own. */
 function orders(records: readonly SignedRecord[]): SignedRecord[][] {
   if (records.length === 0) return [[]]
   return records.flatMap((first, at) => {
-    const earlier = records.some((other, index) => index !== at && other.log === first.log && other.body.seq < first.body.seq)
+    const earlier = records.some(
+      (other, index) => index !== at && other.log === first.log && other.body.seq < first.body.seq
+    )
     return earlier ? [] : orders(records.filter((_, index) => index !== at)).map((rest) => [first, ...rest])
   })
 }
 
 describe('rule 1: the cluster begins with a record that its root vouches for', () => {
-  const founding = (lab: Lab, author: KeyPair, root: KeyPair, signer = root) => ({ k: 'found' as const, root: root.publicKey, signature: signFounder(signer, author.publicKey), name: 'lab', nodeName: 'n0' })
+  const founding = (author: KeyPair, root: KeyPair, signer = root) => ({
+    k: 'found' as const,
+    root: root.publicKey,
+    signature: signFounder(signer, author.publicKey),
+    name: 'lab',
+    nodeName: 'n0'
+  })
 
   test('a founder makes itself admin', async () => {
     const [a] = await new Lab().nodes(1)
@@ -32,7 +47,9 @@ describe('rule 1: the cluster begins with a record that its root vouches for', (
   test('only once: an admin who writes it again changes neither the name nor the root', async () => {
     const lab = new Lab()
     const [a] = (await lab.nodes(1)) as [LabNode]
-    await a.replica.writeMembers(() => [{ ...founding(lab, a.keys, keyPairOf(lab.seedOf('other root'))), name: 'taken over' }])
+    await a.replica.writeMembers(() => [
+      { ...founding(a.keys, keyPairOf(lab.seedOf('other root'))), name: 'taken over' }
+    ])
     assert.equal(a.replica.members.clusterName, 'lab')
     assert.deepEqual(hexOf(a.replica.members.root!), hexOf(lab.root.publicKey))
   })
@@ -42,7 +59,11 @@ describe('rule 1: the cluster begins with a record that its root vouches for', (
     const [a] = (await lab.nodes(1)) as [LabNode]
     const stranger = keyPairOf(lab.seedOf('stranger'))
     const otherRoot = keyPairOf(lab.seedOf('other root'))
-    for (const op of [founding(lab, stranger, otherRoot), founding(lab, stranger, lab.root, otherRoot), { ...founding(lab, a.keys, lab.root) }]) {
+    for (const op of [
+      founding(stranger, otherRoot),
+      founding(stranger, lab.root, otherRoot),
+      founding(a.keys, lab.root)
+    ]) {
       const record = forge(a, stranger, { space: 'members', ops: [op], deps: [], depth: 1 })
       assert.equal(a.replica.members.isFounding(record), false)
       await a.receive([record])
@@ -94,7 +115,11 @@ describe('rule 2: a record counts only when its author was an admin in its own p
       states.push(verdict(a, record))
     }
     assert.deepEqual(states, ['applied', 'applied', 'rejected', 'rejected', 'applied'])
-    const blind = forge(a, nodes[1]!.keys, { deps: [], epoch: 'e'.repeat(16), ops: [editOp(a, nodes[1]!.keys, '2'.repeat(32), [['custom', 1]], { epoch: 'e'.repeat(16) })] })
+    const blind = forge(a, nodes[1]!.keys, {
+      deps: [],
+      epoch: 'e'.repeat(16),
+      ops: [editOp(a, nodes[1]!.keys, '2'.repeat(32), [['custom', 1]], { epoch: 'e'.repeat(16) })]
+    })
     await a.receive([blind])
     assert.equal(verdict(a, blind), 'rejected')
   })
@@ -117,17 +142,34 @@ describe('rule 3: the first admission of a key holds', () => {
     const byA = await a.replica.writeMembers(() => [admit(newcomer.publicKey, 'author')])
     const byB = await b.replica.writeMembers(() => [admit(newcomer.publicKey, 'public')])
     // the newcomer writes once knowing only one of the admissions, and once knowing the other only
-    const knowingA = forge(a, newcomer, { epoch: 'a'.repeat(16), ops: [editOp(a, newcomer, '1'.repeat(32), [['custom', 1]], { epoch: 'a'.repeat(16) })] })
-    const knowingB = forge(b, newcomer, { epoch: 'b'.repeat(16), ops: [editOp(b, newcomer, '2'.repeat(32), [['custom', 2]], { epoch: 'b'.repeat(16) })] })
+    const knowingA = forge(a, newcomer, {
+      epoch: 'a'.repeat(16),
+      ops: [editOp(a, newcomer, '1'.repeat(32), [['custom', 1]], { epoch: 'a'.repeat(16) })]
+    })
+    const knowingB = forge(b, newcomer, {
+      epoch: 'b'.repeat(16),
+      ops: [editOp(b, newcomer, '2'.repeat(32), [['custom', 2]], { epoch: 'b'.repeat(16) })]
+    })
     await meet(nodes)
-    const knowingBoth = forge(a, newcomer, { epoch: 'c'.repeat(16), ops: [editOp(a, newcomer, '3'.repeat(32), [['custom', 3]], { epoch: 'c'.repeat(16) })] })
+    const knowingBoth = forge(a, newcomer, {
+      epoch: 'c'.repeat(16),
+      ops: [editOp(a, newcomer, '3'.repeat(32), [['custom', 3]], { epoch: 'c'.repeat(16) })]
+    })
     const seen = new Set<string>()
     for (const [index, order] of orders([byA, byB, knowingA, knowingB, knowingBoth]).entries()) {
       const fresh = await a.lab.blank(`fresh ${index}`)
       // an author nobody knows yet is refused and asked for again: two rounds deliver everything
       await fresh.receive([...before, ...order, ...order, ...order])
       const { members, catalog } = fresh.replica
-      seen.add(JSON.stringify([members.get(newcomer.publicKey)?.role, verdict(fresh, knowingA), verdict(fresh, knowingB), verdict(fresh, knowingBoth), catalog.root()]))
+      seen.add(
+        JSON.stringify([
+          members.get(newcomer.publicKey)?.role,
+          verdict(fresh, knowingA),
+          verdict(fresh, knowingB),
+          verdict(fresh, knowingBoth),
+          catalog.root()
+        ])
+      )
     }
     assert.equal(seen.size, 1, [...seen].join('\n'))
     const [role, ofA, ofB, ofBoth] = JSON.parse([...seen][0]!) as string[]
@@ -140,8 +182,13 @@ describe('rule 3: the first admission of a key holds', () => {
     const { op } = makeInvitation(new Uint8Array(32).fill(5), 'author', NOW + 1_000, 2)
     await a.replica.writeMembers(() => [op])
     const picture = (): unknown => [
-      a.replica.members.list().map((member) => ({ ...member, key: hexOf(member.key) })).toSorted((x, y) => (x.key < y.key ? -1 : 1)),
-      a.replica.members.invitations().map((each) => ({ ...each, secretHash: hexOf(each.secretHash), issuer: hexOf(each.issuer) }))
+      a.replica.members
+        .list()
+        .map((member) => ({ ...member, key: hexOf(member.key) }))
+        .toSorted((x, y) => (x.key < y.key ? -1 : 1)),
+      a.replica.members
+        .invitations()
+        .map((each) => ({ ...each, secretHash: hexOf(each.secretHash), issuer: hexOf(each.issuer) }))
     ]
     const before = picture()
     await a.restart()
@@ -155,12 +202,18 @@ describe('rule 3: the first admission of a key holds', () => {
 describe('invitations', () => {
   async function invited(uses = 1, expires = NOW + 1_000): Promise<{ a: LabNode; op: InviteOp; secret: Uint8Array }> {
     const [a] = (await new Lab().nodes(1)) as [LabNode]
-    const { op, secret } = makeInvitation(Uint8Array.from({ length: 32 }, (_, index) => index), 'public', expires, uses)
+    const { op, secret } = makeInvitation(
+      Uint8Array.from({ length: 32 }, (_, index) => index),
+      'public',
+      expires,
+      uses
+    )
     await a.replica.writeMembers(() => [op])
     return { a, op, secret }
   }
 
-  const redeem = (a: LabNode, invite: string, secret: Uint8Array, now = NOW, issuer = a.keys.publicKey) => a.replica.members.checkRedemption({ invite, secret, name: 'x' } as never, issuer, now)
+  const redeem = (a: LabNode, invite: string, secret: Uint8Array, now = NOW, issuer = a.keys.publicKey) =>
+    a.replica.members.checkRedemption({ invite, secret, name: 'x' } as never, issuer, now)
 
   test('are redeemed with their secret, at their issuer, until they expire', async () => {
     const { a, op, secret } = await invited()

@@ -57,7 +57,11 @@ class Authors {
   readonly newest = new Map<number, SignedRecord>()
   readonly all: SignedRecord[] = []
 
-  write(author: number, deps: readonly SignedRecord[] = [], changes: { depth?: number; prev?: string | null; seq?: number; time?: number } = {}): SignedRecord {
+  write(
+    author: number,
+    deps: readonly SignedRecord[] = [],
+    changes: { depth?: number; prev?: string | null; seq?: number; time?: number } = {}
+  ): SignedRecord {
     const last = this.newest.get(author)
     const { publicKey, sign } = keys[author]!
     const record = sealRecord(
@@ -177,27 +181,32 @@ describe('invariant 2: held means fsynced', () => {
 
   test('after a power cut at any moment what was held is held, and the rest can be appended again', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 31 }), fc.nat(20), fc.constantFrom('kept', 'behind', 'dropped'), async (seed, turns, index) => {
-        const random = new SeededRandom(seed)
-        const rig = await new Rig().open()
-        const records = drawn(seed, 40)
-        const half = records.slice(0, 20)
-        await rig.log.append(half)
-        if (index === 'kept') await rig.rows.flush()
-        let held = half
-        const more = rig.log.append(records.slice(20)).then(
-          () => (held = records),
-          () => undefined
-        )
-        for (let turn = 0; turn < turns; turn++) await Promise.resolve()
-        rig.disk.crash(random)
-        await more
-        if (index === 'dropped') rig.store = new MemoryStore()
-        await rig.open()
-        for (const record of held) assert.ok(rig.log.find(record.id) !== undefined)
-        await rig.log.append(records.filter((record) => rig.log.find(record.id) === undefined))
-        assert.equal(rig.drain().length, 40)
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 2 ** 31 }),
+        fc.nat(20),
+        fc.constantFrom('kept', 'behind', 'dropped'),
+        async (seed, turns, index) => {
+          const random = new SeededRandom(seed)
+          const rig = await new Rig().open()
+          const records = drawn(seed, 40)
+          const half = records.slice(0, 20)
+          await rig.log.append(half)
+          if (index === 'kept') await rig.rows.flush()
+          let held = half
+          const more = rig.log.append(records.slice(20)).then(
+            () => (held = records),
+            () => undefined
+          )
+          for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+          rig.disk.crash(random)
+          await more
+          if (index === 'dropped') rig.store = new MemoryStore()
+          await rig.open()
+          for (const record of held) assert.ok(rig.log.find(record.id) !== undefined)
+          await rig.log.append(records.filter((record) => rig.log.find(record.id) === undefined))
+          assert.equal(rig.drain().length, 40)
+        }
+      ),
       { seed: 20_260_108, numRuns: 40, includeErrorInReport: true }
     )
   })
@@ -249,7 +258,10 @@ describe('the index', () => {
     await assert.rejects(older.open(), { code: 'store-damaged' })
     older.store = new MemoryStore()
     await older.open()
-    assert.equal([...older.log.logs()].reduce((sum, head) => sum + head.seq, 0), 10)
+    assert.equal(
+      [...older.log.logs()].reduce((sum, head) => sum + head.seq, 0),
+      10
+    )
   })
 
   test('of a log with a torn tail ends where the last whole record does', async () => {
@@ -363,12 +375,13 @@ describe('invariant 3: causal order', () => {
   })
 })
 
-describe('invariant 4: two records at one place freeze the log', () => {
-  test('nothing is taken beyond it, both stay readable, and other logs go on; also after restarts', async () => {
+describe('invariant 4: two records at one place freeze the log, and both are kept', () => {
+  test('also after a restart and without the index; the branch held goes on, and so do other logs', async () => {
     const rig = await new Rig().open()
     const authors = new Authors()
     const [one, two] = [authors.write(0), authors.write(0)]
     const twin = authors.write(0, [], { seq: 1, prev: null, time: 77 })
+    const behindTwin = authors.write(0, [], { seq: 2, prev: twin.id })
     const other = authors.write(1)
     await rig.log.append([one])
     await rig.log.freeze(twin)
@@ -380,7 +393,8 @@ describe('invariant 4: two records at one place freeze the log', () => {
         await rig.open()
       }
       assert.equal(rig.log.get(one.log)!.frozen, true, index)
-      assert.equal(rig.log.continues(two), 'frozen')
+      assert.equal(rig.log.continues(behindTwin), 'frozen')
+      assert.equal(rig.log.continues(two), 'next')
       assert.deepEqual(
         rig.log.twins(one.log).map(({ id }) => id),
         [twin.id]
@@ -388,5 +402,14 @@ describe('invariant 4: two records at one place freeze the log', () => {
       assert.equal(rig.log.read(one.log, 1).id, one.id)
       assert.equal(rig.log.continues(other), 'next')
     }
+  })
+
+  test('more contradictions of one log than are worth keeping are forgotten', async () => {
+    const rig = await new Rig().open()
+    const authors = new Authors()
+    const one = authors.write(0)
+    await rig.log.append([one])
+    for (let time = 1; time <= 50; time++) await rig.log.freeze(authors.write(0, [], { seq: 1, prev: null, time }))
+    assert.ok(rig.log.twins(one.log).length <= 8)
   })
 })

@@ -75,7 +75,7 @@ describe('gossip', { timeout: 60_000 }, () => {
   })
 
   it('revives gossip with a peer whose stream died, and hangs up on one that stays mute', async () => {
-    const a = await cluster.started({ watch: { intervalMs: 100 } })
+    const a = await cluster.started({ watch: { intervalMs: 400 } })
     const seed = randomBytes(32)
     cluster.node({ privateSeed: seed })
     const raw = await RawPeer.start(cluster, seed)

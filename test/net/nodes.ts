@@ -1,6 +1,8 @@
 /** Real networks on 127.0.0.1 for the tests of this folder. */
 import '../../src/polyfill.js'
 import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { createNetwork, type AddressRow, type Network, type NetworkOptions } from '../../src/net/index.js'
 import type {
   Clock,
@@ -158,6 +160,16 @@ export class Node implements TransportHandler {
         void this.log.push({ level, message, facts })
     return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
   }
+}
+
+/** An address nobody listens on, for a node whose address must be known before it is started. */
+export async function freeAddress(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return `/ip4/127.0.0.1/tcp/${port}`
 }
 
 /** Resolves when the condition holds; rejects with `what` when it does not in time. */

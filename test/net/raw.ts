@@ -27,7 +27,6 @@ export class RawPeer {
       privateKey: keyFromSeed(seed),
       clusterSecret: cluster.secret,
       listen: [],
-      pingPrefix: protocolsOf(cluster.id).pingPrefix,
       announce: () => [],
       gater: {}
     })

@@ -1,8 +1,13 @@
 import './nodes.js'
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { nodeIdOf } from '../../src/identity/index.js'
 import type { Candidate, Discovery } from '../../src/net/index.js'
-import { clock, Cluster, connected, until, type Node } from './nodes.js'
+import { REDIAL_FEW_MS, REDIAL_MAX_MS, REDIAL_SPACING_MS } from '../../src/net/limits.js'
+import { Redial } from '../../src/net/redial.js'
+import { silentLogger } from '../../src/runtime.js'
+import { clock, Cluster, connected, freeAddress, publicKeyOf, random, until, type Node } from './nodes.js'
 
 describe('finding and finding again', { timeout: 60_000 }, () => {
   let cluster: Cluster
@@ -53,6 +58,21 @@ describe('finding and finding again', { timeout: 60_000 }, () => {
     const again = await cluster.started({ privateSeed: b.seed, book: b.book })
     await connected(a, again)
     assert.equal(again.network.peers()[0]?.found, 'book')
+  })
+
+  it('finds those again who only ever dialled it, when it comes back elsewhere', async () => {
+    const a = await cluster.started()
+    const b = await cluster.started({ peers: [a.address] })
+    await connected(a, b)
+    await a.network.stop()
+    assert.deepEqual(a.book, [{ node: b.id, address: b.listen, lastOk: 0 }], 'b said where it listens')
+    // b goes on dialling the old port.
+    const again = await cluster.started({ privateSeed: a.seed, book: a.book })
+    assert.notEqual(again.listen, a.listen)
+    await connected(again, b)
+    assert.equal(again.network.peers()[0]?.found, 'book')
+    await again.network.stop()
+    assert.ok(again.book.length === 1 && again.book[0]!.lastOk > 0, 'now it has worked')
   })
 
   it('learns at the first meeting where the other members are', async () => {
@@ -108,12 +128,13 @@ describe('finding and finding again', { timeout: 60_000 }, () => {
   it('comes up once when both sides dial at the same moment', async () => {
     let crossed = false
     for (let round = 0; round < 5; round++) {
-      const meet = new Signal()
-      const x = await cluster.started({ discovery: meet })
-      const other = new Signal()
-      const y = await cluster.started({ discovery: other })
-      meet.tell({ node: y.id, addresses: [y.listen] })
-      other.tell({ node: x.id, addresses: [x.listen] })
+      const seeds = [randomBytes(32), randomBytes(32)]
+      const listen = [await freeAddress(), await freeAddress()]
+      // Whoever was given an address dials it, whatever the other does.
+      const given = seeds.map((seed, at) => `${listen[at]!}/p2p/${nodeIdOf(publicKeyOf(seed))}`)
+      const start = (at: number): Promise<Node> =>
+        cluster.started({ privateSeed: seeds[at]!, listen: [listen[at]!], peers: [given[1 - at]!] })
+      const [x, y] = await Promise.all([start(0), start(1)])
       await connected(x, y)
       const twice = (): boolean => x.network.inspect().peers[0]?.connections.length === 2
       crossed ||= await until('there are two connections', twice, 500).then(
@@ -131,6 +152,100 @@ describe('finding and finding again', { timeout: 60_000 }, () => {
       assert.deepEqual([x.ups.length, y.ups.length, x.downs.length, y.downs.length], [1, 1, 0, 0])
     }
     assert.ok(crossed, 'two connections were made at least once')
+  })
+
+  it('makes one connection when both sides hear of each other at the same moment', async () => {
+    const nodes: [Node, Node][] = []
+    for (let round = 0; round < 5; round++) {
+      const [meet, other] = [new Signal(), new Signal()]
+      const redial = { minMs: 400, maxMs: 800 }
+      const [x, y] = await Promise.all([
+        cluster.started({ discovery: meet, redial }),
+        cluster.started({ discovery: other, redial })
+      ])
+      meet.tell({ node: y.id, addresses: [y.listen] })
+      other.tell({ node: x.id, addresses: [x.listen] })
+      nodes.push([x, y])
+    }
+    for (const [x, y] of nodes) {
+      await connected(x, y)
+      assert.equal(x.network.inspect().peers.find(({ node }) => node === y.id)?.connections.length, 1)
+    }
+  })
+})
+
+describe('the back-off of many', () => {
+  /** Dials that all fail, and a clock that only goes when it is told to. */
+  const world = (targets: number): { redial: Redial; run(ms: number): Promise<void>; dialled: Map<string, number> } => {
+    let now = 0
+    let timers: { at: number; fn: () => void }[] = []
+    const dialled = new Map<string, number>()
+    const redial = new Redial({
+      clock: {
+        ...clock,
+        monotonic: () => now,
+        timer: (ms, fn) => {
+          const timer = { at: now + ms, fn }
+          timers.push(timer)
+          return () => void (timers = timers.filter((other) => other !== timer))
+        }
+      },
+      random,
+      logger: silentLogger,
+      self: 'us',
+      dial: ([address]) => {
+        dialled.set(address!, (dialled.get(address!) ?? 0) + 1)
+        return Promise.reject(new Error('nobody is there'))
+      },
+      connected: () => false,
+      linkCount: () => 0,
+      isMember: () => true
+    })
+    for (let at = 0; at < targets; at++) redial.found(`node${at}`, `/ip4/10.0.0.1/tcp/${at + 1}`, 'book')
+    const run = async (ms: number): Promise<void> => {
+      const end = now + ms
+      for (;;) {
+        // dials are promises: their ends come first
+        await new Promise((resolve) => setImmediate(resolve))
+        const next = timers.toSorted((x, y) => x.at - y.at)[0]
+        if (next === undefined || next.at > end) break
+        timers = timers.filter((other) => other !== next)
+        now = next.at
+        next.fn()
+      }
+      now = end
+    }
+    return { redial, run, dialled }
+  }
+
+  it('lets few be dialled every few seconds, however long they are gone', async () => {
+    const { redial, run, dialled } = world(3)
+    redial.start()
+    await run(3_600_000)
+    dialled.clear()
+    await run(60_000)
+    for (const times of dialled.values())
+      assert.ok(times >= 60_000 / REDIAL_FEW_MS && times <= 2 * (60_000 / REDIAL_FEW_MS), `${times} dials a minute`)
+    assert.equal(dialled.size, 3)
+    redial.stop()
+  })
+
+  it('grows with their number, up to its limit, and leaves nobody out', async () => {
+    for (const targets of [60, 500]) {
+      const { redial, run, dialled } = world(targets)
+      redial.start()
+      await run(3_600_000)
+      dialled.clear()
+      await run(600_000)
+      assert.equal(dialled.size, targets, 'everyone was dialled')
+      const longest = Math.min(REDIAL_MAX_MS, targets * REDIAL_SPACING_MS)
+      for (const times of dialled.values())
+        assert.ok(
+          times >= Math.floor(600_000 / longest) && times <= Math.ceil((2 * 600_000) / longest),
+          `${times} dials in ten minutes`
+        )
+      redial.stop()
+    }
   })
 })
 

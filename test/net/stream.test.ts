@@ -24,7 +24,6 @@ describe('a stream with a fast writer and a slow reader', { timeout: 30_000 }, (
         privateKey: keyFromSeed(randomBytes(32)),
         clusterSecret,
         listen: ['/ip4/127.0.0.1/tcp/0'],
-        pingPrefix: 'test',
         announce: (all) => all,
         gater: {}
       })

@@ -2,7 +2,17 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { checkPath } from '../../src/adapters/names.js'
-import type { Adapter, ApplyItem, ApplyResult, BodyRef, BodySource, ScanResult, TargetEntry, TargetProblem, WatchHint } from '../../src/adapters/contract.js'
+import type {
+  Adapter,
+  ApplyItem,
+  ApplyResult,
+  BodyRef,
+  BodySource,
+  ScanResult,
+  TargetEntry,
+  TargetProblem,
+  WatchHint
+} from '../../src/adapters/contract.js'
 import { GrapevineError, type ErrorCode } from '../../src/errors.js'
 import { bodyRefOf } from '../../src/wire/index.js'
 
@@ -11,7 +21,8 @@ type Node = FileNode | { readonly kind: 'dir'; readonly inode: string }
 
 class Differs extends Error {}
 
-const fault = (code: ErrorCode, message: string): GrapevineError => new GrapevineError(code, message, { next: 'look at the target' })
+const fault = (code: ErrorCode, message: string): GrapevineError =>
+  new GrapevineError(code, message, { next: 'look at the target' })
 
 const parentOf = (path: string): string => (path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '')
 
@@ -35,6 +46,10 @@ export class MemoryAdapter implements Adapter {
   #listener: (hint: WatchHint) => void = () => undefined
   #watching = false
   readonly #hinted: string[] = []
+  /** The set under way, or done and not taken note of. */
+  #journal:
+    { readonly items: readonly ApplyItem[]; readonly results: ApplyResult[]; readonly bodies: BodySource } | undefined
+  recovered: readonly ApplyResult[] = []
   #nextInode = 1
 
   // --- hands of another program --------------------------------------------------------------------------------------
@@ -69,7 +84,9 @@ export class MemoryAdapter implements Adapter {
 
   /** `path=text` or `path/`, in order: the whole target at a glance. */
   picture(): string[] {
-    return [...this.nodes].toSorted(([a], [b]) => byTree(a, b)).map(([path, node]) => (node.kind === 'dir' ? `${path}/` : `${path}=${node.bytes.toString()}`))
+    return [...this.nodes]
+      .toSorted(([a], [b]) => byTree(a, b))
+      .map(([path, node]) => (node.kind === 'dir' ? `${path}/` : `${path}=${node.bytes.toString()}`))
   }
 
   // --- the adapter ---------------------------------------------------------------------------------------------------
@@ -80,6 +97,24 @@ export class MemoryAdapter implements Adapter {
 
   async start(): Promise<void> {
     this.#watching = true
+    await this.#recover()
+  }
+
+  /** Of a set that was begun the rest is done; one of which nothing is in place is forgotten. */
+  async #recover(): Promise<void> {
+    const open = this.#journal
+    if (open === undefined) return
+    this.#journal = undefined
+    this.recovered = []
+    if (open.results.length === 0) return
+    for (const item of open.items.slice(open.results.length)) open.results.push(await this.#applyOne(item, open.bodies))
+    this.recovered = open.results.filter(({ outcome }) => outcome === 'done')
+    this.#journal = open
+  }
+
+  async settled(): Promise<void> {
+    this.#journal = undefined
+    this.recovered = []
   }
 
   async stop(): Promise<void> {
@@ -104,12 +139,14 @@ export class MemoryAdapter implements Adapter {
 
   async *read(entry: TargetEntry & { kind: 'file' }): AsyncIterable<Uint8Array> {
     const found = this.bytesAt(entry.path)
-    if (found === null || bodyRefOf(found.bytes).hash !== entry.body.hash) throw fault('file-changed', `${entry.path} changed`)
+    if (found === null || bodyRefOf(found.bytes).hash !== entry.body.hash)
+      throw fault('file-changed', `${entry.path} changed`)
     yield found.bytes
   }
 
   async apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal): Promise<ApplyResult[]> {
     const results: ApplyResult[] = []
+    this.#journal = { items, results, bodies }
     for (const item of items) {
       this.beforeItem(item)
       results.push(await this.#applyOne(item, bodies, signal))
@@ -149,7 +186,8 @@ export class MemoryAdapter implements Adapter {
       this.applied.push(item)
       return { item, outcome: 'done', entry }
     } catch (error) {
-      if (error instanceof Differs) return { item, outcome: 'differs', entry: null, error: fault('target-write-failed', error.message) }
+      if (error instanceof Differs)
+        return { item, outcome: 'differs', entry: null, error: fault('target-write-failed', error.message) }
       if (!(error instanceof GrapevineError)) throw error
       return { item, outcome: 'failed', entry: null, error }
     }
@@ -171,7 +209,8 @@ export class MemoryAdapter implements Adapter {
       case 'write': {
         const wanted = await collect(item.body, bodies)
         const held = this.bytesAt(item.path)
-        if (held !== null && held.exec === item.exec && bodyRefOf(held.bytes).hash === item.body.hash) return this.#entry(item.path)
+        if (held !== null && held.exec === item.exec && bodyRefOf(held.bytes).hash === item.body.hash)
+          return this.#entry(item.path)
         this.#expect(item.path, item.expect)
         if (here?.kind === 'dir') this.#assertEmpty(item.path)
         this.#placeFile(item.path, wanted, item.exec, this.#inode())
@@ -190,7 +229,8 @@ export class MemoryAdapter implements Adapter {
         this.nodes.delete(item.path)
         return null
       case 'move':
-        if (!this.nodes.has(item.from) && here !== undefined && this.#equal(item.path, item.expect)) return this.#entry(item.path)
+        if (!this.nodes.has(item.from) && here !== undefined && this.#equal(item.path, item.expect))
+          return this.#entry(item.path)
         this.#expect(item.from, item.expect)
         if (here !== undefined) throw new Differs(`${item.path} is taken`)
         this.#moveAll(item.from, item.path)
@@ -199,13 +239,18 @@ export class MemoryAdapter implements Adapter {
   }
 
   #expect(path: string, expect: TargetEntry | null): void {
-    if (expect === null ? this.nodes.has(path) : !this.#equal(path, expect)) throw new Differs(`${path} is not as expected`)
+    if (expect === null ? this.nodes.has(path) : !this.#equal(path, expect))
+      throw new Differs(`${path} is not as expected`)
   }
 
   #equal(path: string, expect: TargetEntry): boolean {
     const node = this.nodes.get(path)
     if (node === undefined || node.kind !== expect.kind) return false
-    return node.kind === 'dir' || expect.kind === 'dir' || (bodyRefOf(node.bytes).hash === expect.body.hash && node.exec === expect.exec)
+    return (
+      node.kind === 'dir' ||
+      expect.kind === 'dir' ||
+      (bodyRefOf(node.bytes).hash === expect.body.hash && node.exec === expect.exec)
+    )
   }
 
   #assertEmpty(path: string): void {
@@ -231,7 +276,9 @@ export class MemoryAdapter implements Adapter {
 
   #entry(path: string): TargetEntry {
     const node = this.nodes.get(path)!
-    return node.kind === 'dir' ? { path, kind: 'dir', inode: node.inode } : { path, kind: 'file', body: bodyRefOf(node.bytes), exec: node.exec, inode: node.inode }
+    return node.kind === 'dir'
+      ? { path, kind: 'dir', inode: node.inode }
+      : { path, kind: 'file', body: bodyRefOf(node.bytes), exec: node.exec, inode: node.inode }
   }
 
   #at(path: string): string[] {

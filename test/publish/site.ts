@@ -22,9 +22,14 @@ export class Site<A extends Adapter = MemoryAdapter> {
   /** Large bodies this node has. */
   readonly blobs = new Map<string, Uint8Array>()
   readonly wanted: string[] = []
+  /** The last line the target logged as an error. */
+  lastFault = ''
   readonly imported: string[] = []
   readonly written: string[] = []
   #running = false
+  /** Grows with every crash; the process before can reach neither target nor base any more. */
+  #life = 0
+  #held: Set<string> | undefined
 
   constructor(
     readonly node: LabNode,
@@ -37,16 +42,17 @@ export class Site<A extends Adapter = MemoryAdapter> {
   async start(): Promise<this> {
     const { node } = this
     const { reader, members } = node.replica
-    this.base = new Base({ rows: new Overlay({ store: this.store }), store: this.store })
+    const store = this.#mortal(this.store)
+    this.base = new Base({ rows: new Overlay({ store }), store })
     const inline = (ref: BodyRef): Uint8Array | undefined => this.blobs.get(ref.hash) ?? reader.inlineBody(ref)
     this.sync = new TargetSync(
       {
-        adapter: this.adapter,
+        adapter: this.#mortal(this.adapter),
         reader,
         sink: { change: (change, { bytes, time }) => node.replica.change(change, bytes, time) },
         base: this.base,
         clock: node.clock,
-        logger: silentLogger,
+        logger: { ...silentLogger, error: (message, facts) => (this.lastFault = `${message} ${JSON.stringify(facts)}`) },
         bodies: {
           has: (ref) => inline(ref) !== undefined,
           want: (ref) => this.wanted.push(ref.hash),
@@ -59,7 +65,10 @@ export class Site<A extends Adapter = MemoryAdapter> {
         asideDir: this.asideDir
       },
       { rescanIntervalMs: 3_600_000_000, adopt: 'merge', newcomer: false, ...this.options },
-      { imported: (path, what) => this.imported.push(`${what} ${path}`), written: (path, what) => this.written.push(`${what} ${path}`) }
+      {
+        imported: (path, what) => this.imported.push(`${what} ${path}`),
+        written: (path, what) => this.written.push(`${what} ${path}`)
+      }
     )
     await this.sync.start()
     this.#running = true
@@ -75,11 +84,50 @@ export class Site<A extends Adapter = MemoryAdapter> {
     return ref
   }
 
+  /** What a process holds in its hands: after its end every call on it fails. */
+  #mortal<T extends object>(thing: T): T {
+    const life = this.#life
+    return new Proxy(thing, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key)
+        if (typeof value !== 'function') return value
+        return (...args: unknown[]): unknown => {
+          if (life !== this.#life) throw new Error('the process that held this is dead')
+          return value.apply(target, args)
+        }
+      }
+    })
+  }
+
   changed(ids: Iterable<string>): void {
-    if (this.#running) this.sync.changed(ids)
+    if (this.#held !== undefined) for (const id of ids) this.#held.add(id)
+    else if (this.#running) this.sync.changed(ids)
+  }
+
+  /** Tells the target of nothing until `release`, so that many changes come to it at once. */
+  hold(): void {
+    this.#held = new Set()
+  }
+
+  release(): void {
+    const ids = this.#held ?? []
+    this.#held = undefined
+    this.changed(ids)
+  }
+
+  /** The process dies where it stands: what was not flushed is gone, and nothing of it runs on. */
+  die(): void {
+    this.#life += 1
+    this.#running = false
+  }
+
+  /** Whether a process runs. */
+  get alive(): boolean {
+    return this.#running
   }
 
   async stop(): Promise<void> {
+    if (!this.#running) return
     this.#running = false
     await this.sync.stop()
   }
@@ -91,7 +139,8 @@ export class Site<A extends Adapter = MemoryAdapter> {
       await this.node.settled()
       calm = this.sync.idle ? calm + 1 : 0
       if (!this.sync.idle) this.node.clock.advance(1_000)
-      if (performance.now() > end) throw new Error(`the target does not come to rest: ${JSON.stringify(this.sync.problems.list())}`)
+      if (performance.now() > end)
+        throw new Error(`the target does not come to rest: ${JSON.stringify(this.sync.problems.list())} ${this.lastFault}`)
     }
   }
 
@@ -103,14 +152,18 @@ export class Site<A extends Adapter = MemoryAdapter> {
 
   /** Records this node holds of the catalog. */
   get records(): number {
-    return [...this.node.replica.log.logs()].filter((head) => head.space === 'catalog').reduce((sum, head) => sum + head.seq, 0)
+    return [...this.node.replica.log.logs()]
+      .filter((head) => head.space === 'catalog')
+      .reduce((sum, head) => sum + head.seq, 0)
   }
 
   /** What was set aside, as `path=text`. */
   async aside(): Promise<string[]> {
     const files = await readdir(this.asideDir, { recursive: true, withFileTypes: true }).catch(() => [])
     const found = files.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name))
-    return Promise.all(found.map(async (path) => `${path.slice(this.asideDir.length + 1)}=${await readFile(path, 'utf8')}`))
+    return Promise.all(
+      found.map(async (path) => `${path.slice(this.asideDir.length + 1)}=${await readFile(path, 'utf8')}`)
+    )
   }
 }
 
@@ -120,14 +173,18 @@ export interface SitesOptions {
 }
 
 /** Nodes with targets in memory, none started; `dispose` removes what they left on disk. */
-export async function makeSites(count: number, options: SitesOptions = {}): Promise<{ sites: Site[]; dispose(): Promise<void> }> {
+export async function makeSites(
+  count: number,
+  options: SitesOptions = {}
+): Promise<{ sites: Site[]; dispose(): Promise<void> }> {
   const sites: Site[] = []
   const base = await mkdtemp(join(tmpdir(), 'grapevine-sites-'))
   const nodes = await new Lab().nodes(count, {
     ...(options.roles === undefined ? {} : { roles: options.roles }),
     each: (index) => ({ events: { entriesChanged: (ids) => sites[index]?.changed(ids) } })
   })
-  for (const [index, node] of nodes.entries()) sites.push(new Site(node, new MemoryAdapter(), join(base, `${index}`), options.each?.(index)))
+  for (const [index, node] of nodes.entries())
+    sites.push(new Site(node, new MemoryAdapter(), join(base, `${index}`), options.each?.(index)))
   return {
     sites,
     dispose: async () => {

@@ -1,6 +1,7 @@
 /** The rules of publish/target-sync.ts, cited by number, over a target in memory. */
 import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
+import type { ApplyItem } from '../../src/adapters/contract.js'
 import { GrapevineError } from '../../src/errors.js'
 import { makeSites, share, type Site, type SitesOptions } from './site.js'
 
@@ -254,12 +255,18 @@ describe('rule 6: a node that may not write reports drift, and sets bytes aside 
     assert.deepEqual([...b.sync.drift].toSorted(), ['added', 'changed', 'removed'])
     for (const name of ['added', 'changed', 'removed']) await a.node.put(name, 'of the cluster')
     await share([a, b])
-    assert.deepEqual(a.adapter.picture(), ['added', 'changed', 'removed'].map((name) => `${name}=of the cluster`))
+    assert.deepEqual(
+      a.adapter.picture(),
+      ['added', 'changed', 'removed'].map((name) => `${name}=of the cluster`)
+    )
     assert.deepEqual(b.adapter.picture(), a.adapter.picture())
     assert.deepEqual((await b.aside()).toSorted(), ['added=new here', 'changed=edited here'])
     assert.deepEqual([...b.sync.drift], [])
     assert.equal(b.records, a.records)
-    assert.equal([...b.node.replica.log.logs()].some((head) => Buffer.compare(head.author, b.node.keys.publicKey) === 0), false)
+    assert.equal(
+      [...b.node.replica.log.logs()].some((head) => Buffer.compare(head.author, b.node.keys.publicKey) === 0),
+      false
+    )
   })
 
   test('drift that is taken back by hand is drift no more', async () => {
@@ -309,7 +316,10 @@ describe('a change of kind', () => {
     b.adapter.put('x/f', 'inside')
     await share([a, b])
     assert.deepEqual(a.adapter.picture(), b.adapter.picture())
-    const contents = a.adapter.picture().map((line) => line.replace(/^.*=/, '')).filter((line) => !line.endsWith('/'))
+    const contents = a.adapter
+      .picture()
+      .map((line) => line.replace(/^.*=/, ''))
+      .filter((line) => !line.endsWith('/'))
     assert.deepEqual(contents.toSorted(), ['file', 'inside'])
     assert.equal(a.node.replica.catalog.conflicts, 1)
     await agree([a, b], a.adapter.picture())
@@ -338,7 +348,10 @@ describe('moves', () => {
     a.adapter.rename('f', 'g')
     await agree([a, b], ['g=x'])
     assert.equal(b.node.at('g').id, id)
-    assert.deepEqual(b.adapter.applied.map((item) => item.do), ['write', 'move'])
+    assert.deepEqual(
+      b.adapter.applied.map((item) => item.do),
+      ['write', 'move']
+    )
   })
 
   test('two files trade places', async () => {
@@ -447,7 +460,14 @@ describe('moves', () => {
     await share([a, b])
     assert.deepEqual(a.adapter.picture(), b.adapter.picture())
     assert.equal(a.adapter.picture().filter((line) => line.endsWith('/')).length, 2)
-    assert.deepEqual(a.adapter.picture().filter((line) => line.includes('=')).map((line) => line.split('=')[1]).toSorted(), ['in one', 'in two'])
+    assert.deepEqual(
+      a.adapter
+        .picture()
+        .filter((line) => line.includes('='))
+        .map((line) => line.split('=')[1])
+        .toSorted(),
+      ['in one', 'in two']
+    )
     await agree([a, b], a.adapter.picture())
   })
 
@@ -462,7 +482,14 @@ describe('moves', () => {
     b.adapter.rename('b', 'a/b')
     await share([a, b])
     assert.deepEqual(a.adapter.picture(), b.adapter.picture())
-    assert.deepEqual(a.adapter.picture().filter((line) => line.includes('=')).map((line) => line.split('=')[1]).toSorted(), ['in a', 'in b'])
+    assert.deepEqual(
+      a.adapter
+        .picture()
+        .filter((line) => line.includes('='))
+        .map((line) => line.split('=')[1])
+        .toSorted(),
+      ['in a', 'in b']
+    )
     await agree([a, b], a.adapter.picture())
   })
 })
@@ -533,6 +560,12 @@ describe('the first scan of a node that has files already', () => {
     b.adapter.put('d/equal', 'same')
     b.adapter.put('d/differs', 'of the joiner')
     b.adapter.put('joiner only', 'j')
+    b.adapter.makeDir('own')
+    b.adapter.makeDir('own/deep')
+    b.adapter.put('own/deep/f', 'o')
+    b.adapter.makeDir('kept')
+    b.adapter.put('kept/private.log', 'not shared')
+    b.adapter.ignored = (path) => path.endsWith('.log')
     // the joiner's clock is ahead: still what the cluster has wins
     b.node.clock.wall += 86_400_000
     await b.start()
@@ -541,70 +574,120 @@ describe('the first scan of a node that has files already', () => {
 
   test('merge: equal files meet in one entry, a differing one becomes a conflict that the cluster wins, nothing is deleted', async () => {
     const [a, b] = await joining('merge')
-    await agree([a, b], ['cluster only=c', 'd/', 'd/differs=of the cluster', 'd/equal=same', 'joiner only=j'])
+    await share([a, b])
+    const shared = [
+      'cluster only=c',
+      'd/',
+      'd/differs=of the cluster',
+      'd/equal=same',
+      'joiner only=j',
+      'kept/',
+      'own/',
+      'own/deep/',
+      'own/deep/f=o'
+    ]
+    assert.deepEqual(a.adapter.picture(), shared)
+    assert.deepEqual(
+      b.adapter.picture().filter((line) => !line.includes('.log')),
+      shared
+    )
     assert.deepEqual(a.node.losers('d/differs'), ['of the joiner'])
     assert.equal(a.node.replica.catalog.conflicts, 1)
-    assert.equal(a.node.replica.catalog.entries, 5)
+    assert.equal(a.node.replica.catalog.entries, shared.length)
   })
 
-  test('cluster: what differs or is not of the cluster makes way, its bytes kept aside', async () => {
+  test('cluster: what differs or is not of the cluster makes way, its bytes kept aside, and nothing of it is shared later', async () => {
     const [a, b] = await joining('cluster')
-    await agree([a, b], ['cluster only=c', 'd/', 'd/differs=of the cluster', 'd/equal=same'])
-    assert.deepEqual((await b.aside()).toSorted(), ['d/differs=of the joiner', 'joiner only=j'])
+    const shared = ['cluster only=c', 'd/', 'd/differs=of the cluster', 'd/equal=same']
+    for (let turn = 0; turn < 3; turn++) {
+      await share([a, b])
+      assert.deepEqual(a.adapter.picture(), shared)
+      assert.deepEqual(b.adapter.picture(), [...shared, 'kept/', 'kept/private.log=not shared'])
+      await b.rescan()
+      if (turn === 1) await b.stop().then(() => b.start())
+    }
+    assert.deepEqual((await b.aside()).toSorted(), ['d/differs=of the joiner', 'joiner only=j', 'own/deep/f=o'])
     assert.equal(a.node.replica.catalog.conflicts, 0)
+    // what lingers makes room for the cluster's own
+    a.adapter.makeDir('kept')
+    a.adapter.put('kept/f', 'shared')
+    await share([a, b])
+    assert.deepEqual(b.adapter.picture(), [...shared, 'kept/', 'kept/f=shared', 'kept/private.log=not shared'])
+  })
+
+  test('a first scan that could not be finished is still the first when it is tried again', async () => {
+    const made = await makeSites(2, { each: (index) => (index === 1 ? { newcomer: true } : {}) })
+    dispose = made.dispose
+    const [a, b] = made.sites as [Site, Site]
+    await a.start()
+    a.adapter.put('f', 'of the cluster')
+    await a.rest()
+    await b.node.pull(a.node)
+    b.adapter.put('f', 'of the joiner')
+    b.node.clock.wall += 86_400_000
+    b.node.disk.failNext('sync')
+    await b.start()
+    await b.node.settled()
+    assert.equal(b.node.replica.failure?.code, 'store-failed')
+    await b.node.replica.recover()
+    await agree([a, b], ['f=of the cluster'])
+    assert.deepEqual(a.node.losers('f'), ['of the joiner'])
   })
 })
 
 describe('a crash', () => {
-  /** Ends the process of `site` without notice and starts another on what is left. */
-  async function crashed(site: Site): Promise<void> {
-    site.adapter.beforeItem = () => undefined
-    site.adapter.afterItem = () => undefined
-    await site.start()
+  /** `b` learns of everything `a` has at once, and dies when `when` says so. */
+  async function dieing(
+    a: Site,
+    b: Site,
+    when: { before?(item: ApplyItem): boolean; after?(item: ApplyItem): boolean }
+  ): Promise<void> {
+    const die = (now: boolean | undefined): void => {
+      if (now !== true) return
+      b.die()
+      throw new Error('the process dies')
+    }
+    b.adapter.beforeItem = (item) => die(when.before?.(item))
+    b.adapter.afterItem = (item) => die(when.after?.(item))
+    b.hold()
+    await b.node.pull(a.node)
+    b.release()
+    await b.node.settled()
+    assert.equal(b.alive, false, 'it never came to the moment of death')
+    b.adapter.beforeItem = () => undefined
+    b.adapter.afterItem = () => undefined
   }
 
-  for (const moment of ['before the first', 'after the first', 'after the last'] as const) {
-    test(`between write and note, ${moment} item: the next start ends in step, without a record`, async () => {
+  for (const items of [0, 1, 2, 3, 4]) {
+    test(`between write and note, after ${items} of 4 items: the next start ends in step, without a record`, async () => {
       const [a, b] = (await running(2)) as [Site, Site]
       for (const name of ['one', 'two', 'three']) a.adapter.put(name, 'old')
       a.adapter.makeDir('dir')
       await share([a, b])
-      await a.adapter.stop()
       await a.node.put('one', 'new')
       await a.node.put('added', 'new')
       await a.node.remove('two')
       await a.node.move('three', 'dir/three')
       await a.rest()
-      let left = moment === 'before the first' ? 0 : moment === 'after the first' ? 1 : 4
-      const dies = (): void => {
-        if (left-- <= 0) throw new Error('the process dies')
-      }
-      b.adapter.beforeItem = moment === 'after the last' ? () => undefined : dies
-      b.adapter.afterItem = moment === 'after the last' ? dies : () => undefined
-      await b.node.pull(a.node)
-      await b.node.settled()
+      let left = items
+      if (items === 0) await dieing(a, b, { before: () => true })
+      else await dieing(a, b, { after: () => --left === 0 })
       const { records } = b
-      await b.stop()
-      await crashed(b)
+      await b.start()
       await agree([a, b], ['added=new', 'dir/', 'dir/three=old', 'one=new'])
       assert.equal(b.records, records)
       assert.equal(a.node.replica.catalog.conflicts, 0)
     })
   }
 
-  for (const moves of [1, 2]) {
+  for (const moves of [1, 2, 3]) {
     test(`after ${moves} of the moves of two directories trading places renames nothing for the others`, async () => {
       const [a, b] = (await running(2)) as [Site, Site]
       await tradePlaces(a, b)
       let left = moves
-      b.adapter.afterItem = (item) => {
-        if (item.do === 'move' && --left === 0) throw new Error('the process dies')
-      }
-      await b.node.pull(a.node)
-      await b.node.settled()
+      await dieing(a, b, { after: (item) => item.do === 'move' && --left === 0 })
       const { records } = b
-      await b.stop()
-      await crashed(b)
+      await b.start()
       await agree([a, b], ['one/', 'one/f=in two', 'two/', 'two/f=in one'])
       assert.equal(b.records, records)
     })
@@ -616,7 +699,8 @@ describe('a crash', () => {
     a.adapter.put('d/f', 'x')
     await share([a, b])
     await b.stop()
-    for await (const [key] of b.store.iterate({ gte: '', lt: '\u{10ffff}' })) await b.store.write(new Map([[key, null]]))
+    for await (const [key] of b.store.iterate({ gte: '', lt: '\u{10ffff}' }))
+      await b.store.write(new Map([[key, null]]))
     await b.start()
     await agree([a, b], ['d/', 'd/f=x'])
     assert.equal(a.node.replica.catalog.conflicts, 0)
@@ -628,7 +712,8 @@ describe('an item that fails', () => {
     const [a, b] = (await running(2)) as [Site, Site]
     let refuses = true
     b.adapter.beforeItem = (item) => {
-      if (refuses && item.path === 'bad' && item.do === 'write') throw new GrapevineError('target-write-failed', 'no', { next: 'mend it' })
+      if (refuses && item.path === 'bad' && item.do === 'write')
+        throw new GrapevineError('target-write-failed', 'no', { next: 'mend it' })
     }
     a.adapter.put('good', '1')
     await share([a, b])
@@ -636,7 +721,13 @@ describe('an item that fails', () => {
     b.adapter.apply = async (items, bodies, signal) => {
       const results = []
       for (const item of items) {
-        if (refuses && item.path === 'bad') results.push({ item, outcome: 'failed' as const, entry: null, error: new GrapevineError('target-write-failed', 'no', { next: 'mend it' }) })
+        if (refuses && item.path === 'bad')
+          results.push({
+            item,
+            outcome: 'failed' as const,
+            entry: null,
+            error: new GrapevineError('target-write-failed', 'no', { next: 'mend it' })
+          })
         else results.push(...(await original([item], bodies, signal)))
       }
       return results
@@ -649,7 +740,10 @@ describe('an item that fails', () => {
       b.node.clock.advance(2_000)
     }
     assert.deepEqual(b.adapter.picture(), ['also good=3', 'good=1'])
-    assert.deepEqual(b.sync.problems.list().map(({ path, error }) => `${path} ${error.code}`), ['bad target-write-failed'])
+    assert.deepEqual(
+      b.sync.problems.list().map(({ path, error }) => `${path} ${error.code}`),
+      ['bad target-write-failed']
+    )
     await a.node.put('good', '1 more')
     await b.node.pull(a.node)
     await b.node.settled()

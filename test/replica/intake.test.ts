@@ -4,7 +4,14 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { GrapevineError } from '../../src/errors.js'
 import { Intake } from '../../src/replica/intake.js'
-import { decodeRecord, decodeRequest, encodeAnswer, encodeGossip, encodeNotice, type SignedRecord } from '../../src/wire/index.js'
+import {
+  decodeRecord,
+  decodeRequest,
+  encodeAnswer,
+  encodeGossip,
+  encodeNotice,
+  type SignedRecord
+} from '../../src/wire/index.js'
 import { verify } from '../../src/identity/index.js'
 import { editOp, forge, Lab, type LabNode } from '../replica/lab.js'
 
@@ -23,7 +30,9 @@ async function pair(roles?: readonly ('author' | 'public')[]): Promise<[LabNode,
 }
 
 /** A writer's records, one a change, that the reader lacks. */
-async function run(length: number): Promise<{ writer: LabNode; reader: LabNode; records: SignedRecord[]; log: string }> {
+async function run(
+  length: number
+): Promise<{ writer: LabNode; reader: LabNode; records: SignedRecord[]; log: string }> {
   const [reader, writer] = await pair()
   for (let index = 0; index < length; index++) await writer.put('f', `${index}`)
   const records = writer.records().filter((record) => record.body.space === 'catalog')
@@ -35,10 +44,14 @@ async function offerTogether(node: LabNode, from: LabNode, records: readonly Sig
   const { replica, transport } = node
   const newest = records.at(-1)!
   const { seq } = newest.body
-  transport.request = async () => encodeAnswer({ t: 'records', records: records.map((record) => record.bytes), head: seq })
+  transport.request = async () =>
+    encodeAnswer({ t: 'records', records: records.map((record) => record.bytes), head: seq })
   replica.start()
   replica.peerUp({ node: from.id, addresses: [], found: 'given', connectedAt: 0 })
-  replica.notified(from.id, encodeNotice({ t: 'vector', full: true, vector: [{ log: newest.log, seq, head: newest.id.slice(0, 16) }] }))
+  replica.notified(
+    from.id,
+    encodeNotice({ t: 'vector', full: true, vector: [{ log: newest.log, seq, head: newest.id.slice(0, 16) }] })
+  )
   await node.settled()
   await replica.stop()
 }
@@ -78,7 +91,13 @@ describe('a run of records', () => {
 
   test('with a changed body in the middle is taken up to there: the chain does not lead through it', async () => {
     const { reader, writer, records, log } = await run(5)
-    const other = forge(writer, writer.keys, { epoch: records[2]!.body.epoch, seq: 3, prev: records[1]!.id, depth: records[2]!.body.depth, ops: [] })
+    const other = forge(writer, writer.keys, {
+      epoch: records[2]!.body.epoch,
+      seq: 3,
+      prev: records[1]!.id,
+      depth: records[2]!.body.depth,
+      ops: []
+    })
     await offerTogether(reader, writer, [...records.slice(0, 2), other, ...records.slice(3)])
     assert.ok(heldOf(reader, log) <= 3)
     assert.notEqual(reader.replica.log.row(log, 3)?.id, records[2]!.id)
@@ -108,7 +127,12 @@ describe('refused by name', () => {
     const [a, b] = await pair()
     await b.put('f', '1')
     await a.pull(b)
-    const intake = new Intake({ cluster: a.lab.cluster, log: a.replica.log, members: a.replica.members, verify: async (key, bytes, signature) => verify(key, bytes, signature) })
+    const intake = new Intake({
+      cluster: a.lab.cluster,
+      log: a.replica.log,
+      members: a.replica.members,
+      verify: async (key, bytes, signature) => verify(key, bytes, signature)
+    })
     const record = make(a, b)
     const judged = intake.judge([record], await intake.prove([record]))
     assert.equal(judged.accepted.length, 0)
@@ -132,7 +156,10 @@ describe('refused by name', () => {
   })
 
   test('a predecessor that is not ours', async () => {
-    assert.equal(await whyNot((a, b) => forge(a, b.keys, { epoch: b.replica.epoch, prev: 'a'.repeat(64) })), 'broken-chain')
+    assert.equal(
+      await whyNot((a, b) => forge(a, b.keys, { epoch: b.replica.epoch, prev: 'a'.repeat(64) })),
+      'broken-chain'
+    )
   })
 
   test('another record at a place we hold: a fork', async () => {
@@ -141,7 +168,12 @@ describe('refused by name', () => {
 
   test('two different records at one place within one offer: a fork', async () => {
     const [a, b] = await pair()
-    const intake = new Intake({ cluster: a.lab.cluster, log: a.replica.log, members: a.replica.members, verify: async () => true })
+    const intake = new Intake({
+      cluster: a.lab.cluster,
+      log: a.replica.log,
+      members: a.replica.members,
+      verify: async () => true
+    })
     const twins = [forge(a, b.keys, { time: 1 }), forge(a, b.keys, { time: 2 })]
     const judged = intake.judge(twins, await intake.prove(twins))
     assert.deepEqual([judged.accepted.length, judged.forks.length], [1, 1])
@@ -156,7 +188,8 @@ describe('refused by name', () => {
 
   test('bytes that are no record, by their own error', async () => {
     const [a] = await pair()
-    for (const bytes of [new Uint8Array(), new Uint8Array(200), Buffer.from('x'.repeat(300))]) await assert.rejects(a.replica.takeIn('lab', [bytes]), { code: 'record-malformed' })
+    for (const bytes of [new Uint8Array(), new Uint8Array(200), Buffer.from('x'.repeat(300))])
+      await assert.rejects(a.replica.takeIn('lab', [bytes]), { code: 'record-malformed' })
   })
 })
 
@@ -193,7 +226,10 @@ describe('what is taken and counts for nothing', () => {
 
   test('a wrong depth: rejected by everybody, and what builds on it in the same log goes on', async () => {
     const [a, b] = await pair()
-    for (const [seq, depth] of [[1, 7], [2, 2]] as const) {
+    for (const [seq, depth] of [
+      [1, 7],
+      [2, 2]
+    ] as const) {
       const record = forge(a, b.keys, { depth, ops: [editOp(a, b.keys, ENTRY, [['custom', seq]], { seq })] })
       await a.receive([record])
       assert.equal(a.replica.log.row(record.log, seq)!.state, 'rejected')
@@ -220,7 +256,9 @@ describe('what is taken and counts for nothing', () => {
 
   test('ops of a later version: kept as they came, the rest of the record applies', async () => {
     const [a, b] = await pair()
-    const record = forge(a, b.keys, { ops: [{ k: 'unknown', raw: { k: 'teleport', to: 'mars' } }, editOp(a, b.keys, ENTRY, [['custom', 1]])] })
+    const record = forge(a, b.keys, {
+      ops: [{ k: 'unknown', raw: { k: 'teleport', to: 'mars' } }, editOp(a, b.keys, ENTRY, [['custom', 1]])]
+    })
     await a.receive([record])
     assert.equal(a.replica.log.row(record.log, 1)!.state, 'applied')
     assert.deepEqual(Buffer.from(a.replica.log.read(record.log, 1).bytes), Buffer.from(record.bytes))
@@ -232,7 +270,8 @@ describe('gossip', () => {
   test('is passed on when every record is of a member and signed, ignored of strangers, rejected when forged', async () => {
     const [a, b] = await pair()
     const good = forge(a, b.keys)
-    const gossip = (records: readonly SignedRecord[]): string => a.replica.gossip(b.id, encodeGossip({ records: records.map((record) => record.bytes), heads: [] }))
+    const gossip = (records: readonly SignedRecord[]): string =>
+      a.replica.gossip(b.id, encodeGossip({ records: records.map((record) => record.bytes), heads: [] }))
     assert.equal(gossip([forge(a, a.lab.keysOf('stranger'))]), 'ignore')
     assert.equal(gossip([broken(good)]), 'reject')
     assert.equal(gossip([forge(a, b.keys, { cluster: 'c'.repeat(32) })]), 'reject')
@@ -255,7 +294,13 @@ describe('gossip', () => {
     reader.replica.start()
     reader.replica.peerUp({ node: writer.id, addresses: [], found: 'given', connectedAt: 0 })
     const last = records[2]!
-    assert.equal(reader.replica.gossip(writer.id, encodeGossip({ records: [last.bytes], heads: [{ log, seq: 3, head: last.id.slice(0, 16) }] })), 'accept')
+    assert.equal(
+      reader.replica.gossip(
+        writer.id,
+        encodeGossip({ records: [last.bytes], heads: [{ log, seq: 3, head: last.id.slice(0, 16) }] })
+      ),
+      'accept'
+    )
     assert.deepEqual(asked, [[writer.id, { t: 'pull', log, from: 1, count: 4_096 }]])
     await reader.replica.stop()
   })
@@ -264,7 +309,9 @@ describe('gossip', () => {
 describe('a fork', () => {
   test('freezes the log at once, tells, and takes nothing more of the other branch', async () => {
     const told: unknown[] = []
-    const nodes = await new Lab().nodes(2, { each: () => ({ events: { forkFound: (log, author) => told.push([log, author]) } }) })
+    const nodes = await new Lab().nodes(2, {
+      each: () => ({ events: { forkFound: (log, author) => told.push([log, author]) } })
+    })
     const [a, b] = nodes as [LabNode, LabNode]
     await b.put('f', '1')
     await a.pull(b)
@@ -292,6 +339,6 @@ describe('a fork', () => {
     for (const loseIndex of [false, true]) {
       await a.restart({ loseIndex })
       assert.equal(a.replica.log.get(log)!.frozen, true, `index lost: ${loseIndex}`)
-      }
+    }
   })
 })

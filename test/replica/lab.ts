@@ -154,7 +154,11 @@ export class LabNode {
     return this.replica.change((draft) => change(new PathEditor(draft, this.replica.reader), draft), bytes)
   }
 
-  put(path: string, text: string, options: { exec?: boolean; seen?: ReadonlySet<string> } = {}): Promise<Written<{ id: string }>> {
+  put(
+    path: string,
+    text: string,
+    options: { exec?: boolean; seen?: ReadonlySet<string> } = {}
+  ): Promise<Written<{ id: string }>> {
     return this.edit((edit, draft) => edit.put(path, draft.body(Buffer.from(text)), options))
   }
 
@@ -169,7 +173,8 @@ export class LabNode {
   async remove(path: string): Promise<void> {
     const below: string[] = []
     const found = this.replica.reader.resolve(path)
-    if (found !== undefined) for await (const { entry } of this.replica.reader.walk(found.id, path)) below.push(entry.id)
+    if (found !== undefined)
+      for await (const { entry } of this.replica.reader.walk(found.id, path)) below.push(entry.id)
     await this.edit((edit) => edit.remove(path, below))
   }
 
@@ -255,17 +260,36 @@ export class Lab {
 
   /** A node that knows nothing yet. */
   blank(name: string, options: LabNodeOptions = {}): Promise<LabNode> {
-    return new LabNode(this, this.keysOf(name), { seed: [...name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7), ...options }).open()
+    return new LabNode(this, this.keysOf(name), {
+      seed: [...name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7),
+      ...options
+    }).open()
   }
 
   /** Nodes named `n0` (the founder), `n1` ... that all know each other; `roles` of those after the founder. */
-  async nodes(count: number, options: { roles?: readonly Role[]; each?: (index: number) => LabNodeOptions } = {}): Promise<LabNode[]> {
+  async nodes(
+    count: number,
+    options: { roles?: readonly Role[]; each?: (index: number) => LabNodeOptions } = {}
+  ): Promise<LabNode[]> {
     const nodes: LabNode[] = []
     for (let index = 0; index < count; index++) nodes.push(await this.blank(`n${index}`, options.each?.(index)))
     const founder = nodes[0]!
     await founder.replica.writeMembers(() => [
-      { k: 'found', root: this.root.publicKey, signature: signFounder(this.root, founder.keys.publicKey), name: 'lab', nodeName: 'n0' },
-      ...nodes.slice(1).map((node, index) => ({ k: 'admit' as const, key: node.keys.publicKey, role: options.roles?.[index] ?? ('author' as const), name: `n${index + 1}` }))
+      {
+        k: 'found',
+        root: this.root.publicKey,
+        signature: signFounder(this.root, founder.keys.publicKey),
+        name: 'lab',
+        nodeName: 'n0'
+      },
+      ...nodes
+        .slice(1)
+        .map((node, index) => ({
+          k: 'admit' as const,
+          key: node.keys.publicKey,
+          role: options.roles?.[index] ?? ('author' as const),
+          name: `n${index + 1}`
+        }))
     ])
     for (const node of nodes.slice(1)) await node.pull(founder)
     return nodes
@@ -274,7 +298,8 @@ export class Lab {
 
 /** Everybody takes everything from everybody. */
 export async function meet(nodes: readonly LabNode[]): Promise<void> {
-  for (let round = 0; round < 2; round++) for (const to of nodes) for (const from of nodes) if (to !== from) await to.pull(from)
+  for (let round = 0; round < 2; round++)
+    for (const to of nodes) for (const from of nodes) if (to !== from) await to.pull(from)
 }
 
 export interface Forged {
@@ -300,8 +325,13 @@ export function forge(seen: LabNode, keys: KeyPair, changes: Forged = {}): Signe
   const log = logIdOf(space, keys.publicKey, epoch)
   const head = replica.log.get(log)
   const seq = changes.seq ?? (head?.seq ?? 0) + 1
-  const deps = changes.deps ?? [...replica.heads(space), ...(space === 'members' ? [] : replica.heads('members'))].filter((dep) => dep.log !== log)
-  const depths = [...deps.map((dep) => replica.log.row(dep.log, dep.seq)?.depth ?? 0), seq > 1 ? (replica.log.row(log, seq - 1)?.depth ?? 0) : 0]
+  const deps =
+    changes.deps ??
+    [...replica.heads(space), ...(space === 'members' ? [] : replica.heads('members'))].filter((dep) => dep.log !== log)
+  const depths = [
+    ...deps.map((dep) => replica.log.row(dep.log, dep.seq)?.depth ?? 0),
+    seq > 1 ? (replica.log.row(log, seq - 1)?.depth ?? 0) : 0
+  ]
   return sealRecord(
     {
       cluster: changes.cluster ?? seen.lab.cluster,
@@ -320,12 +350,28 @@ export function forge(seen: LabNode, keys: KeyPair, changes: Forged = {}): Signe
 }
 
 /** An edit of one entry as its author would write it, with the clock it must have. */
-export function editOp(seen: LabNode, keys: KeyPair, entry: string, tuples: ReadonlyArray<readonly [string, Value]>, options: { epoch?: string; seq?: number; time?: number; deletes?: readonly DeleteRange[]; clock?: number } = {}): Op {
+export function editOp(
+  seen: LabNode,
+  keys: KeyPair,
+  entry: string,
+  tuples: ReadonlyArray<readonly [string, Value]>,
+  options: { epoch?: string; seq?: number; time?: number; deletes?: readonly DeleteRange[]; clock?: number } = {}
+): Op {
   const epoch = options.epoch ?? 'f'.repeat(16)
   const client = clientIdOf(keys.publicKey, epoch, entry)
   const log = logIdOf('catalog', keys.publicKey, epoch)
   const seq = options.seq ?? (seen.replica.log.get(log)?.seq ?? 0) + 1
-  const clock = options.clock ?? seen.replica.reader.entry(entry)?.state.clients.find((row) => row.client === client)?.clock ?? 0
+  const clock =
+    options.clock ?? seen.replica.reader.entry(entry)?.state.clients.find((row) => row.client === client)?.clock ?? 0
   const written = tuples.map(([field, value]) => [field, value, options.time ?? LAB_TIME * 1_000, seq] as const)
-  return { k: 'edit', entry, update: encodeUpdate({ client: written.length === 0 ? 0 : client, clock: written.length === 0 ? 0 : clock, tuples: written, deletes: options.deletes ?? [] }) }
+  return {
+    k: 'edit',
+    entry,
+    update: encodeUpdate({
+      client: written.length === 0 ? 0 : client,
+      clock: written.length === 0 ? 0 : clock,
+      tuples: written,
+      deletes: options.deletes ?? []
+    })
+  }
 }

@@ -9,7 +9,8 @@ import { forge, Lab, meet, type LabNode } from '../replica/lab.js'
 const vectorOf = (node: LabNode): VectorEntry[] => node.replica.log.vector()
 
 /** As when a peer connects and says what it holds. */
-const tell = (to: LabNode, vector: readonly VectorEntry[]): void => to.replica.notified('peer', encodeNotice({ t: 'vector', full: true, vector }))
+const tell = (to: LabNode, vector: readonly VectorEntry[]): void =>
+  to.replica.notified('peer', encodeNotice({ t: 'vector', full: true, vector }))
 
 async function copyOf(disk: SimDisk): Promise<SimDisk> {
   const copy = new Disk()
@@ -17,7 +18,8 @@ async function copyOf(disk: SimDisk): Promise<SimDisk> {
   return copy
 }
 
-const catalogLogs = (node: LabNode): string[] => [...node.replica.log.logs()].filter((head) => head.space === 'catalog').map((head) => head.log)
+const catalogLogs = (node: LabNode): string[] =>
+  [...node.replica.log.logs()].filter((head) => head.space === 'catalog').map((head) => head.log)
 
 /** No record of one node is refused by the other, and both show the same. */
 async function agree(a: LabNode, b: LabNode): Promise<void> {
@@ -119,7 +121,9 @@ describe('two processes with one key', () => {
         await a.put('f', 'of one')
         await twin.put('f', 'of the other')
       } else {
-        const admit = (name: string) => [{ k: 'admit' as const, key: a.lab.keysOf(name).publicKey, role: 'public' as const, name }]
+        const admit = (name: string) => [
+          { k: 'admit' as const, key: a.lab.keysOf(name).publicKey, role: 'public' as const, name }
+        ]
         await a.replica.writeMembers(() => admit('x'))
         await twin.replica.writeMembers(() => admit('y'))
       }
@@ -131,7 +135,10 @@ describe('two processes with one key', () => {
       await a.restart()
       assert.notEqual(a.replica.epoch, epoch)
       await a.put('g', 'new')
-      if (space === 'members') await a.replica.writeMembers(() => [{ k: 'admit', key: a.lab.keysOf('z').publicKey, role: 'public', name: 'z' }])
+      if (space === 'members')
+        await a.replica.writeMembers(() => [
+          { k: 'admit', key: a.lab.keysOf('z').publicKey, role: 'public', name: 'z' }
+        ])
       await b.pull(a)
       assert.equal(b.text('g'), 'new')
       if (space === 'members') assert.ok(b.replica.members.get(a.lab.keysOf('z').publicKey) !== undefined)

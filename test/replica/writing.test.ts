@@ -45,7 +45,8 @@ describe('packing', () => {
     const [a, b] = await pair()
     const bulky = (name: string) =>
       a.edit((edit, draft) => {
-        for (let index = 0; index < 20; index++) edit.put(`${name}/${index}`, draft.body(Buffer.from(`${name} ${index} ${'x'.repeat(15_000)}`)))
+        for (let index = 0; index < 20; index++)
+          edit.put(`${name}/${index}`, draft.body(Buffer.from(`${name} ${index} ${'x'.repeat(15_000)}`)))
       }, 10)
     await Promise.all([a.put('first', '1'), bulky('one'), bulky('two'), a.put('last', '2')])
     await meet([a, b])
@@ -73,7 +74,11 @@ describe('packing', () => {
 
   test('changes with a time of their own do not share a record with others', async () => {
     const a = await alone()
-    await Promise.all([a.put('f', '1'), a.replica.change((draft) => draft.create('0'.repeat(32), 'old', { kind: 'dir' }), 100, 0), a.put('g', '2')])
+    await Promise.all([
+      a.put('f', '1'),
+      a.replica.change((draft) => draft.create('0'.repeat(32), 'old', { kind: 'dir' }), 100, 0),
+      a.put('g', '2')
+    ])
     assert.deepEqual(
       catalogRecords(a).map(({ body }) => body.time === 0),
       [false, true, false]
@@ -84,7 +89,8 @@ describe('packing', () => {
 describe('roles', () => {
   test('a public node and a relay may not write; nor may who is no member yet', async () => {
     const nodes = await new Lab().nodes(3, { roles: ['public', 'relay'] })
-    for (const node of [...nodes.slice(1), await nodes[0]!.lab.blank('stranger')]) await assert.rejects(node.put('f', 'x'), { code: 'role-forbids' })
+    for (const node of [...nodes.slice(1), await nodes[0]!.lab.blank('stranger')])
+      await assert.rejects(node.put('f', 'x'), { code: 'role-forbids' })
   })
 })
 
@@ -95,7 +101,10 @@ describe('a disk that refuses', () => {
       await a.put('kept', '1')
       const root = a.replica.catalog.root()
       a.disk.failNext(kind)
-      await assert.rejects(a.put('lost', '2'), (error: unknown) => error instanceof GrapevineError && error.code === 'store-failed')
+      await assert.rejects(
+        a.put('lost', '2'),
+        (error: unknown) => error instanceof GrapevineError && error.code === 'store-failed'
+      )
       assert.equal(a.replica.catalog.root(), root)
       assert.deepEqual(await a.tree(), ['kept=1'])
       assert.equal(a.replica.failure?.code, 'store-failed', 'whoever looks can see that nothing can be written')
@@ -141,8 +150,18 @@ describe('a disk that refuses', () => {
       const a = await alone()
       const random = a.lab.seedOf(`${seed}`)
       const acknowledged: string[] = []
-      const writes = Array.from({ length: 30 }, (_, index) => a.put(`f${String(index).padStart(2, '0')}`, `${index}`).then(({ record }) => acknowledged.push(record!.id), () => undefined))
-      const batches = [0, 1, 2].map((turn) => a.put(`g${turn}`, 'x').then(({ record }) => acknowledged.push(record!.id), () => undefined))
+      const writes = Array.from({ length: 30 }, (_, index) =>
+        a.put(`f${String(index).padStart(2, '0')}`, `${index}`).then(
+          ({ record }) => acknowledged.push(record!.id),
+          () => undefined
+        )
+      )
+      const batches = [0, 1, 2].map((turn) =>
+        a.put(`g${turn}`, 'x').then(
+          ({ record }) => acknowledged.push(record!.id),
+          () => undefined
+        )
+      )
       for (let turns = random[0]! % 12; turns > 0; turns--) await Promise.resolve()
       a.disk.crash({ float: () => random[1]! / 256, bytes: (length) => random.slice(0, length) })
       await Promise.all([...writes, ...batches])

@@ -12,13 +12,15 @@ export function checkAlive(node: SimNode): void {
   const { replica } = node
   if (replica === undefined) return
   assert.equal(replica.failure, undefined, `node ${node.index} failed: ${String(replica.failure)}`)
-  for (const record of node.acknowledged) assert.ok(replica.log.find(record) !== undefined, `node ${node.index} lost ${record}, which it had acknowledged`)
+  for (const record of node.acknowledged)
+    assert.ok(replica.log.find(record) !== undefined, `node ${node.index} lost ${record}, which it had acknowledged`)
   for (const { log, seq } of replica.engine.vector()) {
     const before = node.held.get(log) ?? 0
     assert.ok(seq >= before, `node ${node.index} holds ${log} up to ${seq}, after it had said ${before}`)
     node.held.set(log, seq)
   }
-  for (const log of node.held.keys()) assert.ok(replica.log.get(log) !== undefined, `node ${node.index} no longer holds ${log} at all`)
+  for (const log of node.held.keys())
+    assert.ok(replica.log.get(log) !== undefined, `node ${node.index} no longer holds ${log} at all`)
 }
 
 /** Everything a person could see. */
@@ -58,7 +60,11 @@ export function checkLogs(nodes: readonly SimNode[]): void {
       const row = first.log.row(head.log, seq)!
       for (const { replica, index } of nodes) {
         const other = replica!.log.row(head.log, seq)
-        assert.deepEqual([other?.id, other?.state, other?.depth], [row.id, row.state, row.depth], `node ${index} judges ${head.log}/${seq} differently`)
+        assert.deepEqual(
+          [other?.id, other?.state, other?.depth],
+          [row.id, row.state, row.depth],
+          `node ${index} judges ${head.log}/${seq} differently`
+        )
       }
     }
   }

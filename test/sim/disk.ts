@@ -132,6 +132,18 @@ export class SimDisk implements Disk {
     content.bytes.set(bytes, offset)
   }
 
+  /** All files as they are now, to be put back with `restore`. */
+  backup(): ReadonlyMap<string, Uint8Array> {
+    return new Map([...this.#files].map(([name, content]) => [name, content.bytes.slice(0, content.size)]))
+  }
+
+  /** The process is gone, and in the place of its files are those of a backup. */
+  restore(backup: ReadonlyMap<string, Uint8Array>): void {
+    this.#life += 1
+    this.#files.clear()
+    for (const [name, bytes] of backup) this.place(name, bytes)
+  }
+
   /** Replaces a file's bytes, durably. */
   place(name: string, bytes: Uint8Array): void {
     const content = new Content()

@@ -136,7 +136,12 @@ export class SimTransport implements Transport {
     if (!this.#closed) void this.#handler?.notified(from, frame)
   }
 
-  request(to: NodeId, _lane: 'sync' | 'blob', frame: Uint8Array, options: { timeoutMs?: number } = {}): Promise<Uint8Array> {
+  request(
+    to: NodeId,
+    _lane: 'sync' | 'blob',
+    frame: Uint8Array,
+    options: { timeoutMs?: number } = {}
+  ): Promise<Uint8Array> {
     const { time, faults } = this.network
     return new Promise((resolve, reject) => {
       const cancel = time.after(options.timeoutMs ?? 10_000, () => reject(unreachable()))
@@ -170,7 +175,8 @@ export class SimTransport implements Transport {
   }
 
   #spread(frame: Uint8Array): number {
-    for (const to of this.#peers.keys()) this.network.send({ from: this.self, to, kind: 'gossip', frame }, (target) => target.gossip(this.self, frame))
+    for (const to of this.#peers.keys())
+      this.network.send({ from: this.self, to, kind: 'gossip', frame }, (target) => target.gossip(this.self, frame))
     return this.#peers.size
   }
 
@@ -188,7 +194,7 @@ export class SimTransport implements Transport {
 }
 
 function messageId(frame: Uint8Array): string {
-  return createHash('sha256').update(frame).digest('latin1')
+  return createHash('sha256').update(frame).digest('base64')
 }
 
 function unreachable(): GrapevineError {

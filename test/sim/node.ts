@@ -10,10 +10,10 @@ import type { World } from './world.js'
 
 /**
  * How a node ends without notice. kill: the process alone dies. power: unsynced bytes of the log and the newest batches
- * of the index go as well. index: the process dies and somebody deletes the index.
+ * of the index go as well. index: the process dies and somebody deletes the index. restore: its home is replaced by a
+ * backup taken earlier.
  */
-export type Ending = 'kill' | 'power' | 'index'
-export const ENDINGS: readonly Ending[] = ['kill', 'power', 'index']
+export type Ending = 'kill' | 'power' | 'index' | 'restore'
 
 export class SimNode {
   readonly keys: KeyPair
@@ -28,7 +28,10 @@ export class SimNode {
   /** The furthest it ever said it durably holds each log: no later life may hold less. */
   readonly held = new Map<string, number>()
   /** Records it acknowledged to its users. */
-  readonly acknowledged: string[] = []
+  acknowledged: string[] = []
+  backup: ReadonlyMap<string, Uint8Array> | undefined
+  /** Restored from a backup: it must hear from the others before it writes, which the daemon sees to. */
+  restored = false
 
   constructor(
     readonly world: World,
@@ -83,7 +86,11 @@ export class SimNode {
     this.life += 1
     this.replica = undefined
     this.world.network.leave(this.id)
-    if (ending === 'power') {
+    if (ending === 'restore') {
+      this.disk.restore(this.backup!)
+      this.store.drop()
+      this.restored = true
+    } else if (ending === 'power') {
       this.disk.crash(this.world.random)
       await this.store.powerCut(this.world.random)
     } else {

@@ -35,7 +35,8 @@ export function simulationTests(from: number, count: number): void {
     for (let first = from; first < from + count; first += SEEDS_PER_TEST) {
       const last = Math.min(first + SEEDS_PER_TEST, from + count) - 1
       test(`ends equal and loses nothing it acknowledged, seeds ${first} to ${last}`, async () => {
-        for (let seed = first; seed <= last; seed++) assert.ok((await runSeed(seed)).acknowledged > 0, `nothing happened in seed ${seed}`)
+        for (let seed = first; seed <= last; seed++)
+          assert.ok((await runSeed(seed)).acknowledged > 0, `nothing happened in seed ${seed}`)
       })
     }
   })

@@ -8,7 +8,7 @@ import { clusterIdOf, keyPairOf, signFounder, type KeyPair } from '../../src/ide
 import type { VectorEntry } from '../../src/wire/index.js'
 import { checkAlive, checkDocs, checkLogs, listing } from './checks.js'
 import { SimNetwork } from './network.js'
-import { ENDINGS, SimNode } from './node.js'
+import { SimNode } from './node.js'
 import { SeededRandom } from './random.js'
 import { SimTime } from './time.js'
 import { writeOne } from './writes.js'
@@ -36,6 +36,8 @@ export class World {
   readonly #steps: number
   readonly #log: (line: string) => void
   #groups: number[] = []
+  /** Acknowledged by a node before its home was replaced, and held by others that were alive then: never lost. */
+  readonly #atRisk = new Map<SimNode, string[]>()
   readonly #writing = new Set<{ node: SimNode; life: number }>()
   /** Grows with every message and every fault: the same seed gives the same hash. */
   readonly #trace = createHash('sha256')
@@ -71,7 +73,8 @@ export class World {
 
   /** Connects two nodes if nothing keeps them apart. */
   link(a: SimNode, b: SimNode): void {
-    if (a !== b && a.up && b.up && (this.#groups[a.index] ?? 0) === (this.#groups[b.index] ?? 0)) this.network.connect(a.id, b.id)
+    if (a !== b && a.up && b.up && (this.#groups[a.index] ?? 0) === (this.#groups[b.index] ?? 0))
+      this.network.connect(a.id, b.id)
   }
 
   /** Founds the cluster, starts everybody, and lets the members' records reach all. */
@@ -80,8 +83,21 @@ export class World {
     const founder = this.nodes[0]!
     await this.#settled(
       founder.replica!.writeMembers(() => [
-        { k: 'found', root: this.#root.publicKey, signature: signFounder(this.#root, founder.keys.publicKey), name: 'sim', nodeName: 'n0' },
-        ...this.nodes.slice(1).map((node) => ({ k: 'admit' as const, key: node.keys.publicKey, role: 'author' as const, name: `n${node.index}` }))
+        {
+          k: 'found',
+          root: this.#root.publicKey,
+          signature: signFounder(this.#root, founder.keys.publicKey),
+          name: 'sim',
+          nodeName: 'n0'
+        },
+        ...this.nodes
+          .slice(1)
+          .map((node) => ({
+            k: 'admit' as const,
+            key: node.keys.publicKey,
+            role: 'author' as const,
+            name: `n${node.index}`
+          }))
       ])
     )
     const all = (): boolean => this.nodes.every((node) => node.replica!.members.list().length === this.nodes.length)
@@ -99,7 +115,12 @@ export class World {
   /** Lives through the seed's faults and writes. */
   async live(): Promise<void> {
     const { random, network } = this
-    network.faults = { loss: random.float() * 0.3, duplicate: random.float() * 0.2, requestLoss: random.float() * 0.2, maxLatencyMs: 1 + random.float() * 200 }
+    network.faults = {
+      loss: random.float() * 0.3,
+      duplicate: random.float() * 0.2,
+      requestLoss: random.float() * 0.2,
+      maxLatencyMs: 1 + random.float() * 200
+    }
     for (let step = 0; step < this.#steps; step++) {
       await this.#step()
       // now and then everybody just waits: partitions get long, announcements and silences come due
@@ -116,13 +137,17 @@ export class World {
     else if (roll < 0.28) await this.#restartSome()
     else if (roll < 0.31) this.#skewOne()
     else if (roll < 0.35) this.#slowOne()
+    else if (roll < 0.38) this.#backUpOne()
+    else if (roll < 0.39) await this.#restoreOne()
     else this.#writeSome()
   }
 
   #part(): void {
     this.#groups = this.nodes.map(() => this.random.below(2))
     this.happened(`parted ${this.#groups.join('')}`)
-    for (const a of this.nodes) for (const b of this.nodes) if (this.#groups[a.index] !== this.#groups[b.index]) this.network.disconnect(a.id, b.id)
+    for (const a of this.nodes)
+      for (const b of this.nodes)
+        if (this.#groups[a.index] !== this.#groups[b.index]) this.network.disconnect(a.id, b.id)
   }
 
   #heal(): void {
@@ -133,10 +158,31 @@ export class World {
 
   async #crashOne(): Promise<void> {
     const node = this.random.pick(this.nodes)
-    const ending = this.random.pick(ENDINGS)
+    const ending = this.random.pick(['kill', 'power', 'index'] as const)
     if (!node.up) return
     this.happened(`${ending} ${node.index}`)
     await node.crash(ending)
+  }
+
+  #backUpOne(): void {
+    const node = this.random.pick(this.nodes)
+    if (!node.up || node.restored) return
+    this.happened(`backup ${node.index}`)
+    node.backup = node.disk.backup()
+  }
+
+  /** What nobody else holds is gone with the home; what it says from now on starts anew. */
+  async #restoreOne(): Promise<void> {
+    const node = this.random.pick(this.nodes)
+    if (!node.up || node.backup === undefined) return
+    this.happened(`restore ${node.index}`)
+    await node.crash('restore')
+    node.held.clear()
+    const elsewhere = (record: string): boolean =>
+      this.nodes.some((other) => other.replica?.log.find(record) !== undefined)
+    this.#atRisk.set(node, node.acknowledged.filter(elsewhere))
+    node.acknowledged = []
+    await node.start()
   }
 
   async #restartSome(): Promise<void> {
@@ -165,7 +211,7 @@ export class World {
   /** A few writes by one node, not awaited: a crash may come in between. */
   #writeSome(): void {
     const node = this.random.pick(this.nodes)
-    if (node.replica === undefined) return
+    if (node.replica === undefined || node.restored) return
     for (let left = 1 + this.random.below(5); left > 0; left--) this.#track(node, writeOne(this, node, node.replica))
   }
 
@@ -182,16 +228,30 @@ export class World {
     for (const a of this.nodes) for (const b of this.nodes) this.network.slow(a.id, b.id, 1)
     for (const node of this.nodes) if (!node.up) await node.start()
     this.#heal()
+    await this.#converge()
+    const restored = this.nodes.filter((node) => node.restored)
+    for (const node of restored) {
+      node.restored = false
+      this.#track(node, writeOne(this, node, node.replica!))
+    }
+    if (restored.length > 0) await this.#converge()
+    await this.#lookClosely()
+  }
+
+  async #converge(): Promise<void> {
     const agreed = await this.time.run(this.time.now + MAX_SETTLE_MS, () => this.#quiet() && this.#agree())
     assert.ok(agreed, `not converged: ${JSON.stringify(this.nodes.map((node) => this.#describe(node)))}`)
-    await this.#lookClosely()
   }
 
   async #lookClosely(): Promise<void> {
     for (const node of this.nodes) checkAlive(node)
     for (const node of this.nodes) {
-      for (const record of node.acknowledged) {
-        for (const other of this.nodes) assert.ok(other.replica!.log.find(record) !== undefined, `record ${record} acknowledged by ${node.index} is not on node ${other.index}`)
+      for (const record of [...node.acknowledged, ...(this.#atRisk.get(node) ?? [])]) {
+        for (const other of this.nodes)
+          assert.ok(
+            other.replica!.log.find(record) !== undefined,
+            `record ${record} acknowledged by ${node.index} is not on node ${other.index}`
+          )
       }
     }
     checkLogs(this.nodes)
@@ -221,12 +281,22 @@ export class World {
     const replicas = this.nodes.map((node) => node.replica!)
     const first = replicas[0]!
     const vector = JSON.stringify(sorted(first.log.vector()))
-    return replicas.every((replica) => replica.waiting === 0 && replica.catalog.root() === first.catalog.root() && JSON.stringify(sorted(replica.log.vector())) === vector)
+    return replicas.every(
+      (replica) =>
+        replica.waiting === 0 &&
+        replica.catalog.root() === first.catalog.root() &&
+        JSON.stringify(sorted(replica.log.vector())) === vector
+    )
   }
 
   #describe({ index, replica }: SimNode): unknown {
     const { catalog, waiting, log } = replica!
-    return { node: index, root: catalog.root().slice(0, 8), waiting, vector: sorted(log.vector()).map((entry) => `${entry.log.slice(0, 6)}:${entry.seq}`) }
+    return {
+      node: index,
+      root: catalog.root().slice(0, 8),
+      waiting,
+      vector: sorted(log.vector()).map((entry) => `${entry.log.slice(0, 6)}:${entry.seq}`)
+    }
   }
 
   /** Ends everything; the hash over all that happened. */

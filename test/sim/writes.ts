@@ -10,7 +10,15 @@ const DIRECTORIES = ['a', 'b', 'a/c', 'b/d', 'a/b', 'b/a', 'x']
 const PARENTS = ['', 'a/', 'b/', 'a/c/', 'b/d/']
 
 /** Refusals a user may meet; anything else is a fault. */
-const EXPECTED = ['not-found', 'path-taken', 'not-a-directory', 'not-a-file', 'move-into-itself', 'stopped', 'store-failed']
+const EXPECTED = [
+  'not-found',
+  'path-taken',
+  'not-a-directory',
+  'not-a-file',
+  'move-into-itself',
+  'stopped',
+  'store-failed'
+]
 
 const filePath = (random: SeededRandom): string => `${random.pick(PARENTS)}f${random.below(6)}`
 

@@ -21,6 +21,11 @@ export const MAX_PENDING_PATHS = 1_000
 export const MAX_EVENTS = 8_192
 /** Events this close together may have waited in that queue together, ms. */
 export const EVENT_WINDOW_MS = 200
+/**
+ * Both names of a rename are noted one right after the other and must be hinted together, or the move is taken for a
+ * deletion and a new file: what was noted this soon after a path that has come to rest goes with it, ms.
+ */
+export const TOGETHER_MS = 2
 const PARALLEL_LOOKS = 8
 
 /** What became of a path: to be hinted, of no interest (our own write, ignored), or a file that is empty. */
@@ -166,8 +171,11 @@ export class Settler {
 
   #takeRested(now: number): string[] {
     const rested = new Set<string>()
+    let previous = Number.NEGATIVE_INFINITY
     for (const [path, pending] of this.#pending) {
-      if (!this.#isAtRest(pending, now)) break
+      const along = pending.last - previous <= TOGETHER_MS && now - pending.last >= this.#options.settleMs / 2
+      if (!along && !this.#isAtRest(pending, now)) break
+      previous = pending.last
       rested.add(path)
     }
     for (const path of rested) this.#pending.delete(path)

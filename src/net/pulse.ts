@@ -1,0 +1,85 @@
+/**
+ * Closes connections that are open and dead. The multiplexer pings each connection, which costs a frame each way; whoever
+ * has read nothing at all for too long, not even the answer, is gone. The stack's own monitor opens a stream for every
+ * ping (twenty packets) and drops a connection whose ping is late although it is busy.
+ */
+import type { MessageStream, StreamMuxerFactory } from '@libp2p/interface'
+import type { Clock, Logger } from '../runtime.js'
+import { SILENT_LOOKS } from './limits.js'
+
+export interface PulseDeps {
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface PulseOptions {
+  readonly silentMs: number
+}
+
+interface Heard {
+  /** Pieces read so far. */
+  pieces: number
+  /** Of those, when it was last looked. */
+  seen: number
+  /** Monotonic ms of the last look at which something new had been read. */
+  since: number
+  /** Looks since then. A process that was stalled looks once, and reads what has come meanwhile before the next. */
+  looks: number
+}
+
+export class Pulse {
+  readonly #deps: PulseDeps
+  readonly #silentMs: number
+  readonly #wires = new Map<MessageStream, Heard>()
+
+  constructor(deps: PulseDeps, options: PulseOptions) {
+    this.#deps = deps
+    this.#silentMs = options.silentMs
+  }
+
+  /** The same multiplexer, with an ear on each connection it is put on. */
+  listening<Components>(make: (components: Components) => StreamMuxerFactory): typeof make {
+    return (components) => {
+      const factory = make(components)
+      return {
+        protocol: factory.protocol,
+        createStreamMuxer: (wire) => {
+          const muxer = factory.createStreamMuxer(wire)
+          // After the multiplexer, whose listening starts the flow.
+          this.#listen(wire)
+          return muxer
+        }
+      }
+    }
+  }
+
+  /** To be called every few seconds. */
+  look(): void {
+    const now = this.#deps.clock.monotonic()
+    for (const [wire, heard] of this.#wires) {
+      if (heard.pieces !== heard.seen) Object.assign(heard, { seen: heard.pieces, since: now, looks: 0 })
+      else if (++heard.looks >= SILENT_LOOKS && now - heard.since >= this.#silentMs)
+        this.#close(wire, now - heard.since)
+    }
+  }
+
+  #listen(wire: MessageStream): void {
+    const heard: Heard = { pieces: 0, seen: 0, since: this.#deps.clock.monotonic(), looks: 0 }
+    this.#wires.set(wire, heard)
+    wire.addEventListener('message', () => (heard.pieces += 1))
+    wire.addEventListener('close', () => this.#wires.delete(wire))
+  }
+
+  #close(wire: MessageStream, ms: number): void {
+    this.#wires.delete(wire)
+    this.#deps.logger.info('Closing a connection on which nothing is heard any more', { ms: Math.round(ms) })
+    wire.abort(new Error('nothing was heard any more'))
+  }
+}
+
+/** Round trip of the multiplexer's last ping, ms; undefined before the first answer, or below what its clock can tell. */
+export function roundTripOf(connection: object): number | undefined {
+  const { muxer } = connection as { muxer?: { getRTT?: () => number } }
+  const rtt = muxer?.getRTT?.() ?? 0
+  return rtt > 0 ? rtt : undefined
+}

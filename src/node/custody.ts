@@ -1,0 +1,20 @@
+/** The part of the control API that is about keeping what is stored, for a running node and a stopped home alike. */
+import type { LossView, ScrubLine } from '../control/target.js'
+import { backupOf } from './backup.js'
+import type { Custodian } from './custodian.js'
+import type { Home } from './home.js'
+import type { Opened } from './open.js'
+
+export interface Custody {
+  backup(): AsyncIterable<Uint8Array>
+  scrub(options: { signal?: AbortSignal }): AsyncIterable<ScrubLine>
+  acknowledgeLosses(): Promise<LossView[]>
+}
+
+export function custodyOf(home: Home, { replica, blobs }: Opened, custodian: Custodian): Custody {
+  return {
+    backup: () => backupOf({ home, records: replica, blobs }),
+    scrub: (options) => custodian.scrub(options),
+    acknowledgeLosses: () => custodian.acknowledge()
+  }
+}
