@@ -89,7 +89,10 @@ export interface Adapter extends Startable {
    * them out again after a crash. Absent where an adapter keeps no journal.
    */
   settled?(): Promise<void>
-  /** What start() found of a set that a crash had cut short and the target holds now; results as of `apply`. */
+  /**
+   * What start() made of a set that a crash had cut short: the items that are done, as results of `apply`. What somebody
+   * changed since, the scan finds.
+   */
   readonly recovered?: readonly ApplyResult[]
   /** True when a rule leaves this path out: never imported, written or removed, and its absence means nothing. */
   ignores(path: string, kind: 'file' | 'dir'): boolean

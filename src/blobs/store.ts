@@ -162,6 +162,7 @@ export class BlobStore {
       return true
     } catch (error) {
       if (!isCode(error, 'blob-damaged')) throw error
+      if (await this.#mendTree(ref, error)) return await this.check(ref)
       await this.#setAside(ref, reasonOf(error))
       return false
     }
@@ -263,9 +264,19 @@ export class BlobStore {
     try {
       return await work()
     } catch (error) {
-      if (isCode(error, 'blob-damaged')) await this.#setAside(ref, reasonOf(error))
+      if (isCode(error, 'blob-damaged') && !(await this.#mendTree(ref, error))) await this.#setAside(ref, reasonOf(error))
       throw error
     }
+  }
+
+  /** A damaged tree over sound bytes is made again; whoever ran into it asks once more. */
+  async #mendTree(ref: BodyRef, error: unknown): Promise<boolean> {
+    if (this.#readOnly || !(error instanceof GrapevineError) || error.facts.part !== 'tree') return false
+    return await this.#locks.run(ref.hash, async () => {
+      const mended = await restoreTree(this.#paths, this.#layout, ref).catch(() => false)
+      if (mended) this.#logger.warn('the tree of a blob was damaged and was made again', { hash: ref.hash })
+      return mended
+    })
   }
 
   /** Takes a damaged blob out of the store; what is sound of it is found again when it is fetched. */

@@ -8,11 +8,11 @@ import { ROOT_ID } from './ids.js'
 import { checkPath, PathEditor, type PathEdit } from './paths.js'
 import type { CatalogReader, Entry } from './reader.js'
 
-/** Where something lies in a target: names below an entry that is at hand, or below the root. */
+/** Where something lies in a target: the first `depth` names of the path lead to `anchor`, an entry the target knows. */
 export interface TargetPlace {
   readonly path: string
   readonly anchor: string
-  readonly names: readonly string[]
+  readonly depth: number
 }
 
 export type TargetThing =
@@ -22,25 +22,26 @@ export class TargetEditor {
   readonly #draft: Draft
   readonly #reader: CatalogReader
   readonly #paths: PathEditor
-  readonly #held: (id: string) => boolean
+  readonly #heldAt: (id: string) => string | undefined
 
-  /** `held`: the target holds this entry already, wherever; then nothing new in the target can be it. */
-  constructor(draft: Draft, reader: CatalogReader, held: (id: string) => boolean) {
+  /** `heldAt` is the path at which the target holds an entry; what is new elsewhere in the target is another entry. */
+  constructor(draft: Draft, reader: CatalogReader, heldAt: (id: string) => string | undefined) {
     this.#draft = draft
     this.#reader = reader.over(draft.stage)
     this.#paths = new PathEditor(draft, reader)
-    this.#held = held
+    this.#heldAt = heldAt
   }
 
   /** Something new in the target. What the catalog has there of the same kind is the same entry; else names conflict. */
-  add(place: TargetPlace, what: TargetThing): PathEdit {
-    checkPath(place.path)
-    return this.#addIn(this.#makeAbove(place.anchor, place.names.slice(0, -1)), place.names.at(-1)!, what)
+  add({ path, anchor, depth }: TargetPlace, what: TargetThing): PathEdit {
+    checkPath(path)
+    const names = path.split('/')
+    return this.#addIn(this.#makeAbove(anchor, names, depth), names, names.length - 1, what)
   }
 
-  #addIn(parent: string, name: string, what: TargetThing): PathEdit {
-    const found = this.#claimant(parent, name, what.kind)
-    if (found === undefined) return { id: this.#draft.create(parent, name, what), changed: true }
+  #addIn(parent: string, names: readonly string[], depth: number, what: TargetThing): PathEdit {
+    const found = this.#claimant(parent, names, depth, what.kind)
+    if (found === undefined) return { id: this.#draft.create(parent, names[depth]!, what), changed: true }
     if (what.kind === 'file') return this.#paths.setFile(found, what.body, { exec: what.exec, seen: new Set() })
     if (found.meaning.alive) return { id: found.id, changed: false }
     // a directory that only its children keep alive is written again
@@ -48,8 +49,11 @@ export class TargetEditor {
     return { id: found.id, changed: true }
   }
 
-  #makeAbove(anchor: string, names: readonly string[]): string {
-    return names.reduce((above, name) => this.#addIn(above, name, { kind: 'dir' }).id, anchor)
+  /** The directory that holds the last name, with those on the way made where they are missing. */
+  #makeAbove(anchor: string, names: readonly string[], from: number): string {
+    let at = anchor
+    for (let depth = from; depth < names.length - 1; depth++) at = this.#addIn(at, names, depth, { kind: 'dir' }).id
+    return at
   }
 
   /** A changed file: only what changed in the target is written, and only what it had `seen` is replaced. */
@@ -62,41 +66,44 @@ export class TargetEditor {
   /** Something moved in the target; whatever claims the name there already, two entries of one name are a conflict. */
   move(id: string, place: TargetPlace, seen: Seen): PathEdit {
     checkPath(place.path)
-    const { at, missing } = this.#placeFor(id, place)
-    this.#draft.move(id, this.#makeAbove(at, missing), place.names.at(-1)!, { seen })
+    const names = place.path.split('/')
+    const { at, depth } = this.#placeFor(id, place, names)
+    this.#draft.move(id, this.#makeAbove(at, names, depth), names.at(-1)!, { seen })
     return { id, changed: true }
   }
 
   /** What holds the place, but not from within the entry, where another node may have put it: then by path, or the root. */
-  #placeFor(id: string, { anchor, names, path }: TargetPlace): { at: string; missing: readonly string[] } {
-    for (const [from, whole] of [
-      [anchor, names],
-      [ROOT_ID, path.split('/')]
-    ] as const) {
-      const above = whole.slice(0, -1)
-      const known = this.#follow(from, above)
-      const at = known.at(-1) ?? from
-      if (!this.#isWithin(at, id)) return { at, missing: above.slice(known.length) }
+  #placeFor(id: string, { anchor, depth }: TargetPlace, names: readonly string[]): { at: string; depth: number } {
+    for (const start of [
+      { at: anchor, depth },
+      { at: ROOT_ID, depth: 0 }
+    ]) {
+      const known = this.#follow(start, names)
+      if (!this.#isWithin(known.at, id)) return known
     }
-    return { at: ROOT_ID, missing: [] }
+    return { at: ROOT_ID, depth: names.length - 1 }
   }
 
-  /** Ids of the directories of these names, each below the one before, as far as there are any. */
-  #follow(from: string, names: readonly string[]): string[] {
-    const ids: string[] = []
-    for (const name of names) {
-      const found = this.#claimant(ids.at(-1) ?? from, name, 'dir')
+  /** As far towards the last name as there are directories. */
+  #follow(start: { at: string; depth: number }, names: readonly string[]): { at: string; depth: number } {
+    let { at, depth } = start
+    for (; depth < names.length - 1; depth++) {
+      const found = this.#claimant(at, names, depth, 'dir')
       if (found === undefined) break
-      ids.push(found.id)
+      at = found.id
     }
-    return ids
+    return { at, depth }
   }
 
   /** The entry of this kind that shows under a name, or claims it without showing there. */
-  #claimant(parent: string, name: string, kind: 'file' | 'dir'): Entry | undefined {
+  #claimant(parent: string, names: readonly string[], depth: number, kind: 'file' | 'dir'): Entry | undefined {
+    const name = names[depth]!
+    const path = names.slice(0, depth + 1).join('/')
     const shown = this.#reader.child(parent, name)
     const claimants = shown === undefined ? [] : [shown, ...this.#reader.atName(parent, name)]
-    return claimants.find((entry) => this.#reader.isDirectory(entry) === (kind === 'dir') && !this.#held(entry.id))
+    return claimants.find(
+      (entry) => this.#reader.isDirectory(entry) === (kind === 'dir') && (this.#heldAt(entry.id) ?? path) === path
+    )
   }
 
   #isWithin(at: string, id: string): boolean {

@@ -1,4 +1,5 @@
 /** How the log's index rows look in the store. All of it can be rebuilt from the segments. */
+import { prefixRange, type Store } from '../store/index.js'
 import { decodeCborRaw, encodeCbor } from '../wire/index.js'
 import type { Location } from './segments.js'
 
@@ -86,6 +87,14 @@ export function encodeLogRow(row: LogRow): Uint8Array {
 
 export function decodeLogRow(bytes: Uint8Array): LogRow {
   return decodeCborRaw(bytes) as LogRow
+}
+
+/** The logs an index knows, read without opening anything else. */
+export async function* storedHeads(store: Store): AsyncGenerator<{ log: string; author: Uint8Array; seq: number }> {
+  for await (const [key, bytes] of store.iterate(prefixRange(LOG_ROWS))) {
+    const { author, seq } = decodeLogRow(bytes)
+    yield { log: key.slice(LOG_ROWS.length), author, seq }
+  }
 }
 
 /** What a record knows of other logs: log id -> greatest seq in its past. */

@@ -5,6 +5,7 @@ import { yamux } from '@libp2p/yamux'
 import type { ConnectionGater, PrivateKey } from '@libp2p/interface'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { corked } from './corked.js'
 import type { GossipComponents } from './gossip.js'
 import type { Pulse } from './pulse.js'
 import {
@@ -51,7 +52,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     nodeInfo: { name: 'grapevine', version: '1', userAgent: 'grapevine' },
     addresses: { listen: [...options.listen], announceFilter: options.announce },
     transports: [tcp({ backlog: 128, maxConnections: 400 })],
-    connectionEncrypters: [noise({ prologueBytes: options.clusterSecret })],
+    connectionEncrypters: [corked(noise({ prologueBytes: options.clusterSecret }))],
     streamMuxers: [options.pulse?.listening(muxer) ?? muxer],
     connectionManager: {
       maxConnections: 400,

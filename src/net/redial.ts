@@ -110,7 +110,12 @@ export class Redial {
 
   /** A link ended. One that never came up counts as a failed dial: its back-off goes on. */
   down(node: NodeId, wasUp: boolean): void {
-    if (wasUp) for (const target of this.#targets.values()) if (target.node === node) this.#reset(target)
+    for (const target of wasUp ? this.#targets.values() : []) {
+      if (target.node !== node) continue
+      // The last dial is long ago: without this both sides, and everybody who lost the same node, would dial in step.
+      target.dueAt = Number.POSITIVE_INFINITY
+      this.#reset(target)
+    }
     this.#plan()
   }
 

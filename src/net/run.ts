@@ -284,8 +284,10 @@ export class Run {
   #tick(): void {
     this.#pulse.look()
     this.#gossip?.watch()
-    for (const link of this.links.allUp())
-      if (!this.#isMember(link.node)) this.links.hangUp(link.node, 'no longer a member')
+    for (const { node } of this.links.allUp()) {
+      const peer = this.links.peerOf(node)
+      if (peer !== undefined && !this.gate.isMember(peer)) this.links.hangUp(node, 'no longer a member')
+    }
   }
 
   #clockJumped(ms: number): void {

@@ -23,6 +23,8 @@ export interface CustodianDeps {
   readonly key: Uint8Array
   readonly replica: Replica
   readonly report: OpenReport
+  /** How far each log was held by an index that contradicted the log; empty when none did. */
+  readonly heldBefore: ReadonlyArray<{ log: string; author: Uint8Array; seq: number }>
   readonly blobs: BlobStore
   readonly clock: Clock
   readonly logger: Logger
@@ -52,6 +54,8 @@ const RETRY_MS = 5_000
 /** How long a scrub waits for a blob that is being fetched again, ms. */
 const REFETCH_MS = 20_000
 const PROGRESS_MS = 250
+/** Records of one hole that are named one by one. */
+const MAX_NAMED_RECORDS = 1_000
 
 interface Tally {
   readonly checked: ScrubCounts
@@ -248,8 +252,14 @@ export class Custodian {
 
   async #healBlob(ref: BodyRef, tally: Tally): Promise<void> {
     tally.damaged += 1
-    if (await this.#refetched(ref)) tally.healed += 1
+    if ((await this.#isHere(ref)) || (await this.#refetched(ref))) tally.healed += 1
     else tally.lost.push({ kind: 'blob', ...ref, paths: [] })
+  }
+
+  /** The store may have mended it by itself. */
+  async #isHere(ref: BodyRef): Promise<boolean> {
+    const { blobs } = this.#deps
+    return blobs.sizeOf(ref.hash) === ref.size && (await blobs.check(ref))
   }
 
   #refetched(ref: BodyRef): Promise<boolean> {
@@ -287,11 +297,26 @@ export class Custodian {
   /** What the log lacked when it was opened: known places in logs, and bytes of which nobody can tell what they were. */
   async #lostAtOpen(): Promise<LossView[]> {
     const { replica, report } = this.#deps
-    const holes = replica.log.holes().flatMap(({ log, author, from, to }) =>
-      Array.from({ length: Math.min(to - from + 1, 1_000) }, (_, at): LossView => ({ kind: 'record', log, author: nodeIdOf(author), seq: from + at, paths: [] }))
+    const missing = [...replica.log.holes(), ...this.#lostEnds()]
+    const holes = missing.flatMap(({ log, author, from, to }) =>
+      Array.from({ length: Math.min(to - from + 1, MAX_NAMED_RECORDS) }, (_, at): LossView => ({
+        kind: 'record',
+        log,
+        author: nodeIdOf(author),
+        seq: from + at,
+        paths: []
+      }))
     )
     const ranges = report.damaged.filter((range) => !this.#losses.wasHealed(range)).map(({ segment, offset, length }): LossView => ({ kind: 'range', segment, offset, length }))
     return [...holes, ...ranges]
+  }
+
+  /** What the index that was dropped knew of, and the log does not hold. */
+  #lostEnds(): Array<{ log: string; author: Uint8Array; from: number; to: number }> {
+    return this.#deps.heldBefore.flatMap(({ log, author, seq }) => {
+      const held = this.#deps.replica.log.get(log)?.seq ?? 0
+      return held < seq ? [{ log, author, from: held + 1, to: seq }] : []
+    })
   }
 
   #recordLoss(log: string, seq: number): LossView {

@@ -20,11 +20,11 @@ import { NodeControl } from './control.js'
 import { Custodian } from './custodian.js'
 import { custodyOf } from './custody.js'
 import { Events } from './events.js'
-import { HOME_DIRS, readHome, readJson, writePrivate, type Home } from './home.js'
+import { HOME_DIRS, homeLived, readHome, readJson, writePrivate, writeSums, type Home } from './home.js'
 import { JoinService } from './join-service.js'
 import { newLifeOf, type NewLife } from './life.js'
 import { openHome, type Opened } from './open.js'
-import { noteParted } from './parted.js'
+import { noteParted, readParted } from './parted.js'
 import { Recovery } from './recovery.js'
 import { StoredStatCache } from './stat-cache.js'
 import { TwinWatch } from './twin.js'
@@ -74,6 +74,7 @@ export class Daemon {
   readonly #since = new Date().toISOString()
   readonly #log: Logger
   readonly #listeners = new Set<EntryListener>()
+  #noting: Promise<void> = Promise.resolve()
 
   constructor(config: Config, logger: Logger) {
     this.#config = config
@@ -103,6 +104,7 @@ export class Daemon {
 
   async start(): Promise<void> {
     const home = await readHome(this.#config.home)
+    if (!(await homeLived(home.path))) await writeSums(home.path)
     const parts = await this.#build(home)
     this.#parts = parts
     try {
@@ -146,6 +148,7 @@ export class Daemon {
       events: this.#replicaEvents(),
       announceIntervalMs: config.announceIntervalMs,
       freshEpoch: newLife !== undefined,
+      parted: await readParted(home.path),
       indexDamaged: (reason) => void this.#rebuild(reason)
     })
     return this.#assemble(home, opened, network, newLife)
@@ -175,6 +178,7 @@ export class Daemon {
         key: home.keys.publicKey,
         replica,
         report: opened.report,
+        heldBefore: opened.heldBefore,
         blobs,
         clock: systemClock,
         logger,
@@ -205,7 +209,14 @@ export class Daemon {
     const { store } = await openStore(join(home.path, HOME_DIRS.target), { everyWriteDurable: true })
     const rows = new Overlay({ store })
     await mkdir(config.dir, { recursive: true })
-    const expectRoot = await readJson<{ dir: string; root: RootIdentity }>(join(home.path, ROOT_FILE))
+    const expectRoot = await readJson<{ dir: string; root: RootIdentity }>(join(home.path, ROOT_FILE)).catch(
+      (error: unknown) => {
+        logger.warn('Which directory was shared before cannot be read; the present one is taken.', {
+          reason: reasonOf(error)
+        })
+        return undefined
+      }
+    )
     const adapter = createDirectoryAdapter(
       { clock: systemClock, logger, cache: new StoredStatCache(rows) },
       {
@@ -464,10 +475,12 @@ export class Daemon {
           reason
         }),
       forkFound: (log, author) => this.#events.emit({ event: 'fork-found', log, author }),
-      logParted: (log) => {
-        noteParted(this.#config.home, log).catch((error: unknown) =>
-          this.#log.warn('A fork could not be noted in the home.', { log, reason: reasonOf(error) })
-        )
+      logParted: (log, parted) => {
+        this.#noting = this.#noting
+          .then(() => noteParted(this.#config.home, log, parted))
+          .catch((error: unknown) =>
+            this.#log.warn('A fork could not be noted in the home.', { log, reason: reasonOf(error) })
+          )
       },
       twinFound: () => this.#parts?.twin.seen(),
       recordDamaged: (id) => this.#parts?.custodian.recordDamaged(id),

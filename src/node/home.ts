@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { diskError, GrapevineError, isErrno } from '../errors.js'
 import { keyPairOf, nodeIdOf, SEED_BYTES, type KeyPair } from '../identity/index.js'
 import { bytesOf, hexOf } from '../wire/index.js'
+import { encodeSums, firstDamaged, hashOf, readSums, SUMS_FILE, sumsOf } from './sums.js'
 
 /** What a home says about its cluster. The secret is in a file of its own. */
 export interface ClusterFile {
@@ -70,6 +71,29 @@ export async function homeExists(path: string): Promise<boolean> {
   return (await readPrivate(join(path, CLUSTER_FILE))) !== undefined
 }
 
+/** Whether a node has lived here, even if the file that says so is gone. */
+export async function homeLived(path: string): Promise<boolean> {
+  return (await readSums(path)) !== undefined
+}
+
+async function checkSums(path: string): Promise<void> {
+  const sums = await readSums(path)
+  const bad = sums === undefined ? undefined : await firstDamaged(path, sums)
+  if (bad !== undefined) throw damaged(join(path, bad))
+}
+
+/** Takes note of what the files are that make the node. `beside`: what one of them will be in a moment. */
+export async function writeSums(path: string, beside: ReadonlyMap<string, string> = new Map()): Promise<void> {
+  const sums = await sumsOf(path, [KEY_FILE, ROOT_FILE, SECRET_FILE, CLUSTER_FILE])
+  for (const [name, hash] of beside) sums.set(name, [...(sums.get(name) ?? []), hash])
+  await writePrivate(join(path, SUMS_FILE), encodeSums(sums))
+}
+
+/** The error for a home whose cluster file is gone though a node lived in it. */
+export function clusterFileGone(path: string): GrapevineError {
+  return damaged(join(path, CLUSTER_FILE))
+}
+
 /** Reads a home. Throws `home-missing`, `home-unsafe` or `store-damaged`. */
 export async function readHome(path: string): Promise<Home> {
   const cluster = await readPrivate(join(path, CLUSTER_FILE))
@@ -80,6 +104,7 @@ export async function readHome(path: string): Promise<Home> {
     })
   }
   await checkPrivate(path, 0o077)
+  await checkSums(path)
   const seed = await readHex(join(path, KEY_FILE), SEED_BYTES)
   const keys = keyPairOf(seed)
   return {
@@ -134,7 +159,11 @@ export async function writeRootKey(path: string, keys: KeyPair): Promise<void> {
 /** The cluster file comes last: a home without it is no node yet. */
 export async function writeCluster(path: string, cluster: ClusterFile, secret: Uint8Array): Promise<void> {
   await writePrivate(join(path, SECRET_FILE), `${hexOf(secret)}\n`)
-  await writePrivate(join(path, CLUSTER_FILE), `${JSON.stringify(cluster, null, 2)}\n`)
+  const text = `${JSON.stringify(cluster, null, 2)}\n`
+  // a home without it is no node yet, and nothing there says that it was one
+  if (await homeExists(path)) await writeSums(path, new Map([[CLUSTER_FILE, hashOf(Buffer.from(text))]]))
+  await writePrivate(join(path, CLUSTER_FILE), text)
+  await writeSums(path)
 }
 
 export async function readJson<T>(file: string): Promise<T | undefined> {

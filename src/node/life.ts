@@ -7,7 +7,7 @@
  */
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { diskError, isErrno } from '../errors.js'
+import { diskError, GrapevineError, isErrno } from '../errors.js'
 import { readJson, writePrivate } from './home.js'
 
 /** Why a home does not simply go on. */
@@ -32,9 +32,10 @@ export async function markNewLife(home: string, why: NewLife): Promise<void> {
 
 /** Undefined when the home goes on, or never lived before. */
 export async function newLifeOf(home: string): Promise<NewLife | undefined> {
-  const marked = await readJson<{ why: NewLife }>(join(home, NEW_LIFE_FILE))
+  // what cannot be read leaves no doubt that something happened
+  const marked = await readJson<{ why: NewLife }>(join(home, NEW_LIFE_FILE)).catch(unlessDamaged({ why: 'copied' as const }))
   if (marked !== undefined) return marked.why
-  const stamp = await readJson<Stamp>(join(home, STAMP_FILE))
+  const stamp = await readJson<Stamp>(join(home, STAMP_FILE)).catch(unlessDamaged(UNREADABLE))
   if (stamp === undefined) return undefined
   const now = await stampOf(home)
   return now?.inode === stamp.inode && now.changedNs === stamp.changedNs ? undefined : 'copied'
@@ -42,7 +43,13 @@ export async function newLifeOf(home: string): Promise<NewLife | undefined> {
 
 /** The other life has begun durably, or this is the first: from now on the home goes on. */
 export async function lifeBegan(home: string, epoch?: string): Promise<void> {
-  const stamp = await readJson<Stamp>(join(home, STAMP_FILE))
+  await noteEpoch(home, epoch)
+  await rm(join(home, NEW_LIFE_FILE), { force: true })
+}
+
+/** This epoch began here: no copy of this home made before ever writes under it. */
+export async function noteEpoch(home: string, epoch?: string): Promise<void> {
+  const stamp = await readJson<Stamp>(join(home, STAMP_FILE)).catch(unlessDamaged(UNREADABLE))
   const now = await stampOf(home)
   const goesOn = stamp !== undefined && now?.inode === stamp.inode && now.changedNs === stamp.changedNs
   if (!goesOn) await writePrivate(join(home, LIFE_FILE), 'Copies of this file are told from it by their inode; see life.json.\n')
@@ -50,13 +57,21 @@ export async function lifeBegan(home: string, epoch?: string): Promise<void> {
     const epochs = [...(goesOn ? (stamp.epochs ?? []) : []), ...(epoch === undefined ? [] : [epoch])]
     await writePrivate(join(home, STAMP_FILE), `${JSON.stringify({ ...(await stampOf(home)), epochs })}\n`)
   }
-  await rm(join(home, NEW_LIFE_FILE), { force: true })
 }
 
 export async function epochsBegunHere(home: string): Promise<ReadonlySet<string>> {
-  const stamp = await readJson<Stamp>(join(home, STAMP_FILE))
+  const stamp = await readJson<Stamp>(join(home, STAMP_FILE)).catch(unlessDamaged(UNREADABLE))
   const now = await stampOf(home)
   return new Set(stamp !== undefined && now?.inode === stamp.inode && now.changedNs === stamp.changedNs ? stamp.epochs : [])
+}
+
+const UNREADABLE: Stamp = { version: 1, inode: '', changedNs: '' }
+
+function unlessDamaged<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof GrapevineError && error.code === 'store-damaged') return instead
+    throw error
+  }
 }
 
 async function stampOf(home: string): Promise<Stamp | undefined> {

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LossView } from '../control/target.js'
+import { GrapevineError } from '../errors.js'
 import { readJson, writePrivate } from './home.js'
 
 const LOSSES_FILE = 'losses.json'
@@ -29,7 +30,11 @@ export class Losses {
   }
 
   async load(): Promise<void> {
-    const file = await readJson<LossesFile>(this.#file)
+    // a list that is damaged itself is begun anew: what is lost is found again by the next scrub
+    const file = await readJson<LossesFile>(this.#file).catch((error: unknown) => {
+      if (error instanceof GrapevineError && error.code === 'store-damaged') return undefined
+      throw error
+    })
     this.#open = new Map(file?.open.map((loss) => [lossKey(loss), loss]))
     this.#acknowledged = new Map(file?.acknowledged.map((loss) => [lossKey(loss), loss]))
     this.#healed = new Set(file?.healed)

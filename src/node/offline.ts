@@ -22,6 +22,7 @@ export async function openOffline(path: string): Promise<{ reader: Views; close(
       key: home.keys.publicKey,
       replica,
       report,
+      heldBefore: opened.heldBefore,
       blobs,
       clock: systemClock,
       logger: silentLogger,

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BlobStore } from '../blobs/index.js'
 import { GrapevineError } from '../errors.js'
+import { storedHeads } from '../log/index.js'
 import { Replica, type OpenReport, type ReplicaEvents } from '../replica/index.js'
 import { NodeDisk, systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger, Transport } from '../runtime.js'
@@ -17,7 +18,15 @@ export interface Opened {
   readonly report: OpenReport
   readonly index: LevelStore
   readonly blobs: BlobStore
+  /** How far each log was held by an index that had to be dropped because the log holds less. */
+  readonly heldBefore: readonly HeldBefore[]
   close(): Promise<void>
+}
+
+export interface HeldBefore {
+  readonly log: string
+  readonly author: Uint8Array
+  readonly seq: number
 }
 
 /** For when nobody is talked to: at `init`, and reading a stopped node's home. */
@@ -51,10 +60,26 @@ export async function openHome(
     // an index that contradicts the log is worth nothing; the log is the truth
     if (!(error instanceof GrapevineError) || error.code !== 'store-damaged' || error.facts.file !== undefined) throw error
     logger.warn('The index cannot be used and is rebuilt from the log.', { reason: error.message })
+    const heldBefore = error.facts.index === true ? await readHeads(path('index')) : []
     await destroyStore(path('index'))
     // an index that knows more than the log says that the log has lost its end: perhaps of our own records
-    return openOver(home, transport, logger, { ...options, freshEpoch: options.freshEpoch === true || error.facts.index === true })
+    const freshEpoch = options.freshEpoch === true || error.facts.index === true
+    return { ...(await openOver(home, transport, logger, { ...options, freshEpoch })), heldBefore }
   }
+}
+
+/** What an index says of the logs, for the last time; nothing when it cannot say it. */
+async function readHeads(path: string): Promise<HeldBefore[]> {
+  const heads: HeldBefore[] = []
+  const { store } = await openStore(path)
+  try {
+    for await (const head of storedHeads(store)) heads.push(head)
+  } catch (error) {
+    if (!(error instanceof GrapevineError) || error.code !== 'store-damaged') throw error
+  } finally {
+    await store.close()
+  }
+  return heads
 }
 
 interface OpenOptions {
@@ -63,6 +88,7 @@ interface OpenOptions {
   readonly readOnly?: boolean
   /** See ReplicaOptions. */
   readonly freshEpoch?: boolean
+  readonly parted?: Iterable<string>
   readonly onProgress?: (records: number) => void
   /** A row of the index did not read back. */
   readonly indexDamaged?: (reason: string) => void
@@ -88,6 +114,7 @@ async function openOver(home: Home, transport: Transport, logger: Logger, option
       {
         cluster: home.cluster.cluster,
         freshEpoch: options.freshEpoch ?? false,
+        parted: options.parted ?? [],
         ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
         ...(options.announceIntervalMs === undefined
           ? {}
@@ -100,6 +127,7 @@ async function openOver(home: Home, transport: Transport, logger: Logger, option
       report,
       index,
       blobs,
+      heldBefore: [],
       close: async () => {
         await replica.stop()
         await index.close()

@@ -1,17 +1,25 @@
 /** Logs of which this home holds another branch than a peer: noted in the home, for `grapevine reidentify`. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { GrapevineError } from '../errors.js'
 import { readJson, writePrivate } from './home.js'
 
 const PARTED_FILE = 'parted.json'
 
 export async function readParted(home: string): Promise<ReadonlySet<string>> {
-  const file = await readJson<{ logs: string[] }>(join(home, PARTED_FILE))
+  // damaged it says nothing: the next vector of a peer tells it again
+  const file = await readJson<{ logs: string[] }>(join(home, PARTED_FILE)).catch((error: unknown) => {
+    if (error instanceof GrapevineError && error.code === 'store-damaged') return undefined
+    throw error
+  })
   return new Set(file?.logs)
 }
 
-export async function noteParted(home: string, log: string): Promise<void> {
-  const logs = new Set(await readParted(home)).add(log)
+export async function noteParted(home: string, log: string, parted: boolean): Promise<void> {
+  const logs = new Set(await readParted(home))
+  if (logs.has(log) === parted) return
+  if (parted) logs.add(log)
+  else logs.delete(log)
   await writePrivate(join(home, PARTED_FILE), `${JSON.stringify({ version: 1, logs: [...logs] })}\n`)
 }
 

@@ -5,7 +5,7 @@
  * - The same key, a new epoch: for a home that is an older copy and went on from there.
  * - A new key, admitted with a token or by itself: for a copy of a home whose original goes on.
  */
-import { mkdir, rename } from 'node:fs/promises'
+import { mkdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GrapevineError } from '../errors.js'
 import { nodeIdOf, type KeyPair } from '../identity/index.js'
@@ -16,12 +16,14 @@ import { destroyStore } from '../store/index.js'
 import { decodeToken, type Token } from '../wire/index.js'
 import { packRecords } from './backup-format.js'
 import { contested } from './contested.js'
-import { ensureKey, HOME_DIRS, KEY_FILE, readHome, writeCluster, writePrivate, type Home } from './home.js'
-import { epochsBegunHere, markNewLife } from './life.js'
+import { deliver } from './deliver.js'
+import { ensureKey, HOME_DIRS, KEY_FILE, readHome, writeCluster, writePrivate, writeSums, type Home } from './home.js'
+import { epochsBegunHere, markNewLife, noteEpoch } from './life.js'
 import { copyLogWithout } from './log-copy.js'
 import { noTransport, openHome } from './open.js'
 import { forgetParted, readParted } from './parted.js'
 import { rememberForReissue, type Dropped } from './reissue.js'
+import { hashOf } from './sums.js'
 import { keepAdmission, redeemToken } from './setup.js'
 
 export interface ReidentifyOptions {
@@ -55,15 +57,16 @@ export async function reidentify(options: ReidentifyOptions): Promise<Reidentify
   const logger = options.logger ?? silentLogger
   const copy = options.token !== undefined || options.newKey === true
   const token = options.token === undefined ? undefined : readToken(options.token, home)
+  // first: whatever happens from here on, the home does not simply go on
+  await markNewLife(home.path, 'reidentified')
   const counts = await takeOut(home, copy, logger)
   if (copy) {
     const keys = await ensureKey(home.path, (length) => systemRandom.bytes(length), NEXT_KEY_FILE)
     const name = options.name ?? home.cluster.nodeName
-    if (token === undefined) await admitItself(home, keys, name, logger)
+    if (token === undefined) await deliver(home, await admitItself(home, keys, name, logger), { ...options, logger })
     else await beAdmitted(home, keys, name, token, options)
     await switchKey(home, name, token)
   }
-  await markNewLife(home.path, 'reidentified')
   await forgetParted(home.path)
   const { node } = await readHome(home.path)
   return { node, ...(copy ? { was: home.node } : {}), ...counts }
@@ -120,8 +123,11 @@ async function keepAside(home: string, records: readonly Uint8Array[]): Promise<
   await writePrivate(join(aside, name), packRecords(records))
 }
 
-/** The key both homes have lets the new one in, under an epoch that the other does not write to. */
-async function admitItself(home: Home, keys: KeyPair, name: string, logger: Logger): Promise<void> {
+/**
+ * The key both homes have lets the new one in, under an epoch that the other does not write to. Where that stands must
+ * then be brought to the others, because they do not speak to keys they do not know.
+ */
+async function admitItself(home: Home, keys: KeyPair, name: string, logger: Logger): Promise<{ log: string; seq: number }> {
   const opened = await openHome(home, noTransport(home.node), logger, { freshEpoch: true })
   try {
     const { replica } = opened
@@ -131,8 +137,11 @@ async function admitItself(home: Home, keys: KeyPair, name: string, logger: Logg
         next: 'make an invitation on an admin node, and give it with --token'
       })
     }
-    if (replica.members.get(keys.publicKey) === undefined)
-      await replica.writeMembers(() => [{ k: 'admit', key: keys.publicKey, role, name }])
+    const admitted = replica.members.get(keys.publicKey)
+    if (admitted !== undefined) return { log: admitted.log, seq: admitted.seq }
+    const record = await replica.writeMembers(() => [{ k: 'admit', key: keys.publicKey, role, name }])
+    await noteEpoch(home.path, record.body.epoch)
+    return { log: record.log, seq: record.body.seq }
   } finally {
     await opened.close()
   }
@@ -150,5 +159,8 @@ async function beAdmitted(home: Home, keys: KeyPair, name: string, token: Token,
 async function switchKey(home: Home, name: string, token: Token | undefined): Promise<void> {
   const peers = [...new Set([...home.cluster.peers, ...(token?.addresses ?? [])])]
   await writeCluster(home.path, { ...home.cluster, nodeName: name, peers, joined: true }, home.secret)
+  const next = await readFile(join(home.path, NEXT_KEY_FILE))
+  await writeSums(home.path, new Map([[KEY_FILE, hashOf(next)]]))
   await rename(join(home.path, NEXT_KEY_FILE), join(home.path, KEY_FILE))
+  await writeSums(home.path)
 }

@@ -2,7 +2,7 @@
  * Records of ours that nobody else has and that cannot stand where they were written: what they said is kept in a file of
  * the home, and written again once this node may write.
  */
-import { rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BODY, clientIdOf, decodeUpdate, deleteRanges, encodeUpdate, type Tuple, type Value } from '../catalog/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
@@ -42,7 +42,13 @@ export async function rememberForReissue(home: string, replica: Replica, author:
   }
   const edits = [...touched].flatMap(([entry, what]) => editOf(replica, entry, what, author, dropped) ?? [])
   if (edits.length + members.length > 0) {
-    const file: ReissueFile = { version: 1, edits, members }
+    // what an earlier attempt put down is not written again yet
+    const before = await readJson<ReissueFile>(join(home, REISSUE_FILE))
+    const file: ReissueFile = {
+      version: 1,
+      edits: [...(before?.edits ?? []), ...edits],
+      members: [...(before?.members ?? []), ...members]
+    }
     await writePrivate(join(home, REISSUE_FILE), `${JSON.stringify(file)}\n`)
   }
   return edits.length
@@ -109,12 +115,20 @@ function inlineBody(replica: Replica, { field, value }: { field: string; value: 
 /** Writes again what is remembered, and forgets it. May be interrupted: a value that stands already is not written twice. */
 export async function reissue(home: string, replica: Replica, logger: Logger): Promise<void> {
   const path = join(home, REISSUE_FILE)
-  const file = await readJson<ReissueFile>(path)
+  const file = await readJson<ReissueFile>(path).catch((error: unknown) => setAside(path, error, logger))
   if (file === undefined) return
   await Promise.all(file.edits.map((edit) => reissueEdit(replica, edit, logger)))
   if (file.members.length > 0) await reissueMembers(replica, file.members.map(opOf), logger)
   await rm(path, { force: true })
   logger.info('What nobody else had was written again.', { entries: file.edits.length, members: file.members.length })
+}
+
+/** A list that is damaged holds up nothing; the records it was made from are in the home. */
+async function setAside(path: string, error: unknown, logger: Logger): Promise<undefined> {
+  if (!(error instanceof GrapevineError) || error.code !== 'store-damaged') throw error
+  logger.error('What was to be written again cannot be read; it is set aside.', { file: `${path}.damaged` })
+  await rename(path, `${path}.damaged`)
+  return undefined
 }
 
 async function reissueEdit(replica: Replica, { entry, update, bodies }: ReissueFile['edits'][number], logger: Logger): Promise<void> {

@@ -18,7 +18,9 @@ import {
 } from '../wire/index.js'
 import {
   defaultName,
+  clusterFileGone,
   ensureKey,
+  homeLived,
   homeExists,
   prepareHome,
   readHome,
@@ -42,6 +44,7 @@ export async function initHome(options: { home: string; clusterName?: string; no
       next: 'run "grapevine start", or choose another --home'
     })
   }
+  if (await homeLived(options.home)) throw clusterFileGone(options.home)
   const keys = await ensureKey(options.home, (length) => systemRandom.bytes(length))
   const root = keyPairOf(systemRandom.bytes(32))
   const clusterName = checkLabel(options.clusterName ?? 'grapevine', 'cluster')

@@ -120,7 +120,7 @@ export class Importer {
     if (entry.kind !== 'file') return undefined
     const found = this.#deps.reader.resolve(entry.path)
     // the same bytes are there already, as the winner or as one side of a conflict: nothing to add
-    if (found !== undefined && !this.#held(found.id) && this.#holds(found.id, entry)) {
+    if (found !== undefined && this.#heldAt(found.id) === undefined && this.#holds(found.id, entry)) {
       this.#keep(found.id, entry, [], null)
       return found.id
     }
@@ -139,14 +139,15 @@ export class Importer {
   /** Below the nearest directory above that the target knows as an entry. */
   #placeOf(path: string): TargetPlace {
     for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) {
-      const above = this.#deps.base.byPath(path.slice(0, cut))
-      if (above !== undefined) return { path, anchor: above.id, names: path.slice(cut + 1).split('/') }
+      const above = path.slice(0, cut)
+      const row = this.#deps.base.byPath(above)
+      if (row !== undefined) return { path, anchor: row.id, depth: above.split('/').length }
     }
-    return { path, anchor: ROOT_ID, names: path.split('/') }
+    return { path, anchor: ROOT_ID, depth: 0 }
   }
 
-  #held(id: string): boolean {
-    return this.#deps.base.byId(id) !== undefined
+  #heldAt(id: string): string | undefined {
+    return this.#deps.base.byId(id)?.path
   }
 
   #holds(id: string, entry: TargetEntry & { kind: 'file' }): boolean {
@@ -197,7 +198,7 @@ export class Importer {
 
   #write<T>(change: (edit: TargetEditor, draft: Draft) => T, bytes: number, time?: number): Promise<Change<T>> {
     return this.#deps.sink.change(
-      (draft) => change(new TargetEditor(draft, this.#deps.reader, (id) => this.#held(id)), draft),
+      (draft) => change(new TargetEditor(draft, this.#deps.reader, (id) => this.#heldAt(id)), draft),
       time === undefined ? { bytes } : { bytes, time }
     )
   }

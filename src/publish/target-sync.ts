@@ -87,6 +87,8 @@ export class TargetSync {
   #first = false
   #yields = false
   #running = false
+  /** Nothing is applied before the first scan is due: the target may have been changed while we were stopped. */
+  #ready = false
   #working: Promise<void> | undefined
   #timer: (() => void) | undefined
   #retry: (() => void) | undefined
@@ -131,12 +133,14 @@ export class TargetSync {
     for await (const id of this.#deps.reader.listedIds()) this.#dirty.add(id)
     this.#yields = this.#first && (this.#options.newcomer || this.#dirty.size > 0)
     for await (const row of this.#deps.base.list()) this.#dirty.add(row.id)
+    this.#ready = true
     this.#work()
   }
 
   async stop(): Promise<void> {
     if (!this.#running) return
     this.#running = false
+    this.#ready = false
     this.#timer?.()
     this.#retry?.()
     this.#abort.abort()
@@ -184,7 +188,7 @@ export class TargetSync {
   // --- the queue --------------------------------------------------------------------------------------------------
 
   #work(): void {
-    if (!this.#running || this.#working !== undefined) return
+    if (!this.#running || !this.#ready || this.#working !== undefined) return
     if (this.#hints === undefined && this.#dirty.size === 0) return
     this.#working = this.#run().finally(() => {
       this.#working = undefined

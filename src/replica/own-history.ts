@@ -18,6 +18,8 @@ export interface OwnHistoryDeps {
   /** This process writes on under an epoch nobody has used, and says so at once. */
   beginEpoch(): void
   twinFound(): void
+  /** Whether this node holds another branch of a log than its peers: to be noted, for whoever cures it. */
+  partedChanged(log: string, parted: boolean): void
 }
 
 const FORK = 'fork'
@@ -28,6 +30,8 @@ export class OwnHistory {
   readonly #wrote = new Map<string, number>()
   /** Logs whose branch here is not the one some peer holds. */
   readonly #parted = new Set<string>()
+  /** Our own logs with a fork, and whether some peer holds the branch that we hold. */
+  readonly #forked = new Map<string, 'unknown' | 'shared' | 'alone'>()
   #doubted = false
 
   constructor(deps: OwnHistoryDeps) {
@@ -66,6 +70,9 @@ export class OwnHistory {
   /** A peer holds another branch of this log than we do. */
   parted(log: string): void {
     this.#parted.add(log)
+    const own = this.#deps.log.get(log)
+    if (own === undefined || this.isOwn(own.author)) this.forked(log)
+    else this.#deps.partedChanged(log, true)
   }
 
   /** Logs whose branch here is not the one some peer holds. */
@@ -73,23 +80,35 @@ export class OwnHistory {
     return this.#parted
   }
 
+  /** Two records of our own stand at one place of this log. */
+  forked(log: string): void {
+    if (!this.#forked.has(log)) this.#forked.set(log, 'unknown')
+    this.judge()
+  }
+
   /**
    * With a fork in our own log: as long as some peer holds the branch we hold, writing goes on under a new epoch. When none
    * does, what we would write builds on records nobody else will take, so nothing is written until that is cured.
    */
   judge(): void {
-    for (const log of this.#parted) {
-      const head = this.#deps.log.get(log)
-      if (head === undefined || !this.isOwn(head.author)) continue
-      if (this.#shared(log)) this.#deps.release(FORK)
-      else this.#deps.hold(FORK, forked(log))
+    for (const [log, was] of this.#forked) {
+      const is = this.#shared(log) ? 'shared' : 'alone'
+      if (is === was) continue
+      this.#forked.set(log, is)
+      this.#deps.partedChanged(log, is === 'alone')
+      if (is === 'shared') this.#deps.beginEpoch()
     }
+    const [alone] = [...this.#forked].find(([, how]) => how === 'alone') ?? []
+    if (alone === undefined) this.#deps.release(FORK)
+    else this.#deps.hold(FORK, forked(alone))
   }
 
   #shared(log: string): boolean {
     const from = this.#deps.log.twins(log)[0]?.body.seq
-    if (from === undefined) return true
-    return this.#deps.heads(log).some(({ seq, head }) => seq >= from && this.#deps.log.row(log, seq)?.id.startsWith(head) === true)
+    if (from === undefined) return false
+    return this.#deps
+      .heads(log)
+      .some(({ seq, head }) => seq >= from && this.#deps.log.row(log, seq)?.id.startsWith(head) === true)
   }
 }
 

@@ -58,6 +58,8 @@ export interface ReplicaOptions {
   readonly maxSegmentBytes?: number
   /** The home was restored, copied or given another key: nothing is ever written to the logs it holds. */
   readonly freshEpoch?: boolean
+  /** Logs of its own of which this node held another branch than its peers when it last heard of them. */
+  readonly parted?: Iterable<string>
   /** Records indexed again so far, while the index is made from the log. */
   readonly onProgress?: (records: number) => void
 }
@@ -72,8 +74,8 @@ export interface ReplicaEvents {
   forkFound?(log: string, author: NodeId): void
   /** What a peer's clock says, and how far that is ahead of ours, ms. */
   clockHeard?(node: NodeId, aheadMs: number): void
-  /** A peer was found to hold another branch of this log. */
-  logParted?(log: string): void
+  /** This node holds another branch of this log than its peers, or does so no longer. */
+  logParted?(log: string, parted: boolean): void
   /** A record we hold did not read back. */
   recordDamaged?(id: string): void
   /** Another process writes under this node's key. */
@@ -122,6 +124,7 @@ export class Replica {
   readonly #forkFinder: ForkFinder
   readonly #freshEpoch: boolean
   readonly #onProgress: ((records: number) => void) | undefined
+  readonly #partedBefore: readonly string[]
   #epoch = ''
   readonly #own: OwnHistory
   readonly #holds = new Map<string, GrapevineError>()
@@ -159,6 +162,7 @@ export class Replica {
     this.#rows = rows
     this.#freshEpoch = options.freshEpoch ?? false
     this.#onProgress = options.onProgress
+    this.#partedBefore = [...(options.parted ?? [])]
     this.node = nodeIdOf(keys.publicKey)
     this.members = new Members(options.cluster)
     this.log = new RecordLog({ segments, rows, store, logger, damaged: (id) => events.recordDamaged?.(id) })
@@ -168,7 +172,6 @@ export class Replica {
       ask: async (node, log, seq) => (await this.#ask(node, { t: 'pull', log, from: seq, count: 1 }))[0],
       found: (from, record) => {
         this.#own.parted(record.log)
-        events.logParted?.(record.log)
         this.#offer(from, [record])
       }
     })
@@ -209,7 +212,8 @@ export class Replica {
       release: (why) => this.release(why),
       writesTo: (log) => this.#writesTo(log),
       beginEpoch: () => this.#beginEpoch(),
-      twinFound: () => events.twinFound?.()
+      twinFound: () => events.twinFound?.(),
+      partedChanged: (log, parted) => events.logParted?.(log, parted)
     })
     this.replication = new Replication({ engine: this.engine, clock: deps.clock })
     this.#writer = new Writer({
@@ -242,6 +246,7 @@ export class Replica {
     await this.#applier.drainAll()
     await this.#rows.flush()
     const known = this.#freshEpoch || report.damaged.length > 0 ? undefined : epochToContinue(this.log, this.#deps.keys.publicKey)
+    for (const log of this.#partedBefore) this.#own.parted(log)
     this.#epoch = known ?? hexOf(this.#deps.random.bytes(8))
     if (report.damaged.length > 0) await this.#settleDamage()
     const now = this.#deps.clock.monotonic()
@@ -626,8 +631,10 @@ export class Replica {
       this.#events.forkFound?.(record.log, nodeIdOf(record.body.author))
       this.#tellFork(record)
     }
-    this.#own.judge()
-    if (this.#writesTo(record.log)) this.#beginEpoch()
+    if (this.#own.isOwn(record.body.author)) {
+      if (this.#writesTo(record.log)) this.#epoch = hexOf(this.#deps.random.bytes(8))
+      this.#own.forked(record.log)
+    }
   }
 
   /** Both records go to everybody: the author, above all, must stop using that log. */

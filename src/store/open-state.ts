@@ -41,8 +41,9 @@ export function bootId(): string | undefined {
 /** Looks at a store's directory without opening the database. `boot` is the id of the current boot. */
 export async function storeState(path: string, boot: string | undefined = bootId()): Promise<StoreState> {
   const names = await listOrEmpty(path)
-  if (!names.includes('CURRENT') && !names.includes(MARKER)) return names.some(isDataFile) ? 'damaged' : 'missing'
   const marker = await readMarker(path)
+  // also where a process died between marking the store as open and making the database
+  if (!names.includes('CURRENT') && marker?.open !== false) return names.some(isDataFile) ? 'damaged' : 'missing'
   if (marker === undefined) return 'power-lost'
   if (!marker.open) return marker.seal === (await sealOf(path)) ? 'clean' : 'damaged'
   return marker.boot !== undefined && marker.boot === boot ? 'killed' : 'power-lost'

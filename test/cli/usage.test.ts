@@ -23,7 +23,13 @@ test('the commands are exactly those of the reference', () => {
       'verify',
       'inspect',
       'watch',
-      'stop'
+      'stop',
+      'export',
+      'backup',
+      'restore',
+      'rebuild',
+      'scrub',
+      'reidentify'
     ].toSorted()
   )
   const inspect = COMMANDS.find(({ name }) => name === 'inspect')!

@@ -153,7 +153,7 @@ export const SCENARIOS: readonly Scenario[] = [
       assert.equal(both.length, 2, 'both records are kept')
       await b.stop()
       const view = JSON.parse(succeeded(await b.cli('reidentify', '--json'))) as { recordsSetAside: number; entriesReissued: number; was?: string }
-      assert.ok(view.recordsSetAside >= 2 && view.entriesReissued === 2 && view.was === undefined)
+      assert.ok(view.recordsSetAside >= 2 && view.entriesReissued >= 2 && view.was === undefined)
       await b.start()
       await writable(b)
       await cluster.equal()
@@ -204,7 +204,7 @@ export const SCENARIOS: readonly Scenario[] = [
     }
   },
   {
-    name: 'a disk snapshot of an admin started elsewhere while the original lives: it lets its own new key in',
+    name: 'a disk snapshot of an admin that wrote elsewhere: while the original rests it lets its own new key in, and keeps what it wrote',
     async run(cluster) {
       const [a, b] = await two(cluster, 'admin')
       await b.stop()
@@ -220,9 +220,15 @@ export const SCENARIOS: readonly Scenario[] = [
       await clone.start()
       await put(clone, 'of-clone', 'by the clone')
       await clone.stop()
-      const view = JSON.parse(succeeded(await clone.cli('reidentify', '--new-key', '--name', 'c', '--json'))) as { node: string; recordsSetAside: number }
-      assert.ok(view.recordsSetAside > 0)
       await a.start()
+      const rekey = ['reidentify', '--new-key', '--name', 'c', '--no-mdns', '--timeout', '20s', '--json']
+      await b.start()
+      await cluster.connected([a, b])
+      const refused = await clone.cli(...rekey)
+      assert.match(refused.stderr, /identity-duplicated/)
+      await b.stop()
+      const view = JSON.parse(succeeded(await clone.cli(...rekey))) as { node: string; was: string }
+      assert.equal(view.was, b.id)
       await b.start()
       await clone.start()
       await writable(clone)
@@ -256,7 +262,7 @@ export const SCENARIOS: readonly Scenario[] = [
     }
   },
   {
-    name: 'a long pause, in which a copy of the home lived and wrote: the paused node goes on, and nothing collides',
+    name: 'a long pause, in which a copy of the home lived and wrote: the paused node notices, and nothing collides',
     async run(cluster) {
       const [a, b] = await two(cluster)
       process.kill(b.pid, 'SIGSTOP')
@@ -269,7 +275,9 @@ export const SCENARIOS: readonly Scenario[] = [
       await until('a has it', async () => (await text(a, 'meanwhile')) !== '')
       await stand.stop()
       process.kill(b.pid, 'SIGCONT')
-      await cluster.equal([a, b])
+      await problem(b, 'identity-duplicated')
+      // by itself it waits until nothing was seen of the other for a while; whoever knows that it is gone need not
+      await b.restart()
       await writable(b)
       await put(b, 'after', 'the pause')
       await cluster.equal([a, b])

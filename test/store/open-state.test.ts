@@ -106,6 +106,25 @@ describe('how the last use of an index ended', () => {
     assert.equal(await storeState(path), 'clean')
   })
 
+  test('a store whose process was killed while it made the database opens as a new one', async () => {
+    for (const made of [[], ['LOG', 'LOCK'], ['MANIFEST-000001'], ['MANIFEST-000001', '000001.dbtmp']]) {
+      const path = fresh()
+      const store = await LevelStore.open(path)
+      await store.write(new Map([['row', bytes(1)]]))
+      const marker = await readFile(join(path, MARKER), 'utf8')
+      await store.close()
+      await destroyStore(path)
+      await mkdir(path)
+      await writeFile(join(path, MARKER), marker)
+      for (const name of made) await writeFile(join(path, name), '')
+      const opened = await openStore(path)
+      assert.notEqual(opened.found, 'kept', made.join())
+      assert.equal(opened.store.get('row'), undefined)
+      await opened.store.close()
+      assert.equal(await storeState(path), 'clean')
+    }
+  })
+
   test('what lost power is dropped, unless every write of it was durable', async () => {
     for (const everyWriteDurable of [false, true]) {
       const path = await killedStore()

@@ -310,6 +310,13 @@ describe('rule 4: whenever what we hold changes, every peer learns it in time', 
     )
   })
 
+  test('the next tick comes no later than the longest delay, however often something changes', () => {
+    const { engine } = rig()
+    engine.peerUp('p', 0)
+    for (let now = 0; now <= 900; now += 150) engine.held([at(A, 1 + now)], now)
+    assert.equal(engine.nextTickMs(900), SYNC_DEFAULTS.vectorMaxDelayMs - 900)
+  })
+
   test('a peer that failed is asked again without any event but the tick', () => {
     const { engine } = rig()
     engine.peerUp('p', 0)

@@ -7,14 +7,15 @@
  */
 import { isErrno } from '../../errors.js'
 import type { Logger } from '../../runtime.js'
-import type { ApplyItem, ApplyResult } from '../contract.js'
+import type { ApplyResult } from '../contract.js'
 import { performSteps, type ApplyDeps } from './apply.js'
-import { statOf, holds } from './current.js'
+import { done } from './change.js'
 import { hashFile } from './content.js'
-import type { Journal, JournalEntry, JournalStep } from './journal.js'
+import { holds, statOf, type Wanted } from './current.js'
+import type { Journal, JournalEntry, JournalStep, Staged } from './journal.js'
 import { mapLimit } from './pool.js'
 import { splitPath, type Root } from './root.js'
-import { PARALLEL_WRITES } from './stage.js'
+import { PARALLEL_WRITES, type Step } from './stage.js'
 import { discard, type WriteItem } from './write.js'
 
 export interface RecoverDeps extends ApplyDeps {
@@ -22,8 +23,11 @@ export interface RecoverDeps extends ApplyDeps {
   readonly logger: Logger
 }
 
-/** How far one write got. */
-type Progress = 'staged' | 'placed' | 'lost'
+/**
+ * How far one write got. `passed`: it was in place and somebody changed it since, for its staged file is gone and what it
+ * was to replace is gone too. Who changed it had seen it, so it counts as done and the scan finds the change.
+ */
+type Progress = 'staged' | 'placed' | 'passed' | 'lost'
 
 /**
  * Finishes or takes back what the journal holds, and returns what the target holds now of a finished set. The entry
@@ -44,7 +48,8 @@ export async function recoverSet(deps: RecoverDeps): Promise<ApplyResult[]> {
     return []
   }
   const progress = await mapLimit(entry.steps, PARALLEL_WRITES, (step) => progressOf(deps, step))
-  if (progress.includes('lost') && !progress.includes('placed')) return takeBack(deps, entry)
+  const begun = progress.includes('placed') || progress.includes('passed')
+  if (progress.includes('lost') && !begun) return takeBack(deps, entry)
   return finish(deps, entry, progress)
 }
 
@@ -56,31 +61,36 @@ function isFor(root: Root, { root: { ino, place } }: JournalEntry): boolean {
 /** Null for what needs no content: performing it again is harmless. */
 async function progressOf(deps: RecoverDeps, { item, staged }: JournalStep): Promise<Progress | null> {
   if (item.do !== 'write' || staged === null) return null
-  if (await isComplete(deps, staged.dir, staged.temp, item)) return 'staged'
-  return (await isPlaced(deps, item)) ? 'placed' : 'lost'
+  const found = await stagedState(deps, staged, item)
+  if (found === 'complete') return 'staged'
+  if (await isAt(deps, item, { kind: 'file', body: item.body, exec: item.exec })) return 'placed'
+  return found === 'missing' && !(await isAt(deps, item, item.expect)) ? 'passed' : 'lost'
 }
 
-async function isComplete({ root }: RecoverDeps, path: string, temp: string, item: WriteItem): Promise<boolean> {
+async function stagedState(
+  { root }: RecoverDeps,
+  { dir: path, temp }: Staged,
+  { body }: WriteItem
+): Promise<'complete' | 'missing' | 'damaged'> {
   const dir = await root.openDir(path)
-  if (dir === null) return false
+  if (dir === null) return 'missing'
   try {
     const found = await hashFile(dir.at(temp))
-    return typeof found === 'object' && found.body.hash === item.body.hash && found.body.size === item.body.size
+    return typeof found === 'object' && found.body.hash === body.hash ? 'complete' : 'damaged'
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ELOOP')) return false
+    if (isErrno(error, 'ENOENT')) return 'missing'
     throw error
   } finally {
     await dir.close()
   }
 }
 
-async function isPlaced({ root, cache }: RecoverDeps, item: WriteItem): Promise<boolean> {
-  const [parent, name] = splitPath(item.path)
+async function isAt({ root, cache }: RecoverDeps, { path }: WriteItem, wanted: Wanted): Promise<boolean> {
+  const [parent, name] = splitPath(path)
   const dir = await root.openDir(parent)
-  if (dir === null) return false
+  if (dir === null) return wanted === null
   try {
-    const wanted = { kind: 'file', body: item.body, exec: item.exec } as const
-    return await holds(cache, dir, name, item.path, await statOf(dir, name), wanted)
+    return await holds(cache, dir, name, path, await statOf(dir, name), wanted)
   } finally {
     await dir.close()
   }
@@ -100,12 +110,20 @@ async function finish(
   { steps }: JournalEntry,
   progress: readonly (Progress | null)[]
 ): Promise<ApplyResult[]> {
-  const doable = steps.filter((_, at) => progress[at] !== 'lost')
-  const results = await performSteps(deps, doable)
-  const left = results.filter((result) => result.outcome !== 'done').map((result): ApplyItem => result.item)
-  deps.logger.info('a set of changes that the last run had begun is finished', {
-    done: results.length - left.length,
-    left: steps.length - results.length + left.length
+  const all = steps.flatMap((step, at): Step[] => {
+    if (progress[at] === 'lost') return []
+    return [progress[at] === 'passed' ? { ...step, result: passed(step.item as WriteItem) } : step]
   })
-  return results.filter((result) => result.outcome === 'done')
+  const results = (await performSteps(deps, all)).filter((result) => result.outcome === 'done')
+  deps.logger.info('a set of changes that the last run had begun is finished', {
+    done: results.length,
+    left: steps.length - results.length
+  })
+  return results
+}
+
+/** What was there before somebody changed it; which file on the disk it was is not known any more. */
+function passed(item: WriteItem): ApplyResult {
+  const { path, body, exec } = item
+  return done(item, { path, kind: 'file', body, exec, inode: '' })
 }
