@@ -15,8 +15,8 @@ import { parseArgs } from 'node:util'
 import { sweep } from '../test/e2e/crash-sweep.js'
 import { atExit } from '../test/e2e/program.js'
 
-/** What a start may take, ms. */
-const MAX_START_MS = 2_000
+/** CPU time a start may take, ms: on an idle machine this is also its time on the clock. */
+const MAX_START_CPU_MS = 2_000
 const PROGRESS_EVERY = 25
 
 const { values } = parseArgs({
@@ -40,4 +40,4 @@ const result = await sweep({
   }
 })
 process.stdout.write(`${JSON.stringify(result, null, 2)}\n`)
-process.exit(result.failures.length > 0 || result.slowestStartMs > MAX_START_MS ? 1 : 0)
+process.exit(result.failures.length > 0 || result.slowestStartCpuMs > MAX_START_CPU_MS ? 1 : 0)

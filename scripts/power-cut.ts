@@ -28,7 +28,7 @@ const PROGRESS_EVERY = 10
 /** Acknowledgements between two cuts, at most; the cut itself falls at a random one of them. */
 const MAX_BETWEEN = 120
 /** Longest look at one cut, ms. */
-const CHECK_TIMEOUT_MS = 180_000
+const CHECK_TIMEOUT_MS = 600_000
 
 const { values } = parseArgs({
   options: { cuts: { type: 'string', default: '300' }, seed: { type: 'string', default: String(Date.now() % 2 ** 32) } }
@@ -37,8 +37,9 @@ const { values } = parseArgs({
 const reason = whyNot()
 if (reason !== undefined) skip(reason)
 const place = mkdtempSync(join(tmpdir(), 'gv-power-'))
-const forget = atExit(() => rmSync(place, { recursive: true, force: true }))
 const rig = makeRig()
+// also when it is interrupted: nothing stays mounted
+const forget = atExit(() => clear())
 const cluster = new Cluster()
 let seed = Number(values.seed) >>> 0
 process.stdout.write(`seed ${seed}\n`)
@@ -49,9 +50,14 @@ try {
   throw error
 } finally {
   await cluster.close()
-  rig.close()
-  rmSync(place, { recursive: true, force: true })
+  clear()
   forget()
+}
+
+function clear(): void {
+  rig.close()
+  // the file systems of a look that was cut short may be in use for a moment longer
+  rmSync(place, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
 }
 
 async function run(): Promise<number> {
@@ -111,6 +117,7 @@ function makeRig(): Rig {
   try {
     return new Rig(place)
   } catch (error) {
+    rmSync(place, { recursive: true, force: true })
     return skip(`loop mounts do not work here: ${reasonOf(error)}`)
   }
 }

@@ -250,10 +250,19 @@ export class Custodian {
     }
   }
 
-  async #healBlob(ref: BodyRef, tally: Tally): Promise<void> {
+  async #healBlob(found: BodyRef, tally: Tally): Promise<void> {
+    const ref = await this.#asNamed(found)
     tally.damaged += 1
     if ((await this.#isHere(ref)) || (await this.#refetched(ref))) tally.healed += 1
     else tally.lost.push({ kind: 'blob', ...ref, paths: [] })
+  }
+
+  /** A body by the size that entries give it: a file that was cut says another. */
+  async #asNamed(found: BodyRef): Promise<BodyRef> {
+    const { reader } = this.#deps.replica
+    for await (const id of reader.ids())
+      for (const { body } of reader.entry(id)?.bodies ?? []) if (body.hash === found.hash) return body
+    return found
   }
 
   /** The store may have mended it by itself. */

@@ -6,6 +6,7 @@ import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
 import { baseRow, type Base, type BaseRow } from './base.js'
 import type { Diff } from './diff.js'
 import type { Problems } from './problems.js'
+import { Whereabouts } from './whereabouts.js'
 
 export interface Change<T> {
   readonly result: T
@@ -41,6 +42,8 @@ const WINDOW = 256
 const STORE_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'store-failed',
   'store-damaged',
+  'records-lost',
+  'identity-duplicated',
   'disk-full',
   'role-forbids',
   'stopped',
@@ -49,20 +52,21 @@ const STORE_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 export class Importer {
   readonly #deps: ImporterDeps
+  #where: Whereabouts
 
   constructor(deps: ImporterDeps) {
     this.#deps = deps
+    this.#where = new Whereabouts(deps.base, { moved: [], gone: [] })
   }
 
   /** Imports a diff; returns the ids it touched. A file that changes under our hands is left to the next scan. */
   async import(diff: Diff, options: { time?: number } = {}): Promise<string[]> {
     const touched: string[] = []
-    this.#readdLost(diff)
+    this.#where = new Whereabouts(this.#deps.base, diff)
     for (const { base, now } of diff.refreshed) this.#deps.base.set({ ...base, path: now.path, inode: now.inode })
-    await this.#inOrder(
+    await this.#moveAll(
       diff.moved.toSorted((a, b) => a.now.path.length - b.now.path.length),
-      touched,
-      ({ base, now }) => this.#move(base, now)
+      touched
     )
     await this.#inOrder(
       diff.gone.toSorted((a, b) => b.path.length - a.path.length),
@@ -79,19 +83,6 @@ export class Importer {
     )
     await this.#deps.base.flush()
     return touched
-  }
-
-  /** What the target held of an entry the catalog does not know (its log was damaged, or is an older copy) is new. */
-  #readdLost(diff: Diff): void {
-    for (const list of [diff.moved, diff.changed, diff.refreshed]) {
-      for (const pair of list.splice(0)) {
-        if (this.#deps.reader.entry(pair.base.id) !== undefined) list.push(pair)
-        else {
-          this.#deps.base.delete(pair.base)
-          diff.added.push(pair.now)
-        }
-      }
-    }
   }
 
   async #inOrder<T>(
@@ -140,14 +131,14 @@ export class Importer {
   #placeOf(path: string): TargetPlace {
     for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) {
       const above = path.slice(0, cut)
-      const row = this.#deps.base.byPath(above)
-      if (row !== undefined) return { path, anchor: row.id, depth: above.split('/').length }
+      const anchor = this.#where.entryAt(above)
+      if (anchor !== undefined) return { path, anchor, depth: above.split('/').length }
     }
     return { path, anchor: ROOT_ID, depth: 0 }
   }
 
   #heldAt(id: string): string | undefined {
-    return this.#deps.base.byId(id)?.path
+    return this.#where.pathOf(id)
   }
 
   #holds(id: string, entry: TargetEntry & { kind: 'file' }): boolean {
@@ -177,13 +168,28 @@ export class Importer {
     return result.id
   }
 
-  async #move(base: BaseRow, now: TargetEntry): Promise<string> {
+  /** Written together, noted one after the other: what moved out of something that moved is elsewhere with each note. */
+  async #moveAll(moved: Diff['moved'], touched: string[]): Promise<void> {
+    for (let from = 0; from < moved.length; from += WINDOW) {
+      const some = moved.slice(from, from + WINDOW)
+      const written = await Promise.all(some.map(({ base, now }) => this.#writeMove(base, now)))
+      for (const [index, { base, now }] of some.entries()) {
+        await this.#noteMove(base, now, written[index]!.record)
+        touched.push(base.id)
+      }
+    }
+  }
+
+  #writeMove(base: BaseRow, now: TargetEntry): Promise<Change<unknown>> {
     const seen = new Set(base.seen)
-    const { record } = await this.#write((edit) => edit.move(base.id, this.#placeOf(now.path), seen), 400)
-    if (now.kind === 'dir') await this.#deps.base.moveBelow(base.path, now.path)
-    this.#keep(base.id, now, base.seen, record)
-    this.#deps.imported(now.path, 'moved')
-    return base.id
+    return this.#write((edit) => edit.move(base.id, this.#placeOf(now.path), seen), 400)
+  }
+
+  async #noteMove(row: BaseRow, now: TargetEntry, record: Change<unknown>['record']): Promise<void> {
+    const { base, imported } = this.#deps
+    if (now.kind === 'dir') await base.moveBelow(base.byId(row.id)?.path ?? row.path, now.path)
+    this.#keep(row.id, now, row.seen, record)
+    imported(now.path, 'moved')
   }
 
   async #remove(base: BaseRow): Promise<string> {

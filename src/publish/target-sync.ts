@@ -28,6 +28,7 @@ import { diffScan, type Diff } from './diff.js'
 import { Importer, type Bodies, type ChangeSink } from './importer.js'
 import { Planner, type Desired } from './planner.js'
 import { Problems, type Problem } from './problems.js'
+import { dropUnknown } from './unknown.js'
 
 export interface TargetSyncDeps {
   readonly adapter: Adapter
@@ -129,12 +130,25 @@ export class TargetSync {
     this.#first = await this.isFirst()
     await this.#deps.adapter.start()
     await this.#noteRecovered()
+    await this.#dropUnknown()
     this.#hints = 'all'
     for await (const id of this.#deps.reader.listedIds()) this.#dirty.add(id)
     this.#yields = this.#first && (this.#options.newcomer || this.#dirty.size > 0)
     for await (const row of this.#deps.base.list()) this.#dirty.add(row.id)
     this.#ready = true
     this.#work()
+  }
+
+  async #dropUnknown(): Promise<void> {
+    const paths = await dropUnknown(this.#deps.base, this.#deps.reader)
+    if (paths.length > 0)
+      this.#deps.logger.warn(
+        'The target holds more than the catalog knows, as after damage to the log; it is imported.',
+        {
+          entries: paths.length,
+          first: paths[0]
+        }
+      )
   }
 
   async stop(): Promise<void> {

@@ -38,10 +38,11 @@ export async function openDatabase(path: string, options: LevelStoreOptions, cre
   })
   try {
     await database.open()
+    reserveKeyBuffer(database)
   } catch (error) {
+    await database.close().catch(() => undefined)
     throw readError(error, 'The index cannot be opened', { path })
   }
-  reserveKeyBuffer(database)
   return database
 }
 

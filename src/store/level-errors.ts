@@ -15,7 +15,8 @@ export function levelError(
   const cause = innermost(error)
   const code = codeOf(cause)
   if (code === 'LEVEL_LOCKED') return lockedError(facts, error)
-  if (code === 'LEVEL_CORRUPTION') {
+  // reads that are synchronous give the text alone
+  if (code === 'LEVEL_CORRUPTION' || cause.message.startsWith('Corruption:')) {
     return damagedError(`${message}: ${cause.message}`, facts, error)
   }
   if (code === 'LEVEL_DATABASE_NOT_OPEN' || code === 'LEVEL_ITERATOR_NOT_OPEN') {

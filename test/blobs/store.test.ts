@@ -203,6 +203,17 @@ test('a damaged tree is found before any hash of it is believed', async (t) => {
   const again = await openStore(directory, { tiny: true })
   await flip(`${fileOf(directory, ref)}.tree`, 40)
   await assert.rejects(again.chunk(ref, 1), hasCode('blob-damaged'))
+  // the bytes are sound, so the tree is made again and the blob stays
+  assert.ok((await collect(again.read(ref))).equals(bytesOf(400)))
+})
+
+test('a damaged tree over damaged bytes is not made again: the blob is no longer held', async (t) => {
+  const { store, directory } = await freshStore(t, { tiny: true })
+  const ref = await store.put(once(bytesOf(400)))
+  const again = await openStore(directory, { tiny: true })
+  await flip(`${fileOf(directory, ref)}.tree`, 40)
+  await flip(fileOf(directory, ref), 200)
+  await assert.rejects(again.chunk(ref, 1), hasCode('blob-damaged'))
   assert.equal(again.has(ref.hash), false)
 })
 

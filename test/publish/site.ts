@@ -12,7 +12,7 @@ import { Lab, meet, type LabNode } from '../replica/lab.js'
 import { MemoryAdapter } from './memory-adapter.js'
 
 /** Longest wait for a target to come to rest, ms of real time. */
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 60_000
 
 export class Site<A extends Adapter = MemoryAdapter> {
   sync!: TargetSync
