@@ -26,7 +26,7 @@ export class Load {
   readonly #peer: Node
   readonly #ledger: Ledger
   #generation = 0
-  #running = false
+  private running = false
   #writers: Promise<void[]> = Promise.resolve([])
 
   constructor(node: Node, peer: Node, ledger: Ledger) {
@@ -36,7 +36,7 @@ export class Load {
   }
 
   resume(): void {
-    this.#running = true
+    this.running = true
     const writers = [this.#single(0), this.#single(1), this.#blob(), this.#comeAndGo(), this.#edit(), this.#sets()]
     this.#writers = Promise.all(writers)
     // reported when it is paused
@@ -45,20 +45,20 @@ export class Load {
 
   /** Resolves when every change under way has its answer. */
   async pause(): Promise<void> {
-    this.#running = false
+    this.running = false
     await this.#writers
   }
 
   async #single(turn: number): Promise<void> {
-    for (let n = turn; this.#running; n += 2) await this.#put(this.#node, `single/${n % SINGLES}.xml`, FILE_BYTES)
+    for (let n = turn; this.running; n += 2) await this.#put(this.#node, `single/${n % SINGLES}.xml`, FILE_BYTES)
   }
 
   async #blob(): Promise<void> {
-    for (let n = 0; this.#running; n++) await this.#put(this.#node, `large/${n % 3}.bin`, BLOB_BYTES)
+    for (let n = 0; this.running; n++) await this.#put(this.#node, `large/${n % 3}.bin`, BLOB_BYTES)
   }
 
   async #comeAndGo(): Promise<void> {
-    for (let n = 0; this.#running; n++) {
+    for (let n = 0; this.running; n++) {
       const path = `gone/${n % COMING_AND_GOING}.xml`
       await this.#put(this.#node, path, FILE_BYTES)
       const kept = this.#ledger.tries(path, null)
@@ -69,7 +69,7 @@ export class Load {
 
   /** Somebody saves a file as a careful program does; promised once the catalog has it. */
   async #edit(): Promise<void> {
-    for (let n = 0; this.#running; n++) {
+    for (let n = 0; this.running; n++) {
       const path = `edited/${n % EDITED}.xml`
       const generation = this.#next()
       const content = contentOf(path, generation, FILE_BYTES)
@@ -83,7 +83,7 @@ export class Load {
 
   /** The peer writes sets; a write behind each that waits for our node says that it holds the set durably. */
   async #sets(): Promise<void> {
-    for (let n = 0; this.#running; n++) {
+    for (let n = 0; this.running; n++) {
       const generation = this.#next()
       const paths = setPaths(n % SETS)
       const kept = paths.map((path) => this.#ledger.tries(path, generation))

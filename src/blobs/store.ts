@@ -264,7 +264,8 @@ export class BlobStore {
     try {
       return await work()
     } catch (error) {
-      if (isCode(error, 'blob-damaged') && !(await this.#mendTree(ref, error))) await this.#setAside(ref, reasonOf(error))
+      if (isCode(error, 'blob-damaged') && !(await this.#mendTree(ref, error)))
+        await this.#setAside(ref, reasonOf(error))
       throw error
     }
   }

@@ -175,9 +175,7 @@ export class Draft {
       replaced.some((range) => range.client === client && range.clock <= clock && clock < range.clock + range.length)
     )
     const stands = (field: string, value: Value): boolean =>
-      cell.state.tuples.some(
-        (tuple) => tuple.field === field && !gone.includes(tuple) && sameValue(tuple.value, value)
-      )
+      cell.state.tuples.some((tuple) => tuple.field === field && !gone.includes(tuple) && sameValue(tuple.value, value))
     this.#write(
       cell,
       values.filter(([field, value]) => !stands(field, value)).map(([field, value]) => [field, value]),

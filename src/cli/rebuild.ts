@@ -20,9 +20,17 @@ export async function run(_options: object, context: Context): Promise<void> {
     .finally(() => told.then(() => progress.end()))
   await print(context, view, () =>
     pairs([
-      ['indexed', `${view.records} records, ${view.entries} entries${view.waiting > 0 ? `, ${view.waiting} waiting for others` : ''}`],
+      [
+        'indexed',
+        `${view.records} records, ${view.entries} entries${view.waiting > 0 ? `, ${view.waiting} waiting for others` : ''}`
+      ],
       ['root', shortId(view.root)],
-      ['damaged', view.damaged === 0 ? 'nothing' : `${view.damaged} places of the log; what peers have is fetched after the next start`]
+      [
+        'damaged',
+        view.damaged === 0
+          ? 'nothing'
+          : `${view.damaged} places of the log; what peers have is fetched after the next start`
+      ]
     ])
   )
 }

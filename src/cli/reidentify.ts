@@ -42,7 +42,10 @@ function viewText(view: ReidentifyView): string {
   const lines: Array<[string, string]> = [['node', view.node]]
   lines.push(view.was === undefined ? ['epoch', 'a new one begins with the next start'] : ['was', view.was])
   if (view.recordsSetAside > 0) {
-    lines.push(['set aside', `${view.recordsSetAside} records that no other node has where they stood; they are kept in the home`])
+    lines.push([
+      'set aside',
+      `${view.recordsSetAside} records that no other node has where they stood; they are kept in the home`
+    ])
     lines.push(['again', `${view.entriesReissued} entries are written again with the next start`])
   }
   return pairs(lines)

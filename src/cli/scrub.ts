@@ -22,7 +22,9 @@ export async function run(options: ScrubOptions, context: Context): Promise<void
 async function acknowledge(context: Context): Promise<void> {
   const losses = await withReader(context, (reader) => reader.acknowledgeLosses())
   await print(context, { acknowledged: losses }, () =>
-    losses.length === 0 ? 'nothing is lost\n' : `${losses.map(lossLine).join('')}acknowledged; writing goes on without it\n`
+    losses.length === 0
+      ? 'nothing is lost\n'
+      : `${losses.map(lossLine).join('')}acknowledged; writing goes on without it\n`
   )
 }
 
@@ -49,16 +51,24 @@ function reportText({ checked, damaged, healed, lost, rebuild }: ScrubReport): s
 }
 
 function lossLine(loss: LossView): string {
-  if (loss.kind === 'range') return `lost     ${loss.length} bytes of the log, segment ${loss.segment} from ${loss.offset}\n`
-  const what = loss.kind === 'record' ? `record ${loss.seq} of log ${loss.log} by ${loss.author}` : `blob ${loss.hash}, ${bytesText(loss.size)}`
+  if (loss.kind === 'range')
+    return `lost     ${loss.length} bytes of the log, segment ${loss.segment} from ${loss.offset}\n`
+  const what =
+    loss.kind === 'record'
+      ? `record ${loss.seq} of log ${loss.log} by ${loss.author}`
+      : `blob ${loss.hash}, ${bytesText(loss.size)}`
   return `lost     ${safe(what)}${loss.paths.map((path) => `\n         ${safe(path)}`).join('')}\n`
 }
 
 function lost(losses: readonly LossView[]): GrapevineError {
-  return new GrapevineError('records-lost', `${losses.length} things are damaged here and on no connected node; this node is read-only`, {
-    next: 'connect a node that has them, or go on without them with `grapevine scrub --acknowledge`',
-    facts: { lost: losses.length }
-  })
+  return new GrapevineError(
+    'records-lost',
+    `${losses.length} things are damaged here and on no connected node; this node is read-only`,
+    {
+      next: 'connect a node that has them, or go on without them with `grapevine scrub --acknowledge`',
+      facts: { lost: losses.length }
+    }
+  )
 }
 
 export const definition: CommandDefinition = {

@@ -269,7 +269,8 @@ export class RecordLog {
    */
   async replace(record: SignedRecord): Promise<void> {
     const row = this.row(record.log, record.body.seq)
-    if (row?.id !== record.id) throw new GrapevineError('internal', 'a record to be replaced is not held', { next: 'report this' })
+    if (row?.id !== record.id)
+      throw new GrapevineError('internal', 'a record to be replaced is not held', { next: 'report this' })
     const [at] = await this.#deps.segments.append([record.bytes])
     this.#deps.rows.put(recordKey(record.log, record.body.seq), encodeRecordRow({ ...row, at: at! }))
     this.#setMark(this.#deps.segments.positionAfter(at!))

@@ -58,7 +58,12 @@ export class Stranded {
     let first: Position | undefined
     for (const { records } of this.#logs.values()) {
       for (const { at } of records.values()) {
-        if (first === undefined || at.segment < first.segment || (at.segment === first.segment && at.offset < first.offset)) first = at
+        if (
+          first === undefined ||
+          at.segment < first.segment ||
+          (at.segment === first.segment && at.offset < first.offset)
+        )
+          first = at
       }
     }
     return first === undefined ? undefined : { segment: first.segment, offset: first.offset }
@@ -68,7 +73,9 @@ export class Stranded {
   holes(held: (log: string) => number): Hole[] {
     return [...this.#logs].flatMap(([log, { author, epoch, space, records }]) => {
       const beyond = [...records.keys()].filter((seq) => seq > held(log) + 1)
-      return beyond.length === 0 ? [] : [{ log, author, epoch, space, from: held(log) + 1, to: Math.min(...beyond) - 1 }]
+      return beyond.length === 0
+        ? []
+        : [{ log, author, epoch, space, from: held(log) + 1, to: Math.min(...beyond) - 1 }]
     })
   }
 }

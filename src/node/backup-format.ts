@@ -116,10 +116,14 @@ function checkHead(head: Buffer | undefined): number {
   if (head.readUInt32BE(8) !== check) throw backupDamaged('its first bytes are damaged', 0)
   const version = head.readUInt32BE(4)
   if (version > BACKUP_VERSION) {
-    throw new GrapevineError('store-newer', `the backup has format ${version}, this grapevine knows up to ${BACKUP_VERSION}`, {
-      next: 'restore it with the newer grapevine',
-      facts: { found: version, newest: BACKUP_VERSION }
-    })
+    throw new GrapevineError(
+      'store-newer',
+      `the backup has format ${version}, this grapevine knows up to ${BACKUP_VERSION}`,
+      {
+        next: 'restore it with the newer grapevine',
+        facts: { found: version, newest: BACKUP_VERSION }
+      }
+    )
   }
   return check
 }
@@ -168,7 +172,7 @@ export function packRecords(records: readonly Uint8Array[]): Buffer {
 
 export function unpackRecords(payload: Buffer): Buffer[] {
   const records: Buffer[] = []
-  for (let at = 0; at < payload.length; ) {
+  for (let at = 0; at < payload.length;) {
     const length = payload.length - at < 4 ? 0 : payload.readUInt32BE(at)
     if (length === 0 || at + 4 + length > payload.length) throw backupDamaged('records in it are cut')
     records.push(payload.subarray(at + 4, at + 4 + length))

@@ -40,7 +40,14 @@ export interface BackupEnd {
 }
 
 /** Files of the home that make the node; those that are not there are left out. The first three must be. */
-export const BACKUP_FILES = ['node.key', 'cluster.secret', 'cluster.json', 'root.key', 'config.json', 'addresses.json'] as const
+export const BACKUP_FILES = [
+  'node.key',
+  'cluster.secret',
+  'cluster.json',
+  'root.key',
+  'config.json',
+  'addresses.json'
+] as const
 
 /** Payload bytes of records gathered into one frame. */
 const RECORDS_FRAME_BYTES = 256 * 1024
@@ -52,23 +59,46 @@ export async function* backupOf(deps: BackupDeps): AsyncGenerator<Uint8Array> {
   const writer = new BackupWriter()
   const { home } = deps
   const { cluster, clusterName, nodeName } = home.cluster
-  const about: BackupAbout = { node: home.node, name: nodeName, cluster, clusterName, created: new Date().toISOString(), version: VERSION }
+  const about: BackupAbout = {
+    node: home.node,
+    name: nodeName,
+    cluster,
+    clusterName,
+    created: new Date().toISOString(),
+    version: VERSION
+  }
   yield writer.head()
   yield writer.json(KIND.about, about)
   for (const name of BACKUP_FILES) {
     const bytes = await readIfThere(join(home.path, name))
     if (bytes !== undefined) yield writer.frame(KIND.file, packFile(name, bytes))
   }
-  const counts = { records: 0, blobs: 0, blobBytes: 0, damaged: new Array<DamagedRange>(), missingBlobs: new Array<BodyRef>() }
+  const counts = {
+    records: 0,
+    blobs: 0,
+    blobBytes: 0,
+    damaged: new Array<DamagedRange>(),
+    missingBlobs: new Array<BodyRef>()
+  }
   // a blob is stored before the record that names it, so listing blobs after the records misses none of theirs
   yield* recordFrames(deps, writer, counts)
   yield* blobFrames(deps, writer, counts)
   yield writer.end(counts satisfies BackupEnd)
 }
 
-type Counts = { -readonly [K in keyof BackupEnd]: K extends 'damaged' ? DamagedRange[] : K extends 'missingBlobs' ? BodyRef[] : BackupEnd[K] }
+type Counts = {
+  -readonly [K in keyof BackupEnd]: K extends 'damaged'
+    ? DamagedRange[]
+    : K extends 'missingBlobs'
+      ? BodyRef[]
+      : BackupEnd[K]
+}
 
-async function* recordFrames({ records }: BackupDeps, writer: BackupWriter, counts: Counts): AsyncGenerator<Uint8Array> {
+async function* recordFrames(
+  { records }: BackupDeps,
+  writer: BackupWriter,
+  counts: Counts
+): AsyncGenerator<Uint8Array> {
   let gathered: Uint8Array[] = []
   let bytes = 0
   for await (const scanned of records.stored()) {
@@ -95,7 +125,8 @@ async function* blobFrames({ blobs }: BackupDeps, writer: BackupWriter, counts: 
     yield writer.json(KIND.blob, ref)
     try {
       for await (const chunk of blobs.read(ref))
-        for (let at = 0; at < chunk.length; at += BLOB_FRAME_BYTES) yield writer.frame(KIND.bytes, chunk.subarray(at, at + BLOB_FRAME_BYTES))
+        for (let at = 0; at < chunk.length; at += BLOB_FRAME_BYTES)
+          yield writer.frame(KIND.bytes, chunk.subarray(at, at + BLOB_FRAME_BYTES))
       counts.blobs += 1
       counts.blobBytes += ref.size
     } catch (error) {

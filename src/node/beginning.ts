@@ -43,7 +43,7 @@ export async function begin(deps: BeginningDeps, why: NewLife | undefined): Prom
   if (why === undefined) return lifeBegan(home)
   logger.warn('This home begins another life; the node writes under an epoch of its own.', { why })
   await askPeers(deps)
-  for (let done = false; !done && !deps.ending(); ) {
+  for (let done = false; !done && !deps.ending();) {
     try {
       await replica.openEpoch().catch(unlessReader)
       replica.release(HOLD)
@@ -59,7 +59,8 @@ export async function begin(deps: BeginningDeps, why: NewLife | undefined): Prom
 
 async function askPeers({ replica, clock, others, ending }: BeginningDeps): Promise<void> {
   const deadline = clock.monotonic() + ASK_PEERS_MS
-  while (others() > 0 && !replica.inSyncWithSomebody() && clock.monotonic() < deadline && !ending()) await wait(clock, POLL_MS)
+  while (others() > 0 && !replica.inSyncWithSomebody() && clock.monotonic() < deadline && !ending())
+    await wait(clock, POLL_MS)
 }
 
 /** A node that may not write has no epoch to begin. */

@@ -65,7 +65,9 @@ export class Clocks {
   #judge(): void {
     const found = this.#found()
     const before = this.#open
-    this.#open = new Map([...found].map(([key, error]) => [key, before.get(key) ?? { error, since: this.#deps.clock.now() }]))
+    this.#open = new Map(
+      [...found].map(([key, error]) => [key, before.get(key) ?? { error, since: this.#deps.clock.now() }])
+    )
     for (const [key, problem] of before) if (!found.has(key)) this.#deps.changed(problem, false)
     for (const [key, problem] of this.#open) if (!before.has(key)) this.#deps.changed(problem, true)
   }
@@ -81,12 +83,18 @@ export class Clocks {
 
   #ownOff(ahead: readonly number[]): GrapevineError {
     const median = ahead.toSorted((a, b) => a - b)[Math.floor(ahead.length / 2)]!
-    return clockOff(`the clock of this node is ${spanText(median)} ${median > 0 ? 'behind' : 'ahead of'} those of ${ahead.length} of ${this.#ahead.size} connected nodes`, {})
+    return clockOff(
+      `the clock of this node is ${spanText(median)} ${median > 0 ? 'behind' : 'ahead of'} those of ${ahead.length} of ${this.#ahead.size} connected nodes`,
+      {}
+    )
   }
 
   #peerOff(node: NodeId, ms: number): GrapevineError {
     const name = this.#deps.nameOf(node) ?? node
-    return clockOff(`the clock of ${name} is ${spanText(ms)} ${ms > 0 ? 'ahead of' : 'behind'} the clock of this node`, { node })
+    return clockOff(
+      `the clock of ${name} is ${spanText(ms)} ${ms > 0 ? 'ahead of' : 'behind'} the clock of this node`,
+      { node }
+    )
   }
 }
 
@@ -100,6 +108,13 @@ function clockOff(message: string, facts: Record<string, unknown>): GrapevineErr
 /** 3,600,000 -> `1 hours`. */
 function spanText(ms: number): string {
   const seconds = Math.abs(ms) / 1_000
-  const [size, unit] = ([[365.25 * 86_400, 'years'], [86_400, 'days'], [3_600, 'hours'], [60, 'minutes']] as const).find(([least]) => seconds >= least * 2) ?? [60, 'minutes']
+  const [size, unit] = (
+    [
+      [365.25 * 86_400, 'years'],
+      [86_400, 'days'],
+      [3_600, 'hours'],
+      [60, 'minutes']
+    ] as const
+  ).find(([least]) => seconds >= least * 2) ?? [60, 'minutes']
   return `${Math.round(seconds / size)} ${unit}`
 }

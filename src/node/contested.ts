@@ -39,7 +39,7 @@ function seenByOthers(replica: Replica, log: string, author: Uint8Array): number
 
 /** Records that name a dropped one as what they build on, and so on. */
 function withFollowers(replica: Replica, dropped: Map<string, number>): Dropped {
-  for (let grew = dropped.size > 0; grew; ) {
+  for (let grew = dropped.size > 0; grew;) {
     grew = false
     for (const head of replica.log.logs()) {
       const from = firstFollower(replica, head.log, dropped)
@@ -57,7 +57,9 @@ function firstFollower(replica: Replica, log: string, dropped: Dropped): number 
   const mayFollow = [...dropped].some(([other, from]) => other !== log && (head.knowledge.get(other) ?? 0) >= from)
   if (!mayFollow) return undefined
   for (let seq = 1; seq <= end; seq++) {
-    const follows = replica.log.read(log, seq).body.deps.some((dep) => dep.seq >= (dropped.get(dep.log) ?? Number.POSITIVE_INFINITY))
+    const follows = replica.log
+      .read(log, seq)
+      .body.deps.some((dep) => dep.seq >= (dropped.get(dep.log) ?? Number.POSITIVE_INFINITY))
     if (follows) return seq
   }
   return undefined

@@ -120,7 +120,9 @@ export class Custodian {
     this.#noticed.add(id)
     this.#deps.emit({ event: 'damage-found', what: 'record', log: found.log, at: found.seq })
     void this.#healRecord(found.log, found.seq)
-      .catch((error: unknown) => this.#deps.logger.warn('A damaged record could not be stored anew.', { ...found, reason: reasonOf(error) }))
+      .catch((error: unknown) =>
+        this.#deps.logger.warn('A damaged record could not be stored anew.', { ...found, reason: reasonOf(error) })
+      )
       .finally(() => this.#noticed.delete(id))
   }
 
@@ -150,7 +152,12 @@ export class Custodian {
     const abort = new AbortController()
     this.#background = abort
     for await (const line of this.#inTurn(abort.signal, this.#options.bytesPerSecond))
-      if ('report' in line) this.#deps.logger.info('Everything stored was read once more.', { ...line.report.checked, damaged: line.report.damaged, lost: line.report.lost.length })
+      if ('report' in line)
+        this.#deps.logger.info('Everything stored was read once more.', {
+          ...line.report.checked,
+          damaged: line.report.damaged,
+          lost: line.report.lost.length
+        })
     if (!this.#ending.signal.aborted) this.#later(this.#options.pauseMs ?? PAUSE_MS, () => this.#scrubBehind())
   }
 
@@ -172,10 +179,19 @@ export class Custodian {
     const pace = new Pace(clock, bytesPerSecond)
     const stop = (): void => pace.stop()
     signal.addEventListener('abort', stop)
-    const tally: Tally = { checked: { records: 0, rows: 0, blobs: 0, bytes: 0 }, damaged: 0, healed: 0, lost: [], rebuild: undefined }
+    const tally: Tally = {
+      checked: { records: 0, rows: 0, blobs: 0, bytes: 0 },
+      damaged: 0,
+      healed: 0,
+      lost: [],
+      rebuild: undefined
+    }
     let toldAt = clock.monotonic()
     try {
-      for await (const step of both(replica.scrub((bytes) => pace.take(bytes)), this.#scrubBlobs(pace, tally))) {
+      for await (const step of both(
+        replica.scrub((bytes) => pace.take(bytes)),
+        this.#scrubBlobs(pace, tally)
+      )) {
         if (signal.aborted) return
         if (step !== undefined) await this.#judgeStep(step, tally)
         if (clock.monotonic() - toldAt < PROGRESS_MS) continue
@@ -316,7 +332,9 @@ export class Custodian {
         paths: []
       }))
     )
-    const ranges = report.damaged.filter((range) => !this.#losses.wasHealed(range)).map(({ segment, offset, length }): LossView => ({ kind: 'range', segment, offset, length }))
+    const ranges = report.damaged
+      .filter((range) => !this.#losses.wasHealed(range))
+      .map(({ segment, offset, length }): LossView => ({ kind: 'range', segment, offset, length }))
     return [...holes, ...ranges]
   }
 
@@ -376,7 +394,9 @@ export class Custodian {
   #later(ms: number, work: () => Promise<void>): void {
     const cancel = this.#deps.clock.timer(ms, () => {
       this.#timers = this.#timers.filter((other) => other !== cancel)
-      work().catch((error: unknown) => this.#deps.logger.warn('Looking over what is stored failed; it is tried again.', { reason: reasonOf(error) }))
+      work().catch((error: unknown) =>
+        this.#deps.logger.warn('Looking over what is stored failed; it is tried again.', { reason: reasonOf(error) })
+      )
     })
     this.#timers.push(cancel)
   }

@@ -195,7 +195,11 @@ export class Daemon {
       nameOf: (node) => replica.members.list().find((member) => nodeIdOf(member.key) === node)?.name,
       changed: ({ error }, open) => {
         if (open) this.#log.warn('A clock is off.', { message: error.message, ...error.facts })
-        this.#events.emit({ event: open ? 'problem-opened' : 'problem-closed', code: error.code, message: error.message })
+        this.#events.emit({
+          event: open ? 'problem-opened' : 'problem-closed',
+          code: error.code,
+          message: error.message
+        })
       }
     })
     const twin = new TwinWatch({ clock: systemClock, logger, replica })
@@ -310,7 +314,14 @@ export class Daemon {
     const ending = (): boolean => this.#parts !== parts || this.#state === 'stopping' || this.#state === 'stopped'
     try {
       await begin(
-        { home: home.path, replica, clock: systemClock, logger: this.#log, others: () => replica.members.list().length - 1, ending },
+        {
+          home: home.path,
+          replica,
+          clock: systemClock,
+          logger: this.#log,
+          others: () => replica.members.list().length - 1,
+          ending
+        },
         newLife
       )
     } catch (error) {

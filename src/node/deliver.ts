@@ -20,7 +20,11 @@ export interface DeliverOptions {
  * Resolves once some other node durably holds (log, seq). Throws `identity-duplicated` when another process with this key
  * is connected to the others, `not-replicated` when nobody was met in time.
  */
-export async function deliver(home: Home, record: { log: string; seq: number }, options: DeliverOptions): Promise<void> {
+export async function deliver(
+  home: Home,
+  record: { log: string; seq: number },
+  options: DeliverOptions
+): Promise<void> {
   const { logger, mdns, timeoutMs } = options
   let isMember: (key: Uint8Array) => boolean = () => false
   const addresses = await new AddressFile(join(home.path, 'addresses.json'), logger).open()
@@ -68,7 +72,11 @@ function notNow(): GrapevineError {
 }
 
 function stillUsed(): GrapevineError {
-  return new GrapevineError('identity-duplicated', 'the node this home was copied from is connected to the others, and they listen to one at a time', {
-    next: 'use --token with an invitation from an admin node, or stop the original for a moment and run this again'
-  })
+  return new GrapevineError(
+    'identity-duplicated',
+    'the node this home was copied from is connected to the others, and they listen to one at a time',
+    {
+      next: 'use --token with an invitation from an admin node, or stop the original for a moment and run this again'
+    }
+  )
 }

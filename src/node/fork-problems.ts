@@ -6,20 +6,26 @@ import type { Replica } from '../replica/index.js'
 
 export function forkProblems(replica: Replica, nameOf: (key: Uint8Array) => string | undefined): GrapevineError[] {
   const heads = [...replica.log.logs()]
-  return heads.filter((head) => head.frozen).flatMap((head) => {
-    const parted = replica.partedLogs.has(head.log)
-    if (!parted && heads.some((other) => isLater(other, head))) return []
-    const [twin] = replica.log.twins(head.log)
-    const author = nameOf(head.author) ?? nodeIdOf(head.author)
-    return [
-      new GrapevineError('fork', `two different records claim place ${twin?.body.seq ?? head.seq} of a log of ${author}: its key was used by two processes, or an old copy of it was started`, {
-        next: parted
-          ? 'this node holds another branch than a peer: stop the node whose home is the copy and run "grapevine reidentify" there'
-          : `find the copy of ${author}; both records are in "grapevine inspect log --log ${head.log}"`,
-        facts: { log: head.log, author: nodeIdOf(head.author) }
-      })
-    ]
-  })
+  return heads
+    .filter((head) => head.frozen)
+    .flatMap((head) => {
+      const parted = replica.partedLogs.has(head.log)
+      if (!parted && heads.some((other) => isLater(other, head))) return []
+      const [twin] = replica.log.twins(head.log)
+      const author = nameOf(head.author) ?? nodeIdOf(head.author)
+      return [
+        new GrapevineError(
+          'fork',
+          `two different records claim place ${twin?.body.seq ?? head.seq} of a log of ${author}: its key was used by two processes, or an old copy of it was started`,
+          {
+            next: parted
+              ? 'this node holds another branch than a peer: stop the node whose home is the copy and run "grapevine reidentify" there'
+              : `find the copy of ${author}; both records are in "grapevine inspect log --log ${head.log}"`,
+            facts: { log: head.log, author: nodeIdOf(head.author) }
+          }
+        )
+      ]
+    })
 }
 
 /** Whether the same author has begun another epoch since. */

@@ -27,13 +27,18 @@ interface Stamp {
 
 /** Says durably that whoever opens this home next begins another life. */
 export async function markNewLife(home: string, why: NewLife): Promise<void> {
-  await writePrivate(join(home, NEW_LIFE_FILE), `${JSON.stringify({ version: 1, why, at: new Date().toISOString() })}\n`)
+  await writePrivate(
+    join(home, NEW_LIFE_FILE),
+    `${JSON.stringify({ version: 1, why, at: new Date().toISOString() })}\n`
+  )
 }
 
 /** Undefined when the home goes on, or never lived before. */
 export async function newLifeOf(home: string): Promise<NewLife | undefined> {
   // what cannot be read leaves no doubt that something happened
-  const marked = await readJson<{ why: NewLife }>(join(home, NEW_LIFE_FILE)).catch(unlessDamaged({ why: 'copied' as const }))
+  const marked = await readJson<{ why: NewLife }>(join(home, NEW_LIFE_FILE)).catch(
+    unlessDamaged({ why: 'copied' as const })
+  )
   if (marked !== undefined) return marked.why
   const stamp = await readJson<Stamp>(join(home, STAMP_FILE)).catch(unlessDamaged(UNREADABLE))
   if (stamp === undefined) return undefined
@@ -52,7 +57,8 @@ export async function noteEpoch(home: string, epoch?: string): Promise<void> {
   const stamp = await readJson<Stamp>(join(home, STAMP_FILE)).catch(unlessDamaged(UNREADABLE))
   const now = await stampOf(home)
   const goesOn = stamp !== undefined && now?.inode === stamp.inode && now.changedNs === stamp.changedNs
-  if (!goesOn) await writePrivate(join(home, LIFE_FILE), 'Copies of this file are told from it by their inode; see life.json.\n')
+  if (!goesOn)
+    await writePrivate(join(home, LIFE_FILE), 'Copies of this file are told from it by their inode; see life.json.\n')
   if (!goesOn || epoch !== undefined) {
     const epochs = [...(goesOn ? (stamp.epochs ?? []) : []), ...(epoch === undefined ? [] : [epoch])]
     await writePrivate(join(home, STAMP_FILE), `${JSON.stringify({ ...(await stampOf(home)), epochs })}\n`)
@@ -62,7 +68,9 @@ export async function noteEpoch(home: string, epoch?: string): Promise<void> {
 export async function epochsBegunHere(home: string): Promise<ReadonlySet<string>> {
   const stamp = await readJson<Stamp>(join(home, STAMP_FILE)).catch(unlessDamaged(UNREADABLE))
   const now = await stampOf(home)
-  return new Set(stamp !== undefined && now?.inode === stamp.inode && now.changedNs === stamp.changedNs ? stamp.epochs : [])
+  return new Set(
+    stamp !== undefined && now?.inode === stamp.inode && now.changedNs === stamp.changedNs ? stamp.epochs : []
+  )
 }
 
 const UNREADABLE: Stamp = { version: 1, inode: '', changedNs: '' }

@@ -51,5 +51,7 @@ export function nameLoss(loss: LossView): string {
 }
 
 function pathText(paths: readonly string[]): string {
-  return paths.length === 0 ? '' : ` (${paths.slice(0, MAX_NAMED).join(', ')}${paths.length > MAX_NAMED ? ', ...' : ''})`
+  return paths.length === 0
+    ? ''
+    : ` (${paths.slice(0, MAX_NAMED).join(', ')}${paths.length > MAX_NAMED ? ', ...' : ''})`
 }

@@ -7,7 +7,7 @@ import { storedHeads } from '../log/index.js'
 import { Replica, type OpenReport, type ReplicaEvents } from '../replica/index.js'
 import { NodeDisk, systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger, Transport } from '../runtime.js'
-import type { LevelStore} from '../store/index.js';
+import type { LevelStore } from '../store/index.js'
 import { destroyStore, openStore } from '../store/index.js'
 import { HOME_DIRS, type Home } from './home.js'
 import { finishLogCopy } from './log-copy.js'
@@ -58,7 +58,8 @@ export async function openHome(
     return await openOver(home, transport, logger, options)
   } catch (error) {
     // an index that contradicts the log is worth nothing; the log is the truth
-    if (!(error instanceof GrapevineError) || error.code !== 'store-damaged' || error.facts.file !== undefined) throw error
+    if (!(error instanceof GrapevineError) || error.code !== 'store-damaged' || error.facts.file !== undefined)
+      throw error
     logger.warn('The index cannot be used and is rebuilt from the log.', { reason: error.message })
     const heldBefore = error.facts.index === true ? await readHeads(path('index')) : []
     await destroyStore(path('index'))

@@ -127,7 +127,12 @@ async function keepAside(home: string, records: readonly Uint8Array[]): Promise<
  * The key both homes have lets the new one in, under an epoch that the other does not write to. Where that stands must
  * then be brought to the others, because they do not speak to keys they do not know.
  */
-async function admitItself(home: Home, keys: KeyPair, name: string, logger: Logger): Promise<{ log: string; seq: number }> {
+async function admitItself(
+  home: Home,
+  keys: KeyPair,
+  name: string,
+  logger: Logger
+): Promise<{ log: string; seq: number }> {
   const opened = await openHome(home, noTransport(home.node), logger, { freshEpoch: true })
   try {
     const { replica } = opened
@@ -147,7 +152,13 @@ async function admitItself(home: Home, keys: KeyPair, name: string, logger: Logg
   }
 }
 
-async function beAdmitted(home: Home, keys: KeyPair, name: string, token: Token, options: ReidentifyOptions): Promise<void> {
+async function beAdmitted(
+  home: Home,
+  keys: KeyPair,
+  name: string,
+  token: Token,
+  options: ReidentifyOptions
+): Promise<void> {
   const logger = options.logger ?? silentLogger
   const { mdns, timeoutMs } = options
   const peers = [...options.peers, ...home.cluster.peers]

@@ -8,7 +8,16 @@ import { BODY, clientIdOf, decodeUpdate, deleteRanges, encodeUpdate, type Tuple,
 import { GrapevineError, reasonOf } from '../errors.js'
 import type { Replica } from '../replica/index.js'
 import type { Logger } from '../runtime.js'
-import { bytesOf, decodeCborRaw, decodeOp, encodeCbor, encodeOp, hexOf, type Op, type SignedRecord } from '../wire/index.js'
+import {
+  bytesOf,
+  decodeCborRaw,
+  decodeOp,
+  encodeCbor,
+  encodeOp,
+  hexOf,
+  type Op,
+  type SignedRecord
+} from '../wire/index.js'
 import { readJson, writePrivate } from './home.js'
 
 const REISSUE_FILE = 'reissue.json'
@@ -26,13 +35,19 @@ interface ReissueFile {
 /** Log -> seq from which on its records go. */
 export type Dropped = ReadonlyMap<string, number>
 
-const isDropped = (dropped: Dropped, log: string, seq: number): boolean => seq >= (dropped.get(log) ?? Number.POSITIVE_INFINITY)
+const isDropped = (dropped: Dropped, log: string, seq: number): boolean =>
+  seq >= (dropped.get(log) ?? Number.POSITIVE_INFINITY)
 
 /**
  * Puts down what the dropped records of `author` said, as the fold has it now: the values of theirs that stand, and what
  * they replaced of others. Returns how many entries that are. Call it before the records go.
  */
-export async function rememberForReissue(home: string, replica: Replica, author: Uint8Array, dropped: Dropped): Promise<number> {
+export async function rememberForReissue(
+  home: string,
+  replica: Replica,
+  author: Uint8Array,
+  dropped: Dropped
+): Promise<number> {
   const records = ownRecords(replica, author, dropped)
   const touched = new Map<string, Touched>()
   const members: string[] = []
@@ -81,7 +96,13 @@ function touch(touched: Map<string, Touched>, entry: string, update: Uint8Array,
 }
 
 /** Undefined when nothing of what was written stands. */
-function editOf(replica: Replica, id: string, what: Touched, author: Uint8Array, dropped: Dropped): ReissueFile['edits'][number] | undefined {
+function editOf(
+  replica: Replica,
+  id: string,
+  what: Touched,
+  author: Uint8Array,
+  dropped: Dropped
+): ReissueFile['edits'][number] | undefined {
   const entry = replica.reader.entry(id)
   const own = (tuple: Tuple): boolean =>
     isDropped(dropped, tuple.log, tuple.seq) && replica.authorOf(tuple.log) === hexOf(author)
@@ -131,7 +152,11 @@ async function setAside(path: string, error: unknown, logger: Logger): Promise<u
   return undefined
 }
 
-async function reissueEdit(replica: Replica, { entry, update, bodies }: ReissueFile['edits'][number], logger: Logger): Promise<void> {
+async function reissueEdit(
+  replica: Replica,
+  { entry, update, bodies }: ReissueFile['edits'][number],
+  logger: Logger
+): Promise<void> {
   const { tuples, deletes } = decodeUpdate(bytesOf(update))
   const bytes = EDIT_BYTES + update.length / 2 + bodies.reduce((sum, body) => sum + body.length / 2, 0)
   try {

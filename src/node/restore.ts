@@ -9,7 +9,15 @@ import { NodeDisk } from '../runtime-node.js'
 import { silentLogger } from '../runtime.js'
 import { decodeRecord, type BodyRef } from '../wire/index.js'
 import { BACKUP_FILES, type BackupAbout, type BackupEnd } from './backup.js'
-import { backupDamaged, KIND, readBackup, readJson, unpackFile, unpackRecords, type BackupFrame } from './backup-format.js'
+import {
+  backupDamaged,
+  KIND,
+  readBackup,
+  readJson,
+  unpackFile,
+  unpackRecords,
+  type BackupFrame
+} from './backup-format.js'
 import { HOME_DIRS, prepareHome, readHome, writePrivate } from './home.js'
 import { markNewLife } from './life.js'
 
@@ -35,7 +43,8 @@ export async function checkBackup(file: string): Promise<CheckedBackup> {
     if (kind === KIND.end) end = readJson<BackupEnd>(payload)
   }
   const missing = NEEDED_FILES.find((name) => !files.has(name))
-  if (about === undefined || end === undefined || missing !== undefined) throw backupDamaged(`it lacks ${missing ?? 'its description'}`)
+  if (about === undefined || end === undefined || missing !== undefined)
+    throw backupDamaged(`it lacks ${missing ?? 'its description'}`)
   if (records !== end.records) throw backupDamaged(`it holds ${records} records and should hold ${end.records}`)
   return { ...about, ...end, bytes }
 }
@@ -47,7 +56,12 @@ async function* counted(file: string, count: (bytes: number) => void): AsyncGene
       yield chunk
     }
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) throw new GrapevineError('not-found', `there is no file ${file}`, { next: 'check its name', facts: { file }, cause: error })
+    if (isErrno(error, 'ENOENT', 'ENOTDIR'))
+      throw new GrapevineError('not-found', `there is no file ${file}`, {
+        next: 'check its name',
+        facts: { file },
+        cause: error
+      })
     throw diskError(error, 'file-unreadable', `${file} cannot be read`)
   }
 }
@@ -78,7 +92,10 @@ async function mustBeEmpty(home: string): Promise<void> {
     throw diskError(error, 'store-failed', `${home} cannot be looked at`)
   })
   if (names.length === 0) return
-  throw new GrapevineError('not-empty', `${home} is not empty`, { next: 'restore into an empty or new directory: give another --home', facts: { home } })
+  throw new GrapevineError('not-empty', `${home} is not empty`, {
+    next: 'restore into an empty or new directory: give another --home',
+    facts: { home }
+  })
 }
 
 async function fill(home: string, file: string, checked: CheckedBackup): Promise<void> {
@@ -113,7 +130,8 @@ function recordsOf(payload: Buffer, cluster: string): Buffer[] {
   const records = unpackRecords(payload)
   for (const bytes of records) {
     const record = readable(bytes)
-    if (record !== undefined && record.body.cluster !== cluster) throw backupDamaged('it holds records of another cluster')
+    if (record !== undefined && record.body.cluster !== cluster)
+      throw backupDamaged('it holds records of another cluster')
   }
   return records
 }

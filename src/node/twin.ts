@@ -44,7 +44,9 @@ export class TwinWatch {
     this.#cancel = undefined
     this.#deps.replica.release(HOLD)
     this.#deps.replica.renewEpoch()
-    this.#deps.logger.info("The other process with this node's key has not been seen for a while; this one writes again.")
+    this.#deps.logger.info(
+      "The other process with this node's key has not been seen for a while; this one writes again."
+    )
   }
 
   stop(): void {

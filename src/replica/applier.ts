@@ -89,7 +89,8 @@ export class Applier {
     try {
       return this.#deps.log.read(log, seq)
     } catch (error) {
-      if (error instanceof GrapevineError && error.code === 'store-damaged' && error.facts.id !== undefined) return undefined
+      if (error instanceof GrapevineError && error.code === 'store-damaged' && error.facts.id !== undefined)
+        return undefined
       throw error
     }
   }

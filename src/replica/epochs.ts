@@ -9,8 +9,7 @@ export function epochToContinue(log: RecordLog, author: Uint8Array): string | un
   const own = [...log.logs()].filter((head) => Buffer.compare(head.author, author) === 0)
   const over = new Set(own.filter((head) => head.frozen).map((head) => head.epoch))
   for (const head of own)
-    for (const other of own)
-      if (other.epoch !== head.epoch && head.knowledge.has(other.log)) over.add(other.epoch)
+    for (const other of own) if (other.epoch !== head.epoch && head.knowledge.has(other.log)) over.add(other.epoch)
   const open = new Set(own.map((head) => head.epoch).filter((epoch) => !over.has(epoch)))
   return open.size === 1 ? [...open][0] : undefined
 }

@@ -113,7 +113,7 @@ export class OwnHistory {
 }
 
 function forked(log: string): GrapevineError {
-  return new GrapevineError('fork', 'other nodes hold another continuation of this node\'s own log than this node', {
+  return new GrapevineError('fork', "other nodes hold another continuation of this node's own log than this node", {
     next: 'run "grapevine stop", "grapevine reidentify" (with --token if the node this home was copied from still runs), then "grapevine start"',
     facts: { log }
   })

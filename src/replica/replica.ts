@@ -245,7 +245,8 @@ export class Replica {
     this.#heads.load(this.log)
     await this.#applier.drainAll()
     await this.#rows.flush()
-    const known = this.#freshEpoch || report.damaged.length > 0 ? undefined : epochToContinue(this.log, this.#deps.keys.publicKey)
+    const known =
+      this.#freshEpoch || report.damaged.length > 0 ? undefined : epochToContinue(this.log, this.#deps.keys.publicKey)
     for (const log of this.#partedBefore) this.#own.parted(log)
     this.#epoch = known ?? hexOf(this.#deps.random.bytes(8))
     if (report.damaged.length > 0) await this.#settleDamage()
@@ -531,7 +532,8 @@ export class Replica {
   #takeGossip(from: NodeId, records: readonly SignedRecord[], heads: readonly VectorEntry[]): void {
     const fresh = records.filter(
       (record) =>
-        (record.body.seq === this.engine.fetched(record.log) + 1 && this.#markFetching(record)) || this.#contradicts(record)
+        (record.body.seq === this.engine.fetched(record.log) + 1 && this.#markFetching(record)) ||
+        this.#contradicts(record)
     )
     if (fresh.length > 0 && this.#backlog < MAX_BACKLOG_BYTES) this.#offer(from, fresh)
     this.#perform(this.engine.gossiped(from, heads, this.#deps.clock.monotonic()))

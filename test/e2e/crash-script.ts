@@ -132,7 +132,7 @@ function renamed(from: string, to: string): Change {
       await whileUp(node, `${from} is in the directory`, () => existsSync(join(node.dir, from)))
       renameSync(join(node.dir, from), join(node.dir, to))
       made()
-      await whileUp(node, `${to} is in the catalog`, async () => (await node.client.entry(to)).deleted === false)
+      await whileUp(node, `${to} is in the catalog`, async () => !(await node.client.entry(to)).deleted)
     }
   }
 }

@@ -51,13 +51,18 @@ describe('a backup', () => {
     for (let at = 0; at < sound.length; at++) {
       const bad = Buffer.from(sound)
       bad[at]! ^= 1 << (at % 8)
-      await assert.rejects(read(bad), (error: { code?: string }) => error.code === 'backup-damaged' || error.code === 'store-newer', `byte ${at}`)
+      await assert.rejects(
+        read(bad),
+        (error: { code?: string }) => error.code === 'backup-damaged' || error.code === 'store-newer',
+        `byte ${at}`
+      )
     }
   })
 
   test('cut anywhere is refused', async () => {
     const sound = sample()
-    for (let length = 0; length < sound.length; length++) await assert.rejects(read(sound.subarray(0, length)), { code: 'backup-damaged' }, `${length} bytes`)
+    for (let length = 0; length < sound.length; length++)
+      await assert.rejects(read(sound.subarray(0, length)), { code: 'backup-damaged' }, `${length} bytes`)
   })
 
   test('with something behind its end is refused', async () => {
@@ -66,9 +71,20 @@ describe('a backup', () => {
 
   test('with a frame lost, doubled or in another place is refused', async () => {
     const writer = new BackupWriter()
-    const [head, a, b, end] = [writer.head(), writer.frame(KIND.bytes, Buffer.from('a')), writer.frame(KIND.bytes, Buffer.from('b')), writer.end({})]
+    const [head, a, b, end] = [
+      writer.head(),
+      writer.frame(KIND.bytes, Buffer.from('a')),
+      writer.frame(KIND.bytes, Buffer.from('b')),
+      writer.end({})
+    ]
     assert.equal((await read(Buffer.concat([head, a, b, end]))).length, 3)
-    for (const order of [[head, b, end], [head, a, end], [head, b, a, end], [head, a, a, b, end], [head, end]])
+    for (const order of [
+      [head, b, end],
+      [head, a, end],
+      [head, b, a, end],
+      [head, a, a, b, end],
+      [head, end]
+    ])
       await assert.rejects(read(Buffer.concat(order)), { code: 'backup-damaged' })
   })
 
@@ -96,9 +112,12 @@ describe('a backup', () => {
         yield Buffer.alloc(1024)
       }
     }
-    await assert.rejects(async () => {
-      for await (const frame of readBackup(endless())) void frame
-    }, { code: 'backup-damaged' })
+    await assert.rejects(
+      async () => {
+        for await (const frame of readBackup(endless())) void frame
+      },
+      { code: 'backup-damaged' }
+    )
     assert.equal(taken, 0)
   })
 })

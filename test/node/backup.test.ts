@@ -1,6 +1,17 @@
 /** A backup is made while the node works, and what is restored from it never writes where it may have written before. */
 import assert from 'node:assert/strict'
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { succeeded, withCluster, type Cluster } from '../e2e/cluster.js'
@@ -42,7 +53,10 @@ test(
     stop = true
     await writing
     assert.equal(statSync(file).mode & 0o777, 0o600)
-    assert.deepEqual(readdirSync(cluster.place).filter((name) => name.includes('partial')), [])
+    assert.deepEqual(
+      readdirSync(cluster.place).filter((name) => name.includes('partial')),
+      []
+    )
     await a.stop()
 
     const node = await restored(cluster, 'r', file)

@@ -29,14 +29,20 @@ async function text(node: Node, path: string): Promise<string> {
 /** As `cp -a` copies a home; the socket of a running daemon is left out. */
 function copyHome(from_: string, to: string): void {
   rmSync(to, { recursive: true, force: true })
-  cpSync(from_, to, { recursive: true, preserveTimestamps: true, filter: (path) => !path.endsWith('.sock') && !path.endsWith('LOCK') })
+  cpSync(from_, to, {
+    recursive: true,
+    preserveTimestamps: true,
+    filter: (path) => !path.endsWith('.sock') && !path.endsWith('LOCK')
+  })
 }
 
 /** Makes a copy look as a snapshot of the whole disk would: its own stamp tells nothing. */
 function asSnapshot(home: string): void {
   const { ino, ctimeNs } = statSync(join(home, 'life'), { bigint: true })
   const stamp = JSON.parse(readFileSync(join(home, 'life.json'), 'utf8')) as object
-  writeFileSync(join(home, 'life.json'), JSON.stringify({ ...stamp, inode: String(ino), changedNs: String(ctimeNs) }), { mode: 0o600 })
+  writeFileSync(join(home, 'life.json'), JSON.stringify({ ...stamp, inode: String(ino), changedNs: String(ctimeNs) }), {
+    mode: 0o600
+  })
 }
 
 /** Settings that name places of the original must not lead a copy there. */
@@ -147,12 +153,20 @@ export const SCENARIOS: readonly Scenario[] = [
       const status = await problem(b, 'fork')
       assert.equal(status.state, 'read-only')
       const log = succeeded(await b.cli('inspect', 'log', '--json', '--limit', '1000'))
-      const forked = (JSON.parse(log) as Array<{ state: string; log: string; seq: number; id: string }>).filter(({ state }) => state === 'forked')
+      const forked = (JSON.parse(log) as Array<{ state: string; log: string; seq: number; id: string }>).filter(
+        ({ state }) => state === 'forked'
+      )
       assert.equal(forked.length, 1)
-      const both = (JSON.parse(log) as Array<{ log: string; seq: number }>).filter((line) => line.log === forked[0]!.log && line.seq === forked[0]!.seq)
+      const both = (JSON.parse(log) as Array<{ log: string; seq: number }>).filter(
+        (line) => line.log === forked[0]!.log && line.seq === forked[0]!.seq
+      )
       assert.equal(both.length, 2, 'both records are kept')
       await b.stop()
-      const view = JSON.parse(succeeded(await b.cli('reidentify', '--json'))) as { recordsSetAside: number; entriesReissued: number; was?: string }
+      const view = JSON.parse(succeeded(await b.cli('reidentify', '--json'))) as {
+        recordsSetAside: number
+        entriesReissued: number
+        was?: string
+      }
       assert.ok(view.recordsSetAside >= 2 && view.entriesReissued >= 2 && view.was === undefined)
       await b.start()
       await writable(b)
@@ -188,7 +202,9 @@ export const SCENARIOS: readonly Scenario[] = [
       await clone.stop()
       await put(a, 'meanwhile', 'x')
       const { token } = await a.client.invite({ role: 'author', expiresMs: 3_600_000, uses: 1 })
-      const view = JSON.parse(succeeded(await clone.cli('reidentify', '--token', token, '--no-mdns', '--name', 'c', '--json'))) as { node: string; was: string }
+      const view = JSON.parse(
+        succeeded(await clone.cli('reidentify', '--token', token, '--no-mdns', '--name', 'c', '--json'))
+      ) as { node: string; was: string }
       assert.equal(view.was, b.id)
       assert.notEqual(view.node, b.id)
       await b.restart()

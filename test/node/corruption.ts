@@ -2,7 +2,22 @@
  * One damaged file of a home at a time, and what the node makes of it: found before it is served, never spread, healed
  * where somebody has it, named where nobody does. With real daemons.
  */
-import { closeSync, cpSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync, truncateSync, unlinkSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync
+} from 'node:fs'
 import { join } from 'node:path'
 import type { LossView, ScrubReport, StatusView } from '../../src/control/target.js'
 import { GrapevineError, reasonOf } from '../../src/errors.js'
@@ -79,14 +94,21 @@ export async function makeRig(cluster: Cluster, alone: boolean): Promise<Rig> {
   await write(node, 'large.bin', `${'0123456789abcdef'.repeat(40_000)}`)
   if (!alone) for (let at = 0; at < 6; at++) await write(first, `theirs/${at}.txt`, `theirs ${at} `.repeat(30))
   if (!alone) await cluster.equal()
-  await until('everything is in the directory', () => [...expected].every(([path, content]) => readFileSync(join(node.dir, path), 'utf8') === content))
+  await until('everything is in the directory', () =>
+    [...expected].every(([path, content]) => readFileSync(join(node.dir, path), 'utf8') === content)
+  )
   await node.stop()
   const place = join(cluster.place, 'template')
   mkdirSync(place)
   cpSync(node.home, join(place, 'home'), { recursive: true, preserveTimestamps: true })
   cpSync(node.dir, join(place, 'dir'), { recursive: true, preserveTimestamps: true })
   const files = filesOf(join(place, 'home')).filter((file) => !LEFT_OUT.test(file))
-  return { cluster, node, peer: alone ? undefined : first, template: { home: join(place, 'home'), dir: join(place, 'dir'), expected, files } }
+  return {
+    cluster,
+    node,
+    peer: alone ? undefined : first,
+    template: { home: join(place, 'home'), dir: join(place, 'dir'), expected, files }
+  }
 }
 
 function filesOf(dir: string, below = ''): string[] {
@@ -109,7 +131,7 @@ function harm(file: string, { harm: how, place }: Case): boolean {
     const before = Buffer.alloc(length)
     const handle = openSync(file, 'r+')
     readSync(handle, before, 0, length, at)
-    const after = how === 'flip' ? Buffer.from([before[0]! ^ (1 << Math.floor(place * 8) % 8)]) : Buffer.alloc(length)
+    const after = how === 'flip' ? Buffer.from([before[0]! ^ (1 << (Math.floor(place * 8) % 8))]) : Buffer.alloc(length)
     writeSync(handle, after, 0, length, at)
     closeSync(handle)
     return !before.equals(after)
@@ -120,7 +142,10 @@ function harm(file: string, { harm: how, place }: Case): boolean {
 /** Runs one case from a fresh copy of the template. The node is stopped before and after. */
 export async function runCase(rig: Rig, what: Case): Promise<Result> {
   const { node, template } = rig
-  for (const [from_, to] of [[template.home, node.home], [template.dir, node.dir]] as const) {
+  for (const [from_, to] of [
+    [template.home, node.home],
+    [template.dir, node.dir]
+  ] as const) {
     // emptied, not removed: the directory that is shared must stay the same one
     for (const name of existsSync(to) ? readdirSync(to) : []) rmSync(join(to, name), { recursive: true, force: true })
     cpSync(from_, to, { recursive: true, preserveTimestamps: true })
@@ -131,7 +156,12 @@ export async function runCase(rig: Rig, what: Case): Promise<Result> {
   const starter = new Starter(node)
   try {
     const refusal = await starter.start()
-    if (refusal !== undefined) return done(/store-damaged|store-newer|home-missing/.test(refusal) ? 'refused' : 'dead', refusal, starter.restarts)
+    if (refusal !== undefined)
+      return done(
+        /store-damaged|store-newer|home-missing/.test(refusal) ? 'refused' : 'dead',
+        refusal,
+        starter.restarts
+      )
     const [outcome, detail] = await judge(rig, starter)
     return done(outcome, detail, starter.restarts)
   } finally {
@@ -143,7 +173,11 @@ export async function runCase(rig: Rig, what: Case): Promise<Result> {
 function goOn(home: string): void {
   const { ino, ctimeNs } = statSync(join(home, 'life'), { bigint: true })
   const stamp = JSON.parse(readFileSync(join(home, 'life.json'), 'utf8')) as object
-  writeFileSync(join(home, 'life.json'), `${JSON.stringify({ ...stamp, inode: String(ino), changedNs: String(ctimeNs) })}\n`, { mode: 0o600 })
+  writeFileSync(
+    join(home, 'life.json'),
+    `${JSON.stringify({ ...stamp, inode: String(ino), changedNs: String(ctimeNs) })}\n`,
+    { mode: 0o600 }
+  )
 }
 
 /** Starts the daemon again when it ends by itself. */
@@ -154,7 +188,7 @@ class Starter {
 
   /** What it said when it refused to start at all. */
   async start(): Promise<string | undefined> {
-    for (let last = ''; ; ) {
+    for (let last = ''; ;) {
       this.restarts += 1
       // what it says is read from its log when it does not come up
       rmSync(this.node.logFile, { force: true })
@@ -178,7 +212,12 @@ class Starter {
       try {
         return await work()
       } catch (error) {
-        if (!(error instanceof GrapevineError) || !['daemon-unreachable', 'stopped'].includes(error.code) || this.restarts >= MAX_STARTS) throw error
+        if (
+          !(error instanceof GrapevineError) ||
+          !['daemon-unreachable', 'stopped'].includes(error.code) ||
+          this.restarts >= MAX_STARTS
+        )
+          throw error
         if (this.node.running) await new Promise((done) => setTimeout(done, 100))
         else if ((await this.start()) !== undefined) throw error
       }
@@ -190,17 +229,26 @@ async function judge(rig: Rig, starter: Starter): Promise<[Outcome, string]> {
   const { node, peer, template } = rig
   let report = await starter.with(() => scrub(node))
   // an index that is made again takes the daemon through a restart inside; then all is looked over once more
-  for (let again = 0; again < 3 && (report.rebuild !== undefined || report.damaged > report.healed + report.lost.length); again++) {
+  for (
+    let again = 0;
+    again < 3 && (report.rebuild !== undefined || report.damaged > report.healed + report.lost.length);
+    again++
+  ) {
     await until(`${node.name} is up`, async () => (await node.status()).state !== 'starting')
     report = await starter.with(() => scrub(node))
   }
-  if (peer !== undefined) await until(`${node.name} is in step with its peer`, () => starter.with(async () => inStep(await node.status(), await peer.status())))
+  if (peer !== undefined)
+    await until(`${node.name} is in step with its peer`, () =>
+      starter.with(async () => inStep(await node.status(), await peer.status()))
+    )
   const status = await starter.with(() => node.status())
   const verdict = await compare(starter, template.expected)
   if (verdict.wrong.length > 0) return ['wrong-bytes', verdict.wrong.join()]
   if (peer !== undefined && (await unlike(peer, template.expected))) return ['spread', 'the peer has other content now']
-  if (verdict.missing.length === 0) return [report.lost.length > 0 || isLost(status) ? 'named' : 'healed', namesOf(report.lost, status)]
-  if (isLost(status) || report.lost.length > 0) return ['named', `${verdict.missing.length} files lack; ${namesOf(report.lost, status)}`]
+  if (verdict.missing.length === 0)
+    return [report.lost.length > 0 || isLost(status) ? 'named' : 'healed', namesOf(report.lost, status)]
+  if (isLost(status) || report.lost.length > 0)
+    return ['named', `${verdict.missing.length} files lack; ${namesOf(report.lost, status)}`]
   return ['unnoticed', verdict.missing.join()]
 }
 
@@ -223,7 +271,10 @@ function namesOf(lost: readonly LossView[], status: StatusView): string {
 }
 
 /** What is served must be right; what is not served must be refused. */
-async function compare(starter: Starter, expected: ReadonlyMap<string, string>): Promise<{ wrong: string[]; missing: string[] }> {
+async function compare(
+  starter: Starter,
+  expected: ReadonlyMap<string, string>
+): Promise<{ wrong: string[]; missing: string[] }> {
   const wrong: string[] = []
   const missing: string[] = []
   for (const [path, content] of expected) {
@@ -241,7 +292,11 @@ async function read(node: Node, path: string): Promise<string | undefined> {
     for await (const chunk of body) chunks.push(chunk)
     return Buffer.concat(chunks).toString()
   } catch (error) {
-    if (error instanceof GrapevineError && ['not-found', 'blob-missing', 'blob-damaged', 'store-damaged'].includes(error.code)) return undefined
+    if (
+      error instanceof GrapevineError &&
+      ['not-found', 'blob-missing', 'blob-damaged', 'store-damaged'].includes(error.code)
+    )
+      return undefined
     throw error
   }
 }

@@ -75,7 +75,10 @@ test(
 test(
   'the other values of a conflict lie beside the file, under names that say so',
   withCluster(async (cluster) => {
-    const [a, b] = (await cluster.of(2)) as [Awaited<ReturnType<typeof cluster.found>>, Awaited<ReturnType<typeof cluster.found>>]
+    const [a, b] = (await cluster.of(2)) as [
+      Awaited<ReturnType<typeof cluster.found>>,
+      Awaited<ReturnType<typeof cluster.found>>
+    ]
     await cluster.connected()
     await a.client.put('doc.xml', from('common'))
     await cluster.equal()
@@ -93,7 +96,10 @@ test(
     const names = readdirSync(out)
     assert.equal(names.length, 2)
     assert.ok(names.includes('doc.xml'))
-    assert.ok(names.some((name) => /^doc\.conflict-[0-9a-f]{8}\.xml$/.test(name)), names.join())
+    assert.ok(
+      names.some((name) => /^doc\.conflict-[0-9a-f]{8}\.xml$/.test(name)),
+      names.join()
+    )
     assert.deepEqual(names.map((name) => readFileSync(join(out, name), 'utf8')).toSorted(), ['of a', 'of b'])
   })
 )

@@ -14,7 +14,9 @@ export interface LogLine {
 
 export async function logsOf(node: Node): Promise<LogLine[]> {
   const logs = (await node.client.inspect('vector')) as LogLine[]
-  return logs.map(({ log, space, author, epoch, seq, head, frozen }) => ({ log, space, author, epoch, seq, head, frozen })).toSorted((a, b) => (a.log < b.log ? -1 : 1))
+  return logs
+    .map(({ log, space, author, epoch, seq, head, frozen }) => ({ log, space, author, epoch, seq, head, frozen }))
+    .toSorted((a, b) => (a.log < b.log ? -1 : 1))
 }
 
 /** The epoch a node writes under. */
@@ -25,5 +27,6 @@ export async function epochOf(node: Node): Promise<string> {
 /** Nobody has seen two records at one place. */
 export async function noForks(nodes: readonly Node[]): Promise<void> {
   for (const node of nodes)
-    for (const { log, frozen } of await logsOf(node)) assert.equal(frozen, false, `${node.name} holds a forked log ${log}`)
+    for (const { log, frozen } of await logsOf(node))
+      assert.equal(frozen, false, `${node.name} holds a forked log ${log}`)
 }

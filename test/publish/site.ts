@@ -52,7 +52,10 @@ export class Site<A extends Adapter = MemoryAdapter> {
         sink: { change: (change, { bytes, time }) => node.replica.change(change, bytes, time) },
         base: this.base,
         clock: node.clock,
-        logger: { ...silentLogger, error: (message, facts) => (this.lastFault = `${message} ${JSON.stringify(facts)}`) },
+        logger: {
+          ...silentLogger,
+          error: (message, facts) => (this.lastFault = `${message} ${JSON.stringify(facts)}`)
+        },
         bodies: {
           has: (ref) => inline(ref) !== undefined,
           want: (ref) => this.wanted.push(ref.hash),
@@ -140,7 +143,9 @@ export class Site<A extends Adapter = MemoryAdapter> {
       calm = this.sync.idle ? calm + 1 : 0
       if (!this.sync.idle) this.node.clock.advance(1_000)
       if (performance.now() > end)
-        throw new Error(`the target does not come to rest: ${JSON.stringify(this.sync.problems.list())} ${this.lastFault}`)
+        throw new Error(
+          `the target does not come to rest: ${JSON.stringify(this.sync.problems.list())} ${this.lastFault}`
+        )
     }
   }
 

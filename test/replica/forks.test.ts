@@ -6,7 +6,8 @@ import { SimDisk } from '../sim/disk.js'
 import { Lab, type LabNode } from './lab.js'
 
 const vectorOf = (node: LabNode): VectorEntry[] => node.replica.log.vector()
-const tell = (to: LabNode, from: LabNode): void => to.replica.notified(from.id, encodeNotice({ t: 'vector', full: true, vector: vectorOf(from) }))
+const tell = (to: LabNode, from: LabNode): void =>
+  to.replica.notified(from.id, encodeNotice({ t: 'vector', full: true, vector: vectorOf(from) }))
 
 async function copyOf(disk: SimDisk): Promise<SimDisk> {
   const copy = new SimDisk()
@@ -23,7 +24,10 @@ function connect(node: LabNode, others: readonly LabNode[]): string[] {
     if (request.t !== 'pull') throw new Error('only records are asked for here')
     asked.push(`${request.from}`)
     const head = peer.replica.log.get(request.log)?.seq ?? 0
-    const records = Array.from({ length: Math.min(request.count, Math.max(0, head - request.from + 1)) }, (_, at) => peer.replica.log.read(request.log, request.from + at).bytes)
+    const records = Array.from(
+      { length: Math.min(request.count, Math.max(0, head - request.from + 1)) },
+      (_, at) => peer.replica.log.read(request.log, request.from + at).bytes
+    )
     return encodeAnswer({ t: 'records', records, head })
   }
   for (const other of others) node.replica.peerUp({ node: other.id, addresses: [], found: 'given', connectedAt: 0 })
@@ -128,7 +132,14 @@ describe('the epoch of a node', () => {
     const { a, b } = await parted(1, 1)
     const first = a.replica.epoch
     // an own record that this life did not write: another epoch begins
-    a.replica.notified(b.id, encodeNotice({ t: 'vector', full: false, vector: [{ log: logIdOf('catalog', a.keys.publicKey, first), seq: 99, head: '0'.repeat(16) }] }))
+    a.replica.notified(
+      b.id,
+      encodeNotice({
+        t: 'vector',
+        full: false,
+        vector: [{ log: logIdOf('catalog', a.keys.publicKey, first), seq: 99, head: '0'.repeat(16) }]
+      })
+    )
     const second = a.replica.epoch
     assert.notEqual(second, first)
     a.clock.wall -= 10 * 365 * 86_400_000
@@ -143,7 +154,10 @@ describe('the epoch of a node', () => {
     const { a, twin } = await parted(1, 0)
     const log = logIdOf('catalog', a.keys.publicKey, a.replica.epoch)
     for (const node of [a, twin]) {
-      node.replica.notified('peer', encodeNotice({ t: 'vector', full: false, vector: [{ log, seq: 99, head: '0'.repeat(16) }] }))
+      node.replica.notified(
+        'peer',
+        encodeNotice({ t: 'vector', full: false, vector: [{ log, seq: 99, head: '0'.repeat(16) }] })
+      )
       await node.put(node === a ? 'a' : 'b', 'x')
     }
     const epochs = [a.replica.epoch, twin.replica.epoch]
@@ -160,7 +174,9 @@ describe('the epoch of a node', () => {
     const again = await lab.blank('n1', { seed: 5 })
     await again.pull(a)
     await again.settled()
-    const own = [...again.replica.log.logs()].filter((head) => again.replica.log.get(head.log)!.author.every((byte, at) => byte === again.keys.publicKey[at]))
+    const own = [...again.replica.log.logs()].filter((head) =>
+      again.replica.log.get(head.log)!.author.every((byte, at) => byte === again.keys.publicKey[at])
+    )
     assert.deepEqual(own.map((head) => head.seq).toSorted(), [1, 5])
   })
 
@@ -176,7 +192,10 @@ describe('the epoch of a node', () => {
 test('a record under our own key by somebody who saw what this process wrote proves that another process has the key', async () => {
   const lab = new Lab()
   let found = 0
-  const [a, b] = (await lab.nodes(2, { each: () => ({ events: { twinFound: () => (found += 1) } }) })) as [LabNode, LabNode]
+  const [a, b] = (await lab.nodes(2, { each: () => ({ events: { twinFound: () => (found += 1) } }) })) as [
+    LabNode,
+    LabNode
+  ]
   await a.put('f', '1')
   const clone = await lab.blank('n0', { disk: await copyOf(a.disk), seed: 77, freshEpoch: true })
   await a.restart()

@@ -282,14 +282,12 @@ export class Lab {
         name: 'lab',
         nodeName: 'n0'
       },
-      ...nodes
-        .slice(1)
-        .map((node, index) => ({
-          k: 'admit' as const,
-          key: node.keys.publicKey,
-          role: options.roles?.[index] ?? ('author' as const),
-          name: `n${index + 1}`
-        }))
+      ...nodes.slice(1).map((node, index) => ({
+        k: 'admit' as const,
+        key: node.keys.publicKey,
+        role: options.roles?.[index] ?? ('author' as const),
+        name: `n${index + 1}`
+      }))
     ])
     for (const node of nodes.slice(1)) await node.pull(founder)
     return nodes

@@ -90,14 +90,12 @@ export class World {
           name: 'sim',
           nodeName: 'n0'
         },
-        ...this.nodes
-          .slice(1)
-          .map((node) => ({
-            k: 'admit' as const,
-            key: node.keys.publicKey,
-            role: 'author' as const,
-            name: `n${node.index}`
-          }))
+        ...this.nodes.slice(1).map((node) => ({
+          k: 'admit' as const,
+          key: node.keys.publicKey,
+          role: 'author' as const,
+          name: `n${node.index}`
+        }))
       ])
     )
     const all = (): boolean => this.nodes.every((node) => node.replica!.members.list().length === this.nodes.length)
