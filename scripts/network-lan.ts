@@ -28,6 +28,7 @@ export class Lan {
   }
 
   constructor() {
+    sweep()
     this.#forget = atExit(() => this.#remove())
     ip('netns', 'add', this.#switch)
     for (const bridge of [NEAR, FAR]) {
@@ -100,6 +101,22 @@ export class Lan {
       }
     }
     this.#spaces.clear()
+  }
+}
+
+/** Removes what a process left that was killed before it could. */
+function sweep(): void {
+  const listed = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' })
+  for (const [, space, pid] of listed.matchAll(/^(gv(\d+)(?:s|p|n\d+))\b/gm)) {
+    if (!alive(Number(pid))) ip('netns', 'del', space!)
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
   }
 }
 

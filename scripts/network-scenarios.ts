@@ -1,6 +1,6 @@
 /** The scenarios by name, and what one is. */
 import { duplicateIdentity, idleSockets, movedFounder, movedNode, sleep, stopAfterWrites } from './network-faults.js'
-import { burst, partition, pureStar, slowLink, star } from './network-traffic.js'
+import { burst, outage, partition, pureStar, slowLink, star } from './network-traffic.js'
 import type { World } from './network-world.js'
 
 export interface Settings {
@@ -25,6 +25,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   star,
   'pure-star': pureStar,
   burst,
+  outage,
   partition,
   'slow-link': slowLink,
   'idle-sockets': idleSockets,

@@ -97,6 +97,27 @@ export const partition: Scenario = {
   }
 }
 
+/** Long enough for TCP to have doubled its pauses to 12 s, too short for anybody to have hung up. */
+const OUTAGE_MS = 15_000
+
+export const outage: Scenario = {
+  about: 'nothing comes through between two nodes for 15 s, and every socket stays open',
+  lan: true,
+  async run(world) {
+    await world.build({ nodes: 2 })
+    await world.meshed()
+    const [a, b] = [world.nodes[0]!, world.nodes[1]!]
+    world.lan!.cut([b.name])
+    await Promise.all([world.put(a, 'here'), world.put(b, 'there')])
+    await pause(OUTAGE_MS)
+    world.lan!.heal([b.name])
+    const healedMs = await world.equal()
+    assert.deepEqual(await world.mute(), [])
+    assert.ok(healedMs < HEALED_WITHIN_MS, `equal only ${healedMs} ms after healing`)
+    return { 'cut s': OUTAGE_MS / 1_000, 'equal ms after healing': healedMs }
+  }
+}
+
 const SLOW_BYTES_PER_SECOND = 1024 * 1024
 const BLOB_BYTES = 24 * 1024 * 1024
 /** Within this a small change must pass a link that carries a blob, ms. */

@@ -48,9 +48,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'node/daemon',
     'node/setup',
     'node/offline',
+    'node/restore',
     'node/rebuild',
     'node/reidentify',
-    'node/restore',
     'config',
     'control/target'
   ],
@@ -77,10 +77,9 @@ const MAX_SOURCE_LINES = 400
 /** Longer already. A number here may only become smaller; split the file, then take it off the list. */
 const LONGER: Readonly<Record<string, number>> = {
   'src/log/record-log.ts': 620,
-  'src/node/custodian.ts': 420,
-  'src/node/daemon.ts': 580,
+  'src/node/daemon.ts': 520,
   'src/publish/target-sync.ts': 520,
-  'src/replica/replica.ts': 810
+  'src/replica/replica.ts': 720
 }
 
 /** What may not appear in any file of the repository: words for later, places of one machine. */

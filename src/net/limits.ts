@@ -47,6 +47,11 @@ export const MAX_REOPENS = 3
 export const PING_INTERVAL_MS = 10_000
 /** A connection on which nothing at all was read for so long is dead: three pings. A busy process was late by 6 s. */
 export const SILENT_MS = 30_000
+/**
+ * After so much silence (a ping is 3 s late) a second connection is tried: when it can be made, the first is dead. TCP
+ * itself would notice the end of an outage of 15 s only 10 s later, because it doubles its pauses.
+ */
+export const DOUBT_MS = 13_000
 /** And so many looks in a row found nothing new: one long look of a process that was stalled itself proves nothing. */
 export const SILENT_LOOKS = 3
 

@@ -116,6 +116,10 @@ export class Libp2pNetwork implements Network {
     this.#run?.links.hangUp(node, reason)
   }
 
+  saveAddresses(): void {
+    this.#run?.saveAddresses()
+  }
+
   inspect(): NetworkInspection {
     return inspectRun(this.self, this.#run)
   }

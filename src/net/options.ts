@@ -33,8 +33,8 @@ export interface NetworkOptions {
   /** In place of multicast DNS. */
   readonly discovery?: Discovery
   readonly redial?: RedialOptions
-  /** A connection on which nothing is read for so long, ms, is closed. */
-  readonly silentMs?: number
+  /** A connection on which nothing is read for `doubtMs` is checked by making another, after `silentMs` it is closed. */
+  readonly pulse?: { readonly doubtMs?: number; readonly silentMs?: number }
   readonly watch?: WatchOptions
 }
 
@@ -47,6 +47,8 @@ export interface Network extends Transport, Startable {
   handleJoin(handler: JoinHandler | undefined): void
   /** Called when a key (ours or a peer's) runs in two processes. Returns the function that ends it. */
   onDuplicateIdentity(listener: (node: NodeId) => void): () => void
+  /** Gives the address book to its store now; otherwise that happens a second after a change. */
+  saveAddresses(): void
   inspect(): NetworkInspection
 }
 

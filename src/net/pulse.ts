@@ -3,7 +3,7 @@
  * has read nothing at all for too long, not even the answer, is gone. The stack's own monitor opens a stream for every
  * ping (twenty packets) and drops a connection whose ping is late although it is busy.
  */
-import type { MessageStream, StreamMuxerFactory } from '@libp2p/interface'
+import type { Connection, MessageStream, StreamMuxerFactory } from '@libp2p/interface'
 import type { Clock, Logger } from '../runtime.js'
 import { SILENT_LOOKS } from './limits.js'
 
@@ -31,6 +31,7 @@ export class Pulse {
   readonly #deps: PulseDeps
   readonly #silentMs: number
   readonly #wires = new Map<MessageStream, Heard>()
+  readonly #muxers = new WeakMap<object, Heard>()
 
   constructor(deps: PulseDeps, options: PulseOptions) {
     this.#deps = deps
@@ -46,11 +47,17 @@ export class Pulse {
         createStreamMuxer: (wire) => {
           const muxer = factory.createStreamMuxer(wire)
           // After the multiplexer, whose listening starts the flow.
-          this.#listen(wire)
+          this.#muxers.set(muxer, this.#listen(wire))
           return muxer
         }
       }
     }
+  }
+
+  /** For how long nothing was read on a connection, ms, as of the last look. */
+  silentFor(connection: Connection): number {
+    const heard = this.#muxers.get(muxerOf(connection) ?? connection)
+    return heard === undefined || heard.pieces !== heard.seen ? 0 : this.#deps.clock.monotonic() - heard.since
   }
 
   /** To be called every few seconds. */
@@ -63,11 +70,12 @@ export class Pulse {
     }
   }
 
-  #listen(wire: MessageStream): void {
+  #listen(wire: MessageStream): Heard {
     const heard: Heard = { pieces: 0, seen: 0, since: this.#deps.clock.monotonic(), looks: 0 }
     this.#wires.set(wire, heard)
     wire.addEventListener('message', () => (heard.pieces += 1))
     wire.addEventListener('close', () => this.#wires.delete(wire))
+    return heard
   }
 
   #close(wire: MessageStream, ms: number): void {
@@ -78,8 +86,12 @@ export class Pulse {
 }
 
 /** Round trip of the multiplexer's last ping, ms; undefined before the first answer, or below what its clock can tell. */
-export function roundTripOf(connection: object): number | undefined {
-  const { muxer } = connection as { muxer?: { getRTT?: () => number } }
-  const rtt = muxer?.getRTT?.() ?? 0
+export function roundTripOf(connection: Connection): number | undefined {
+  const rtt = muxerOf(connection)?.getRTT?.() ?? 0
   return rtt > 0 ? rtt : undefined
+}
+
+/** A connection keeps its multiplexer to itself; without it there is merely less to know. */
+function muxerOf(connection: Connection): { getRTT?: () => number } | undefined {
+  return (connection as unknown as { muxer?: { getRTT?: () => number } }).muxer
 }

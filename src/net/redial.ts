@@ -98,6 +98,14 @@ export class Redial {
       .flatMap((target) => (target.given ? ['given' as const] : [...target.addresses.values()]))[0]
   }
 
+  /** Where a node may be dialled, each with `/p2p/`. */
+  addressesOf(node: NodeId): string[] {
+    const known = [...this.#targets.values()].filter((target) => target.node === node)
+    return likelyFirst([...new Set(known.flatMap(({ addresses }) => [...addresses.keys()]))]).map((address) =>
+      withNode(address, node)
+    )
+  }
+
   /** All back-offs start anew: something changed that may make the difference. */
   wake(): void {
     for (const target of this.#targets.values()) this.#reset(target)

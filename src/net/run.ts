@@ -7,6 +7,7 @@ import { whyOf } from './errors.js'
 import { announced, withoutNode } from './addresses.js'
 import { AddressBook } from './book.js'
 import type { Discovery } from './discovery.js'
+import { Doubt } from './doubt.js'
 import { Exchange } from './exchange.js'
 import { Gate } from './gate.js'
 import { Gossip } from './gossip.js'
@@ -17,6 +18,7 @@ import { JoinDesk } from './join-desk.js'
 import { keyFromSeed, publicKeyOf } from './keys.js'
 import {
   DIAL_TIMEOUT_MS,
+  DOUBT_MS,
   GOSSIP_RESTART_JUMP_MS,
   MAX_STRANGERS,
   SILENT_MS,
@@ -50,6 +52,7 @@ export class Run {
   readonly #exchange: Exchange
   readonly #watch: Watch
   readonly #pulse: Pulse
+  readonly #doubt: Doubt
   #host: Host | undefined
   #gossip: Gossip | undefined
   #discovery: Discovery | undefined
@@ -96,7 +99,18 @@ export class Run {
       },
       options.redial
     )
-    this.#pulse = new Pulse({ clock, logger }, { silentMs: options.silentMs ?? SILENT_MS })
+    this.#pulse = new Pulse({ clock, logger }, { silentMs: options.pulse?.silentMs ?? SILENT_MS })
+    this.#doubt = new Doubt(
+      {
+        peers: () => this.links.allUp().map(({ node }) => node),
+        connections: (node) => this.links.connectionsOf(node),
+        silentFor: (connection) => this.#pulse.silentFor(connection),
+        addresses: (node) => this.redial.addressesOf(node),
+        dial: (addresses) => this.#connect(addresses, { force: true }),
+        hangUp: (node, reason) => this.links.hangUp(node, reason)
+      },
+      { doubtMs: options.pulse?.doubtMs ?? DOUBT_MS }
+    )
     this.#watch = new Watch(
       {
         clock,
@@ -152,6 +166,10 @@ export class Run {
     await this.#gossip?.stop()
     this.links.close()
     await this.#host?.libp2p.stop()
+    this.#book.flush()
+  }
+
+  saveAddresses(): void {
     this.#book.flush()
   }
 
@@ -230,16 +248,20 @@ export class Run {
   }
 
   async #dial(addresses: readonly string[]): Promise<{ node: NodeId; address: string }> {
+    const { remotePeer, remoteAddr } = await this.#connect(addresses)
+    return { node: remotePeer.toString(), address: remoteAddr.toString() }
+  }
+
+  /** @param options.force makes another connection though there is one. */
+  async #connect(addresses: readonly string[], options: { force?: boolean } = {}): Promise<Connection> {
     if (this.#host === undefined) throw new Error('not started')
-    const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS)
     const connection = await this.#host.libp2p.dial(
       addresses.map((address) => multiaddr(address)),
-      { signal }
+      { ...options, signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) }
     )
-    const node = connection.remotePeer.toString()
-    const address = connection.remoteAddr.toString()
-    if (connection.direction === 'outbound') this.#book.worked(node, address)
-    return { node, address }
+    if (connection.direction === 'outbound')
+      this.#book.worked(connection.remotePeer.toString(), connection.remoteAddr.toString())
+    return connection
   }
 
   #isMember(node: NodeId): boolean {
@@ -283,6 +305,7 @@ export class Run {
 
   #tick(): void {
     this.#pulse.look()
+    this.#doubt.look()
     this.#gossip?.watch()
     for (const { node } of this.links.allUp()) {
       const peer = this.links.peerOf(node)

@@ -39,7 +39,7 @@ export class AddressFile {
   }
 
   /** Resolves when everything saved so far is on disk, or was given up. */
-  async close(): Promise<void> {
+  async saved(): Promise<void> {
     await this.#written
   }
 }

@@ -65,9 +65,9 @@ export class Clocks {
   #judge(): void {
     const found = this.#found()
     const before = this.#open
-    this.#open = new Map(
-      [...found].map(([key, error]) => [key, before.get(key) ?? { error, since: this.#deps.clock.now() }])
-    )
+    const now = this.#deps.clock.now()
+    // the sentence follows what is heard; since when there is one to say stays
+    this.#open = new Map([...found].map(([key, error]) => [key, { error, since: before.get(key)?.since ?? now }]))
     for (const [key, problem] of before) if (!found.has(key)) this.#deps.changed(problem, false)
     for (const [key, problem] of this.#open) if (!before.has(key)) this.#deps.changed(problem, true)
   }

@@ -14,6 +14,7 @@ import type { OpenReport, Replica, Scrubbed } from '../replica/index.js'
 import type { Clock, Logger } from '../runtime.js'
 import { bytesOf, hexOf, type BodyRef } from '../wire/index.js'
 import { Losses } from './losses.js'
+import { lostAtOpen } from './lost-at-open.js'
 import { nameLosses, pathsOf } from './loss-names.js'
 import { Pace } from './pace.js'
 
@@ -54,8 +55,6 @@ const RETRY_MS = 5_000
 /** How long a scrub waits for a blob that is being fetched again, ms. */
 const REFETCH_MS = 20_000
 const PROGRESS_MS = 250
-/** Records of one hole that are named one by one. */
-const MAX_NAMED_RECORDS = 1_000
 
 interface Tally {
   readonly checked: ScrubCounts
@@ -84,7 +83,10 @@ export class Custodian {
 
   async start(): Promise<void> {
     await this.#losses.load()
-    await this.#losses.add(await this.#lostAtOpen())
+    const { replica, heldBefore, report } = this.#deps
+    await this.#losses.add(
+      lostAtOpen(replica.log, heldBefore, report.damaged, (range) => this.#losses.wasHealed(range))
+    )
     await this.#retry()
     this.#unlisten = this.#deps.blobs.on(({ type, ref }) => {
       if (type === 'damaged') this.#deps.emit({ event: 'damage-found', what: 'blob', hash: ref.hash })
@@ -318,33 +320,6 @@ export class Custodian {
   }
 
   // --- losses -------------------------------------------------------------------------------------------------------
-
-  /** What the log lacked when it was opened: known places in logs, and bytes of which nobody can tell what they were. */
-  async #lostAtOpen(): Promise<LossView[]> {
-    const { replica, report } = this.#deps
-    const missing = [...replica.log.holes(), ...this.#lostEnds()]
-    const holes = missing.flatMap(({ log, author, from, to }) =>
-      Array.from({ length: Math.min(to - from + 1, MAX_NAMED_RECORDS) }, (_, at): LossView => ({
-        kind: 'record',
-        log,
-        author: nodeIdOf(author),
-        seq: from + at,
-        paths: []
-      }))
-    )
-    const ranges = report.damaged
-      .filter((range) => !this.#losses.wasHealed(range))
-      .map(({ segment, offset, length }): LossView => ({ kind: 'range', segment, offset, length }))
-    return [...holes, ...ranges]
-  }
-
-  /** What the index that was dropped knew of, and the log does not hold. */
-  #lostEnds(): Array<{ log: string; author: Uint8Array; from: number; to: number }> {
-    return this.#deps.heldBefore.flatMap(({ log, author, seq }) => {
-      const held = this.#deps.replica.log.get(log)?.seq ?? 0
-      return held < seq ? [{ log, author, from: held + 1, to: seq }] : []
-    })
-  }
 
   #recordLoss(log: string, seq: number): LossView {
     const author = this.#deps.replica.authorOf(log)

@@ -11,9 +11,18 @@ export interface Custody {
   acknowledgeLosses(): Promise<LossView[]>
 }
 
-export function custodyOf(home: Home, { replica, blobs }: Opened, custodian: Custodian): Custody {
+/** `saveHome` brings to disk what a backup takes from files and a running node knows better. */
+export function custodyOf(
+  home: Home,
+  { replica, blobs }: Opened,
+  custodian: Custodian,
+  saveHome: () => Promise<void> = async () => undefined
+): Custody {
   return {
-    backup: () => backupOf({ home, records: replica, blobs }),
+    async *backup() {
+      await saveHome()
+      yield* backupOf({ home, records: replica, blobs })
+    },
     scrub: (options) => custodian.scrub(options),
     acknowledgeLosses: () => custodian.acknowledge()
   }

@@ -1,7 +1,7 @@
 /** The running node: builds the parts, leads events from one to the other, starts and stops them in order. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createDirectoryAdapter, type DirectoryAdapter, type RootIdentity } from '../adapters/index.js'
+import { createDirectoryAdapter, type DirectoryAdapter } from '../adapters/index.js'
 import { BlobFetcher, BlobServer } from '../blobs/index.js'
 import type { Config } from '../config.js'
 import { GrapevineError, reasonOf } from '../errors.js'
@@ -15,28 +15,27 @@ import { destroyStore, openStore, Overlay, type LevelStore } from '../store/inde
 import { bytesOf } from '../wire/index.js'
 import { AddressFile } from './address-file.js'
 import { begin, holdUntilBegun } from './beginning.js'
-import { Clocks } from './clocks.js'
 import { NodeControl } from './control.js'
-import { Custodian } from './custodian.js'
 import { custodyOf } from './custody.js'
 import { Events } from './events.js'
-import { HOME_DIRS, homeLived, readHome, readJson, writePrivate, writeSums, type Home } from './home.js'
+import { HOME_DIRS, homeLived, readHome, writeSums, type Home } from './home.js'
 import { JoinService } from './join-service.js'
+import { makeKeepers, type Keepers } from './keepers.js'
 import { newLifeOf, type NewLife } from './life.js'
 import { openHome, type Opened } from './open.js'
 import { noteParted, readParted } from './parted.js'
 import { Recovery } from './recovery.js'
+import { readRoot, writeRoot } from './root-file.js'
+import { standIn } from './stand-in.js'
 import { StoredStatCache } from './stat-cache.js'
-import { TwinWatch } from './twin.js'
 import { Views } from './views.js'
 
 const ADDRESS_FILE = 'addresses.json'
-const ROOT_FILE = 'root-identity.json'
 /** How long the first scan of a newcomer waits for the cluster's catalog, ms: importing what it already has is waste. */
 const FIRST_SYNC_MS = 60_000
 const FIRST_SYNC_POLL_MS = 50
 
-interface Parts {
+interface Parts extends Keepers {
   readonly home: Home
   readonly opened: Opened
   readonly network: Network
@@ -46,9 +45,6 @@ interface Parts {
   readonly target: Target | undefined
   readonly recovery: Recovery
   readonly views: Views
-  readonly custodian: Custodian
-  readonly twin: TwinWatch
-  readonly clocks: Clocks
   /** Why this home does not simply go on with the life it led. */
   readonly newLife: NewLife | undefined
 }
@@ -129,7 +125,7 @@ export class Daemon {
         random: systemRandom,
         logger,
         membership: {
-          isMember: (key) => opened?.replica.members.get(key) !== undefined,
+          isMember: (key) => (opened?.replica.members.get(key) ?? opened?.membersBefore?.get(key)) !== undefined,
           strangersAllowed: () => opened?.replica.members.expectsNewcomers(home.keys.publicKey, Date.now()) ?? false
         },
         addressBook: this.#addresses
@@ -172,39 +168,20 @@ export class Daemon {
       replica,
       stores: target === undefined ? [opened.index] : [opened.index, target.store]
     })
-    const custodian = new Custodian(
+    const keepers = makeKeepers(
       {
-        home: home.path,
-        key: home.keys.publicKey,
-        replica,
-        report: opened.report,
-        heldBefore: opened.heldBefore,
-        blobs,
-        clock: systemClock,
+        home,
+        opened,
+        network,
+        fetcher,
         logger,
-        peers: () => network.peers().length,
-        want: (ref) => fetcher.want(ref),
         rebuild: (reason) => void this.#rebuild(reason),
         emit: (fact) => this.#events.emit(fact)
       },
-      { bytesPerSecond: this.#config.scrubBytesPerSecond }
+      this.#config
     )
-    const clocks = new Clocks({
-      clock: systemClock,
-      tell: () => replica.tell(),
-      nameOf: (node) => replica.members.list().find((member) => nodeIdOf(member.key) === node)?.name,
-      changed: ({ error }, open) => {
-        if (open) this.#log.warn('A clock is off.', { message: error.message, ...error.facts })
-        this.#events.emit({
-          event: open ? 'problem-opened' : 'problem-closed',
-          code: error.code,
-          message: error.message
-        })
-      }
-    })
-    const twin = new TwinWatch({ clock: systemClock, logger, replica })
     const blobServer = new BlobServer({ store: blobs })
-    return { home, opened, network, fetcher, blobServer, target, recovery, views, custodian, twin, clocks, newLife }
+    return { home, opened, network, fetcher, blobServer, target, recovery, views, ...keepers, newLife }
   }
 
   async #buildTarget(home: Home, { replica, blobs }: Opened, views: Views, fetcher: BlobFetcher): Promise<Target> {
@@ -213,14 +190,7 @@ export class Daemon {
     const { store } = await openStore(join(home.path, HOME_DIRS.target), { everyWriteDurable: true })
     const rows = new Overlay({ store })
     await mkdir(config.dir, { recursive: true })
-    const expectRoot = await readJson<{ dir: string; root: RootIdentity }>(join(home.path, ROOT_FILE)).catch(
-      (error: unknown) => {
-        logger.warn('Which directory was shared before cannot be read; the present one is taken.', {
-          reason: reasonOf(error)
-        })
-        return undefined
-      }
-    )
+    const expectRoot = await readRoot(home.path, config.dir, logger)
     const adapter = createDirectoryAdapter(
       { clock: systemClock, logger, cache: new StoredStatCache(rows) },
       {
@@ -229,7 +199,7 @@ export class Daemon {
         journalDir: join(home.path, HOME_DIRS.journal),
         ignore: config.ignore,
         settleMs: config.settleMs,
-        ...(expectRoot?.dir === config.dir ? { expectRoot: expectRoot.root } : {})
+        ...(expectRoot === undefined ? {} : { expectRoot })
       }
     )
     const sync = new TargetSync(
@@ -294,7 +264,10 @@ export class Daemon {
       dir: this.#config.dir,
       state: () => this.#describeState(),
       since: this.#since,
-      custody: custodyOf(home, opened, parts.custodian),
+      custody: custodyOf(home, opened, parts.custodian, async () => {
+        network.saveAddresses()
+        await this.#addresses?.saved()
+      }),
       stop: () => this.stop()
     })
     if (parts.newLife !== undefined) holdUntilBegun(replica, parts.newLife)
@@ -373,11 +346,7 @@ export class Daemon {
       if (home.cluster.joined && (await sync.isFirst())) await this.#firstSync(parts)
       if (this.#state === 'stopping' || this.#state === 'stopped') return
       await sync.start()
-      if (adapter.rootIdentity !== null)
-        await writePrivate(
-          join(home.path, ROOT_FILE),
-          `${JSON.stringify({ dir: this.#config.dir, root: adapter.rootIdentity })}\n`
-        )
+      if (adapter.rootIdentity !== null) await writeRoot(home.path, this.#config.dir, adapter.rootIdentity)
     } catch (error) {
       this.#log.error('The shared directory cannot be used.', {
         dir: this.#config.dir,
@@ -438,7 +407,7 @@ export class Daemon {
     await target?.sync.stop()
     await fetcher.stop()
     await network.stop()
-    await this.#addresses?.close()
+    await this.#addresses?.saved()
     await opened.close()
     await target?.store.close()
   }
@@ -550,15 +519,4 @@ export class Daemon {
       scanned: (entries, ms) => this.#events.emit({ event: 'scan-finished', entries, ms })
     }
   }
-}
-
-/** An object that does whatever `current` does at the time of each call. */
-function standIn<T extends object>(current: () => T): T {
-  return new Proxy({} as T, {
-    get: (_, name) => {
-      const now = current()
-      const value: unknown = Reflect.get(now, name, now)
-      return typeof value === 'function' ? value.bind(now) : value
-    }
-  })
 }

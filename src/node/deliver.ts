@@ -62,7 +62,7 @@ export async function deliver(
     await Promise.race([replica.replication.wait(record, 1, timeoutMs), refused])
   } finally {
     await network.stop()
-    await addresses.close()
+    await addresses.saved()
     await opened.close()
   }
 }

@@ -3,12 +3,13 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BlobStore } from '../blobs/index.js'
 import { GrapevineError } from '../errors.js'
+import { MEMBER_ROWS, Members } from '../identity/index.js'
 import { storedHeads } from '../log/index.js'
 import { Replica, type OpenReport, type ReplicaEvents } from '../replica/index.js'
 import { NodeDisk, systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger, Transport } from '../runtime.js'
 import type { LevelStore } from '../store/index.js'
-import { destroyStore, openStore } from '../store/index.js'
+import { destroyStore, openStore, prefixRange } from '../store/index.js'
 import { HOME_DIRS, type Home } from './home.js'
 import { finishLogCopy } from './log-copy.js'
 import { WatchedStore } from './watched-store.js'
@@ -20,6 +21,8 @@ export interface Opened {
   readonly blobs: BlobStore
   /** How far each log was held by an index that had to be dropped because the log holds less. */
   readonly heldBefore: readonly HeldBefore[]
+  /** Whom that index knew as members: without them a node that lost all records could ask nobody for them. */
+  readonly membersBefore?: Members
   close(): Promise<void>
 }
 
@@ -61,26 +64,28 @@ export async function openHome(
     if (!(error instanceof GrapevineError) || error.code !== 'store-damaged' || error.facts.file !== undefined)
       throw error
     logger.warn('The index cannot be used and is rebuilt from the log.', { reason: error.message })
-    const heldBefore = error.facts.index === true ? await readHeads(path('index')) : []
+    const last = error.facts.index === true ? await readLast(path('index'), home.cluster.cluster) : {}
     await destroyStore(path('index'))
     // an index that knows more than the log says that the log has lost its end: perhaps of our own records
     const freshEpoch = options.freshEpoch === true || error.facts.index === true
-    return { ...(await openOver(home, transport, logger, { ...options, freshEpoch })), heldBefore }
+    return { ...(await openOver(home, transport, logger, { ...options, freshEpoch })), ...last }
   }
 }
 
-/** What an index says of the logs, for the last time; nothing when it cannot say it. */
-async function readHeads(path: string): Promise<HeldBefore[]> {
-  const heads: HeldBefore[] = []
+/** What an index says of logs and members, for the last time; nothing when it cannot say it. */
+async function readLast(path: string, cluster: string): Promise<{ heldBefore: HeldBefore[]; membersBefore: Members }> {
+  const heldBefore: HeldBefore[] = []
+  const membersBefore = new Members(cluster)
   const { store } = await openStore(path)
   try {
-    for await (const head of storedHeads(store)) heads.push(head)
+    for await (const head of storedHeads(store)) heldBefore.push(head)
+    await membersBefore.load(store.iterate(prefixRange(MEMBER_ROWS)))
   } catch (error) {
     if (!(error instanceof GrapevineError) || error.code !== 'store-damaged') throw error
   } finally {
     await store.close()
   }
-  return heads
+  return { heldBefore, membersBefore }
 }
 
 interface OpenOptions {

@@ -1,12 +1,5 @@
-export {
-  Replica,
-  CATALOG_SPACE,
-  MEMBERS_SPACE,
-  type ReplicaDeps,
-  type ReplicaEvents,
-  type ReplicaOptions,
-  type OpenReport
-} from './replica.js'
+export { Replica, CATALOG_SPACE, MEMBERS_SPACE } from './replica.js'
+export type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './options.js'
 export { isoTime } from './clock.js'
 export type { Written } from './writer.js'
 export type { Scrubbed } from './scrub.js'

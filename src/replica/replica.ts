@@ -4,11 +4,11 @@
  */
 import { Catalog, CatalogReader, type Draft } from '../catalog/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
-import { MEMBERS_SPACE, Members, MEMBER_ROWS, nodeIdOf, type KeyPair } from '../identity/index.js'
+import { MEMBERS_SPACE, Members, MEMBER_ROWS, nodeIdOf } from '../identity/index.js'
 import { RecordLog, SegmentLog, type DamagedRange, type Scanned } from '../log/index.js'
-import type { Clock, Disk, Logger, NodeId, PeerInfo, Random, Transport } from '../runtime.js'
-import { Overlay, prefixRange, type Store } from '../store/index.js'
-import { SyncEngine, type SyncEffect, type SyncOptions } from '../sync/index.js'
+import type { NodeId, PeerInfo } from '../runtime.js'
+import { Overlay, prefixRange } from '../store/index.js'
+import { SyncEngine, type SyncEffect } from '../sync/index.js'
 import {
   decodeAnswer,
   decodeGossip,
@@ -17,7 +17,6 @@ import {
   encodeNotice,
   encodeRequest,
   hexOf,
-  logIdOf,
   MAX_GOSSIP_BYTES,
   type Op,
   type PullRequest,
@@ -28,67 +27,18 @@ import {
 import { answerRequest } from './answers.js'
 import { Applier, CATALOG_SPACE, MAX_PENDING_ROWS, type Applied } from './applier.js'
 import { HybridClock } from './clock.js'
-import { epochToContinue } from './epochs.js'
+import { OwnEpoch } from './epochs.js'
 import { ForkFinder } from './forks.js'
 import { Gossiper } from './gossiper.js'
 import { Heads } from './heads.js'
+import { Holds } from './holds.js'
 import { Intake } from './intake.js'
+import type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './options.js'
 import { OwnHistory } from './own-history.js'
 import { Replication } from './replication.js'
 import { scrub, type Scrubbed } from './scrub.js'
 import { Turns } from './turns.js'
 import { Writer, type Written } from './writer.js'
-
-export interface ReplicaDeps {
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly disk: Disk
-  readonly store: Store
-  readonly transport: Transport
-  readonly keys: KeyPair
-  /** See Intake. */
-  readonly verify?: (publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array) => Promise<boolean>
-}
-
-export interface ReplicaOptions {
-  /** 32 hex. */
-  readonly cluster: string
-  readonly sync?: Partial<SyncOptions>
-  readonly maxSegmentBytes?: number
-  /** The home was restored, copied or given another key: nothing is ever written to the logs it holds. */
-  readonly freshEpoch?: boolean
-  /** Logs of its own of which this node held another branch than its peers when it last heard of them. */
-  readonly parted?: Iterable<string>
-  /** Records indexed again so far, while the index is made from the log. */
-  readonly onProgress?: (records: number) => void
-}
-
-/** Facts for those who follow what happens here. */
-export interface ReplicaEvents {
-  /** Entries changed; `local` when by this node's own writing. */
-  entriesChanged?(ids: ReadonlySet<string>, local: boolean): void
-  conflictsChanged?(before: number, after: number): void
-  membersChanged?(keys: readonly Uint8Array[]): void
-  recordRejected?(record: SignedRecord, reason: string): void
-  forkFound?(log: string, author: NodeId): void
-  /** What a peer's clock says, and how far that is ahead of ours, ms. */
-  clockHeard?(node: NodeId, aheadMs: number): void
-  /** This node holds another branch of this log than its peers, or does so no longer. */
-  logParted?(log: string, parted: boolean): void
-  /** A record we hold did not read back. */
-  recordDamaged?(id: string): void
-  /** Another process writes under this node's key. */
-  twinFound?(): void
-  peerUp?(peer: PeerInfo): void
-  peerDown?(node: NodeId): void
-}
-
-export interface OpenReport {
-  readonly indexed: number
-  readonly damaged: readonly DamagedRange[]
-  readonly cutBytes: number
-}
 
 /** Offered records waiting to be judged, bytes; beyond it gossip is left to the pull. */
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024
@@ -125,16 +75,14 @@ export class Replica {
   readonly #freshEpoch: boolean
   readonly #onProgress: ((records: number) => void) | undefined
   readonly #partedBefore: readonly string[]
-  #epoch = ''
+  readonly #epoch: OwnEpoch
   readonly #own: OwnHistory
-  readonly #holds = new Map<string, GrapevineError>()
+  readonly #holds = new Holds()
   #offers: Offer[] = []
   #backlog = 0
   #taking = false
   #tick: (() => void) | undefined
   #running = false
-  #failure: GrapevineError | undefined
-  #halted: GrapevineError | undefined
   #flushing: (() => void) | undefined
 
   /** Opens the log and the index and brings them in step; nothing is sent or written before `start`. */
@@ -169,11 +117,17 @@ export class Replica {
     this.#forkFinder = new ForkFinder({
       log: this.log,
       logger,
-      ask: async (node, log, seq) => (await this.#ask(node, { t: 'pull', log, from: seq, count: 1 }))[0],
+      ask: (node, log, seq) => this.#askOne(node, log, seq),
       found: (from, record) => {
         this.#own.parted(record.log)
         this.#offer(from, [record])
       }
+    })
+    this.#epoch = new OwnEpoch({
+      log: this.log,
+      random: deps.random,
+      author: keys.publicKey,
+      spaces: [CATALOG_SPACE, MEMBERS_SPACE]
     })
     const authorOf = (log: string): string => this.authorOf(log)
     this.catalog = new Catalog({ rows, store, authorOf })
@@ -210,7 +164,7 @@ export class Replica {
       heads: (log) => this.engine.heads(log),
       hold: (why, error) => this.hold(why, error),
       release: (why) => this.release(why),
-      writesTo: (log) => this.#writesTo(log),
+      writesTo: (log) => this.#epoch.writesTo(log),
       beginEpoch: () => this.#beginEpoch(),
       twinFound: () => events.twinFound?.(),
       partedChanged: (log, parted) => events.logParted?.(log, parted)
@@ -226,7 +180,7 @@ export class Replica {
       turns: this.#turns,
       flushSoon: () => this.#flushSoon(),
       clock: new HybridClock(deps.clock),
-      epoch: () => this.#epoch,
+      epoch: () => this.#epoch.current,
       checkMayWrite: () => this.#checkMayWrite(),
       applied: (records, entries) => this.#wroteLocally(records, entries),
       applyMembers: (record) => this.#applyOwnMembers(record)
@@ -245,10 +199,8 @@ export class Replica {
     this.#heads.load(this.log)
     await this.#applier.drainAll()
     await this.#rows.flush()
-    const known =
-      this.#freshEpoch || report.damaged.length > 0 ? undefined : epochToContinue(this.log, this.#deps.keys.publicKey)
+    this.#epoch.choose(this.#freshEpoch || report.damaged.length > 0)
     for (const log of this.#partedBefore) this.#own.parted(log)
-    this.#epoch = known ?? hexOf(this.#deps.random.bytes(8))
     if (report.damaged.length > 0) await this.#settleDamage()
     const now = this.#deps.clock.monotonic()
     this.engine.held(this.log.vector(), now)
@@ -271,15 +223,8 @@ export class Replica {
     await this.#rows.flush()
   }
 
-  /** Whether this node writes to this log now, or would with its next record. */
-  #writesTo(log: string): boolean {
-    return [CATALOG_SPACE, MEMBERS_SPACE].some(
-      (space) => logIdOf(space, this.#deps.keys.publicKey, this.#epoch) === log
-    )
-  }
-
   get epoch(): string {
-    return this.#epoch
+    return this.#epoch.current
   }
 
   /** Whether a connected peer holds the same records and the same catalog. */
@@ -327,22 +272,21 @@ export class Replica {
 
   /** Everything that keeps this node from writing. */
   get failures(): GrapevineError[] {
-    const all = [this.#halted, this.#failure, this.#segments.failure, ...this.#holds.values()]
-    return [...new Set(all.filter((error) => error !== undefined))]
+    return this.#holds.all(this.#segments.failure)
   }
 
   /** Ends writing until `release` is called with the same word; reading and taking in go on. */
   hold(why: string, error: GrapevineError): void {
-    this.#holds.set(why, error)
+    this.#holds.hold(why, error)
   }
 
   release(why: string): void {
-    this.#holds.delete(why)
+    this.#holds.release(why)
   }
 
   /** Ends writing until the process is restarted; reading and taking in go on. */
   halt(error: GrapevineError): void {
-    this.#halted ??= error
+    this.#holds.halt(error)
   }
 
   get waiting(): number {
@@ -366,7 +310,7 @@ export class Replica {
     this.replication.stop()
     this.#flushing?.()
     await this.#turns.idle()
-    if (this.#failure === undefined) await this.#rows.flush()
+    if (!this.#holds.failed) await this.#rows.flush()
     await this.#segments.close()
   }
 
@@ -410,10 +354,7 @@ export class Replica {
 
   /** Writes on under an epoch nobody has used, and says so in the log as soon as this node may. */
   #beginEpoch(): void {
-    const used = [CATALOG_SPACE, MEMBERS_SPACE].some(
-      (space) => this.log.get(logIdOf(space, this.#deps.keys.publicKey, this.#epoch)) !== undefined
-    )
-    if (used) this.#epoch = hexOf(this.#deps.random.bytes(8))
+    this.#epoch.renewIfUsed()
     this.openEpoch().catch((error: unknown) =>
       this.#deps.logger.debug('The new epoch begins with the first change.', { reason: reasonOf(error) })
     )
@@ -422,14 +363,7 @@ export class Replica {
   #checkMayWrite(): void {
     if (this.failure !== undefined) throw this.failure
     this.#checkRole()
-    for (const head of this.log.logs()) {
-      if (
-        head.applied < head.seq &&
-        head.epoch === this.#epoch &&
-        hexOf(head.author) === hexOf(this.#deps.keys.publicKey)
-      )
-        this.#epoch = hexOf(this.#deps.random.bytes(8))
-    }
+    this.#epoch.renewIfWaiting()
   }
 
   #checkRole(): void {
@@ -460,7 +394,7 @@ export class Replica {
   }
 
   #announce(records: readonly SignedRecord[]): void {
-    this.#perform(this.engine.held(tipsOf(records), this.#deps.clock.monotonic()))
+    this.#perform(this.engine.held(this.#tipsOf(records), this.#deps.clock.monotonic()))
     if (!this.#running) return
     for (const record of records) this.#gossiper.add(record)
   }
@@ -492,8 +426,8 @@ export class Replica {
   #checkOwnLog(vector: readonly VectorEntry[]): void {
     for (const { log, seq } of vector) {
       const here = this.log.get(log)?.seq ?? 0
-      if (seq <= here || !this.#writesTo(log)) continue
-      this.#epoch = hexOf(this.#deps.random.bytes(8))
+      if (seq <= here || !this.#epoch.writesTo(log)) continue
+      this.#epoch.renew()
       this.#deps.logger.warn(
         "A peer holds more of this node's own log than this node; writing goes on under a new epoch.",
         { log, here, there: seq }
@@ -576,11 +510,11 @@ export class Replica {
     const offers = this.#offers
     this.#offers = []
     try {
-      if (this.#failure === undefined) await this.#takeIn(offers)
+      if (!this.#holds.failed) await this.#takeIn(offers)
     } catch (error) {
       this.#fail(error)
     } finally {
-      if (this.#failure !== undefined) this.#giveBack(offers)
+      if (this.#holds.failed) this.#giveBack(offers)
       for (const offer of offers) this.#backlog -= offer.bytes
       this.#perform(this.engine.evaluate(this.#deps.clock.monotonic()))
     }
@@ -634,7 +568,7 @@ export class Replica {
       this.#tellFork(record)
     }
     if (this.#own.isOwn(record.body.author)) {
-      if (this.#writesTo(record.log)) this.#epoch = hexOf(this.#deps.random.bytes(8))
+      if (this.#epoch.writesTo(record.log)) this.#epoch.renew()
       this.#own.forked(record.log)
     }
   }
@@ -670,15 +604,9 @@ export class Replica {
 
   /** The store failed: nothing is acknowledged any more, reading goes on. */
   #fail(error: unknown): void {
-    this.#failure =
-      error instanceof GrapevineError
-        ? error
-        : new GrapevineError('internal', `taking records in failed: ${reasonOf(error)}`, {
-            next: 'restart the daemon; if it happens again run "grapevine rebuild"',
-            cause: error
-          })
+    const { code } = this.#holds.fail(error)
     this.#deps.logger.error('Records cannot be stored; this node is read-only.', {
-      code: this.#failure.code,
+      code,
       reason: reasonOf(error),
       stack: error instanceof Error ? error.stack : undefined
     })
@@ -686,13 +614,13 @@ export class Replica {
 
   /** Tries to store again after a failure: throws while the cause lasts. */
   async recover(): Promise<void> {
-    if (this.#failure === undefined && this.#segments.failure === undefined) return
+    if (!this.#holds.failed && this.#segments.failure === undefined) return
     await this.#turns.take(async () => {
       if (this.#segments.failure !== undefined) await this.#segments.reopen()
       await this.#rows.flush()
       await this.#applier.drainAll()
       await this.#rows.flush()
-      this.#failure = undefined
+      this.#holds.recovered()
     })
     this.#deps.logger.info('Records can be stored again.')
     const now = this.#deps.clock.monotonic()
@@ -713,7 +641,7 @@ export class Replica {
     const row = this.log.row(log, seq)
     if (row === undefined || this.log.isSound(row)) return 'sound'
     for (const { node } of this.#deps.transport.peers()) {
-      const [record] = await this.#ask(node, { t: 'pull', log, from: seq, count: 1 }).catch(() => [])
+      const record = await this.#askOne(node, log, seq).catch(() => undefined)
       if (record?.id !== row.id) continue
       await this.#turns.take(async () => {
         await this.log.replace(record)
@@ -748,24 +676,26 @@ export class Replica {
     this.#perform(this.engine.tell())
   }
 
-  async #ask(to: NodeId, request: PullRequest): Promise<SignedRecord[]> {
+  /** Records of a peer's log, decoded; `head` is how far it holds that log. */
+  async #ask(to: NodeId, request: PullRequest): Promise<{ records: SignedRecord[]; head: number }> {
     const bytes = await this.#deps.transport.request(to, 'sync', encodeRequest(request), { timeoutMs: PULL_TIMEOUT_MS })
-    const answer = decodeAnswer(bytes, 'records')
-    return answer.records.map((each) => this.#intake.decode(each)).filter((record) => record.log === request.log)
+    const { records, head } = decodeAnswer(bytes, 'records')
+    const decoded = records.map((each) => this.#intake.decode(each))
+    return { records: decoded.filter((record) => record.log === request.log), head }
+  }
+
+  async #askOne(node: NodeId, log: string, seq: number): Promise<SignedRecord | undefined> {
+    return (await this.#ask(node, { t: 'pull', log, from: seq, count: 1 })).records[0]
   }
 
   async #pull({ id, to, log, from, count }: Extract<SyncEffect, { do: 'pull' }>): Promise<void> {
     const now = (): number => this.#deps.clock.monotonic()
     try {
-      const bytes = await this.#deps.transport.request(to, 'sync', encodeRequest({ t: 'pull', log, from, count }), {
-        timeoutMs: PULL_TIMEOUT_MS
-      })
-      const answer = decodeAnswer(bytes, 'records')
-      const records = answer.records.map((each) => this.#intake.decode(each)).filter((record) => record.log === log)
+      const { records, head } = await this.#ask(to, { t: 'pull', log, from, count })
       const run = records.filter((record, index) => record.body.seq === from + index)
       if (!this.#running) return
       if (run.length > 0) this.#offer(to, run)
-      this.#perform(this.engine.pulled(id, run.at(-1)?.body.seq ?? 0, answer.head, now()))
+      this.#perform(this.engine.pulled(id, run.at(-1)?.body.seq ?? 0, head, now()))
     } catch (error) {
       this.#deps.logger.debug('A pull failed; another peer is asked.', { to, log, from, reason: reasonOf(error) })
       if (this.#running) this.#perform(this.engine.pullFailed(id, now()))
@@ -787,11 +717,4 @@ export { CATALOG_SPACE, MEMBERS_SPACE }
 
 function atHand(records: readonly SignedRecord[]): Map<string, SignedRecord> {
   return new Map(records.map((record) => [`${record.log}/${record.body.seq}`, record]))
-}
-
-/** The newest of each log. */
-function tipsOf(records: readonly SignedRecord[]): VectorEntry[] {
-  const tips = new Map<string, VectorEntry>()
-  for (const { log, id, body } of records) tips.set(log, { log, seq: body.seq, head: id.slice(0, 16) })
-  return [...tips.values()]
 }

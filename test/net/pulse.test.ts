@@ -3,13 +3,17 @@ import assert from 'node:assert/strict'
 import { createServer, connect, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import type { MessageStream, StreamMuxer } from '@libp2p/interface'
+import type { Connection, MessageStream, StreamMuxer } from '@libp2p/interface'
 import { SILENT_LOOKS } from '../../src/net/limits.js'
+import { Doubt } from '../../src/net/doubt.js'
 import { Pulse } from '../../src/net/pulse.js'
 import { silentLogger } from '../../src/runtime.js'
-import { bytes, clock, Cluster, connected, freeAddress, until } from './nodes.js'
+import { bytes, clock, Cluster, connected, freeAddress, until, type Node } from './nodes.js'
 
-const QUICK = { silentMs: 400, watch: { intervalMs: 50 } }
+const SILENT_MS = 400
+const NEVER_MS = 600_000
+const watch = { intervalMs: 50 }
+const QUICK = { pulse: { silentMs: SILENT_MS, doubtMs: NEVER_MS }, watch }
 
 describe('a connection that is open and dead', { timeout: 30_000 }, () => {
   let cluster: Cluster
@@ -29,8 +33,14 @@ describe('a connection that is open and dead', { timeout: 30_000 }, () => {
     // b learns no way but the tunnel
     const a = await cluster.started({ ...QUICK, listen: [listen], announce: () => false })
     tunnel = await Tunnel.to(listen)
-    const b = await cluster.started({ ...QUICK, silentMs: 600, peers: [tunnel.address], listen: [] })
+    const b = await cluster.started({
+      ...QUICK,
+      pulse: { silentMs: 600, doubtMs: NEVER_MS },
+      peers: [tunnel.address],
+      listen: []
+    })
     await connected(a, b)
+    await gossiping(a, b)
     tunnel.hold()
     await until('both have dropped it', () => a.downs.length === 1 && b.downs.length === 1)
     tunnel.open()
@@ -44,12 +54,96 @@ describe('a connection that is open and dead', { timeout: 30_000 }, () => {
     tunnel = await Tunnel.to(listen)
     const b = await cluster.started({ ...QUICK, peers: [tunnel.address], listen: [] })
     await connected(a, b)
+    await gossiping(a, b)
     const began = performance.now()
-    while (performance.now() - began < 4 * QUICK.silentMs) {
+    while (performance.now() - began < 4 * SILENT_MS) {
       await a.network.request(b.id, 'sync', bytes('x'))
-      await new Promise((resolve) => setTimeout(resolve, QUICK.silentMs / 8))
+      await new Promise((resolve) => setTimeout(resolve, SILENT_MS / 8))
     }
     assert.deepEqual([a.downs, b.downs], [[], []])
+  })
+})
+
+describe('a connection that is dead while another can be made', { timeout: 30_000 }, () => {
+  let cluster: Cluster
+  let tunnel: Tunnel
+  let a: Node
+  let b: Node
+
+  beforeEach(async () => {
+    cluster = new Cluster()
+    const listen = await freeAddress()
+    const pulse = { silentMs: NEVER_MS, doubtMs: 1_500 }
+    a = await cluster.started({ pulse, watch, listen: [listen], announce: () => false })
+    tunnel = await Tunnel.to(listen)
+    b = await cluster.started({ pulse, watch, peers: [tunnel.address], listen: [] })
+    await connected(a, b)
+    await gossiping(a, b)
+  })
+  afterEach(async () => {
+    await cluster.stop()
+    tunnel.close()
+  })
+
+  it('is replaced, and both sides know that something may have been lost', async () => {
+    await a.network.request(b.id, 'sync', bytes('x'))
+    tunnel.hold()
+    await until('b has tried a new one', () => tunnel.accepted > 1)
+    assert.deepEqual([a.downs, b.downs], [[], []], 'nothing else works either')
+    tunnel.open('new')
+    // with nothing to say they fall silent again, and do this again
+    await until('both begin anew', () => a.ups.length > 1 && b.ups.length > 1)
+    assert.deepEqual([a.downs[0], b.downs[0]], [b.id, a.id])
+    const reason = 'a new connection can be made where the old one is silent'
+    assert.ok(b.log.some(({ facts }) => facts.reason === reason))
+  })
+})
+
+describe('a doubt', () => {
+  const old = { status: 'open' } as Connection
+  const setUp = (silence: number[], dial: () => Promise<Connection>) => {
+    const hungUp: string[] = []
+    let dials = 0
+    const doubt = new Doubt(
+      {
+        peers: () => ['peer'],
+        connections: () => [old],
+        silentFor: () => (silence.length > 1 ? silence.shift()! : silence[0]!),
+        addresses: () => ['/ip4/10.0.0.1/tcp/1'],
+        dial: () => ((dials += 1), dial()),
+        hangUp: (node) => void hungUp.push(node)
+      },
+      { doubtMs: 13_000 }
+    )
+    return { doubt, hungUp, dials: () => dials }
+  }
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+  it('begins with the silence that is too long, not before', async () => {
+    const early = setUp([12_999], () => Promise.reject(new Error('nobody')))
+    early.doubt.look()
+    const due = setUp([13_000], () => Promise.reject(new Error('nobody')))
+    due.doubt.look()
+    await turn()
+    due.doubt.look()
+    await turn()
+    assert.deepEqual([early.dials(), due.dials(), due.hungUp], [0, 2, []])
+  })
+
+  it('asks once at a time', async () => {
+    const { doubt, dials } = setUp([13_000], () => new Promise(() => undefined))
+    for (let look = 0; look < 5; look++) doubt.look()
+    await turn()
+    assert.equal(dials(), 1)
+  })
+
+  it('is over, and the new connection closed, when the old one spoke meanwhile', async () => {
+    let closed = 0
+    const fresh = { close: () => Promise.resolve((closed += 1)) } as unknown as Connection
+    const { doubt, hungUp } = setUp([13_000, 5], () => Promise.resolve(fresh))
+    doubt.look()
+    await turn()
+    assert.deepEqual([closed, hungUp], [1, []])
   })
 })
 
@@ -108,11 +202,20 @@ describe('a pulse', () => {
   })
 })
 
+/** Gossip has its own watchdog, which would hang up first on a peer it never came up with. */
+async function gossiping(...nodes: Node[]): Promise<void> {
+  await until('gossip is up', () =>
+    nodes.every(({ network }) => network.inspect().peers.every(({ gossip }) => gossip.outbound && gossip.inbound))
+  )
+}
+
 /** A way to a port that can be blocked without any end noticing: sockets stay open and nothing comes through. */
 class Tunnel {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  readonly #blocked = new Set<Socket>()
   #held = false
+  accepted = 0
 
   static async to(address: string): Promise<Tunnel> {
     const tunnel = new Tunnel(Number(address.split('/').at(-1)))
@@ -123,6 +226,7 @@ class Tunnel {
 
   private constructor(port: number) {
     this.#server = createServer((near) => {
+      this.accepted += 1
       const far = connect(port, '127.0.0.1')
       this.#join(near, far)
       this.#join(far, near)
@@ -137,7 +241,9 @@ class Tunnel {
     this.#held = true
   }
 
-  open(): void {
+  /** For all, or for those alone that come from now on. */
+  open(whom: 'all' | 'new' = 'all'): void {
+    if (whom === 'new') for (const socket of this.#sockets) this.#blocked.add(socket)
     this.#held = false
   }
 
@@ -149,8 +255,9 @@ class Tunnel {
   #join(from: Socket, to: Socket): void {
     this.#sockets.add(from)
     from.on('error', () => undefined)
-    from.on('data', (chunk) => this.#held || to.write(chunk))
-    // Not even the end of one side reaches the other while the way is blocked.
-    from.on('close', () => this.#held || to.destroy())
+    const passes = (): boolean => !this.#held && !this.#blocked.has(from)
+    from.on('data', (chunk) => passes() && to.write(chunk))
+    // Not even the end of one side reaches the other while the way is blocked; once it is open, that does.
+    from.on('close', () => !this.#held && to.destroy())
   }
 }

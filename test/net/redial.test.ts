@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { nodeIdOf } from '../../src/identity/index.js'
 import type { Candidate, Discovery } from '../../src/net/index.js'
-import { REDIAL_FEW_MS, REDIAL_MAX_MS, REDIAL_SPACING_MS } from '../../src/net/limits.js'
+import { PARALLEL_DIALS, REDIAL_FEW_MS, REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_SPACING_MS } from '../../src/net/limits.js'
 import { Redial } from '../../src/net/redial.js'
 import { silentLogger } from '../../src/runtime.js'
 import { clock, Cluster, connected, freeAddress, publicKeyOf, random, until, type Node } from './nodes.js'
@@ -158,7 +158,7 @@ describe('finding and finding again', { timeout: 60_000 }, () => {
     const nodes: [Node, Node][] = []
     for (let round = 0; round < 5; round++) {
       const [meet, other] = [new Signal(), new Signal()]
-      const redial = { minMs: 400, maxMs: 800 }
+      const redial = { minMs: 2_000, maxMs: 4_000 }
       const [x, y] = await Promise.all([
         cluster.started({ discovery: meet, redial }),
         cluster.started({ discovery: other, redial })
@@ -176,7 +176,19 @@ describe('finding and finding again', { timeout: 60_000 }, () => {
 
 describe('the back-off of many', () => {
   /** Dials that all fail, and a clock that only goes when it is told to. */
-  const world = (targets: number): { redial: Redial; run(ms: number): Promise<void>; dialled: Map<string, number> } => {
+  const world = (
+    targets: number,
+    dialMs = 0
+  ): {
+    redial: Redial
+    run(ms: number): Promise<void>
+    dialled: Map<string, number>
+    connected: Set<string>
+    most(): number
+  } => {
+    let dials = 0
+    let most = 0
+    const connected = new Set<string>()
     let now = 0
     let timers: { at: number; fn: () => void }[] = []
     const dialled = new Map<string, number>()
@@ -195,9 +207,17 @@ describe('the back-off of many', () => {
       self: 'us',
       dial: ([address]) => {
         dialled.set(address!, (dialled.get(address!) ?? 0) + 1)
-        return Promise.reject(new Error('nobody is there'))
+        most = Math.max(most, (dials += 1))
+        return new Promise((_, reject) => {
+          const end = (): void => {
+            dials -= 1
+            reject(new Error('nobody is there'))
+          }
+          if (dialMs === 0) end()
+          else timers.push({ at: now + dialMs, fn: end })
+        })
       },
-      connected: () => false,
+      connected: (node) => connected.has(node),
       linkCount: () => 0,
       isMember: () => true
     })
@@ -215,8 +235,26 @@ describe('the back-off of many', () => {
       }
       now = end
     }
-    return { redial, run, dialled }
+    return { redial, run, dialled, connected, most: () => most }
   }
+
+  it('does not dial in step with everybody else who lost the same nodes', async () => {
+    const { redial, run, dialled, connected } = world(20)
+    const nodes = Array.from({ length: 20 }, (_, at) => `node${at}`)
+    for (const node of nodes) connected.add(node)
+    redial.start()
+    await run(3_600_000)
+    assert.equal(dialled.size, 0)
+    for (const node of nodes) {
+      connected.delete(node)
+      redial.down(node, true)
+    }
+    await run(0)
+    assert.equal(dialled.size, 0, 'each waits a moment of its own')
+    await run(2.5 * REDIAL_MIN_MS)
+    assert.equal(dialled.size, 20)
+    redial.stop()
+  })
 
   it('lets few be dialled every few seconds, however long they are gone', async () => {
     const { redial, run, dialled } = world(3)
@@ -227,6 +265,15 @@ describe('the back-off of many', () => {
     for (const times of dialled.values())
       assert.ok(times >= 60_000 / REDIAL_FEW_MS && times <= 2 * (60_000 / REDIAL_FEW_MS), `${times} dials a minute`)
     assert.equal(dialled.size, 3)
+    redial.stop()
+  })
+
+  it('lets few dials be made at once, and nobody wait for ever behind those that take long', async () => {
+    const { redial, run, dialled, most } = world(60, 2_500)
+    redial.start()
+    await run(30_000)
+    assert.equal(most(), PARALLEL_DIALS)
+    assert.equal(dialled.size, 60)
     redial.stop()
   })
 

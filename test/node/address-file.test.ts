@@ -35,7 +35,7 @@ describe('the file of the address book', () => {
   it('gives back what was saved last, once closed, when saves follow each other at once', async () => {
     const first = await book()
     for (let count = 1; count <= 50; count++) first.save(rows(count))
-    await first.close()
+    await first.saved()
     assert.deepEqual((await book()).load(), rows(50))
     assert.equal(statSync(file).mode & 0o777, 0o600)
     assert.deepEqual(warned, [])
@@ -52,7 +52,7 @@ describe('the file of the address book', () => {
     assert.deepEqual(damaged.load(), [])
     assert.equal(warned.length, 1)
     damaged.save(rows(1))
-    await damaged.close()
+    await damaged.saved()
     assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), rows(1))
   })
 
@@ -67,7 +67,7 @@ describe('the file of the address book', () => {
     const gone = await book()
     rmSync(place, { recursive: true })
     gone.save(rows(1))
-    await gone.close()
+    await gone.saved()
     assert.equal(warned.length, 1)
   })
 })

@@ -58,6 +58,8 @@ const LEFT_OUT = /(^|\/)(config\.json|LOCK|LOG|LOG\.old|control\.sock|control\.p
 const MAX_STARTS = 4
 const ZERO_BYTES = 4_096
 const CUT_BYTES = 57
+/** How long a node with a peer may call something lost before that counts, ms. */
+const SETTLE_MS = 20_000
 
 /** A home at rest, and the content every file must have. */
 export interface Template {
@@ -227,6 +229,7 @@ class Starter {
 
 async function judge(rig: Rig, starter: Starter): Promise<[Outcome, string]> {
   const { node, peer, template } = rig
+  const began = performance.now()
   let report = await starter.with(() => scrub(node))
   // an index that is made again takes the daemon through a restart inside; then all is looked over once more
   for (
@@ -241,12 +244,15 @@ async function judge(rig: Rig, starter: Starter): Promise<[Outcome, string]> {
     await until(`${node.name} is in step with its peer`, () =>
       starter.with(async () => inStep(await node.status(), await peer.status()))
     )
-  const status = await starter.with(() => node.status())
+  // what came back from the peer is looked for every few seconds
+  const status = await until('what is lost is told or back', async () => {
+    const now = await starter.with(() => node.status())
+    return peer === undefined || !isLost(now) || performance.now() - began > SETTLE_MS ? now : undefined
+  })
   const verdict = await compare(starter, template.expected)
   if (verdict.wrong.length > 0) return ['wrong-bytes', verdict.wrong.join()]
   if (peer !== undefined && (await unlike(peer, template.expected))) return ['spread', 'the peer has other content now']
-  if (verdict.missing.length === 0)
-    return [report.lost.length > 0 || isLost(status) ? 'named' : 'healed', namesOf(report.lost, status)]
+  if (verdict.missing.length === 0) return [isLost(status) ? 'named' : 'healed', namesOf(report.lost, status)]
   if (isLost(status) || report.lost.length > 0)
     return ['named', `${verdict.missing.length} files lack; ${namesOf(report.lost, status)}`]
   return ['unnoticed', verdict.missing.join()]

@@ -184,6 +184,8 @@ export class MemoryAdapter implements Adapter {
       this.#refuse(item, signal)
       const entry = await this.#change(item, bodies)
       this.applied.push(item)
+      // a watcher cannot tell who did it, and what moved along may be news
+      this.#hint(item.path)
       return { item, outcome: 'done', entry }
     } catch (error) {
       if (error instanceof Differs)

@@ -7,7 +7,7 @@ import { silentLogger } from '../../src/runtime.js'
 import { Base } from '../../src/publish/base.js'
 import { TargetSync, type TargetSyncOptions } from '../../src/publish/index.js'
 import { MemoryStore, Overlay } from '../../src/store/index.js'
-import { bodyRefOf, MAX_INLINE_BODY_BYTES, type BodyRef, type Role } from '../../src/wire/index.js'
+import { bodyRefOf, type BodyRef, type Role } from '../../src/wire/index.js'
 import { Lab, meet, type LabNode } from '../replica/lab.js'
 import { MemoryAdapter } from './memory-adapter.js'
 
@@ -210,5 +210,3 @@ export async function share(sites: readonly Site<Adapter>[]): Promise<void> {
     before = now
   }
 }
-
-export { MAX_INLINE_BODY_BYTES }

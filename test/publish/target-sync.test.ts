@@ -436,6 +436,18 @@ describe('moves', () => {
     await agree([a, b], ['new/', 'new/deep/', 'new/deep/d/', 'new/deep/d/f=x'])
   })
 
+  test('a directory is renamed, another made in its place, and a file moved into that', async () => {
+    const [a, b] = (await running(2)) as [Site, Site]
+    a.adapter.makeDir('d')
+    a.adapter.put('d/in it', 'stays with the old one')
+    a.adapter.put('f', 'goes into the new one')
+    await share([a, b])
+    a.adapter.rename('d', 'e')
+    a.adapter.makeDir('d')
+    a.adapter.rename('f', 'd/f')
+    await agree([a, b], ['d/', 'd/f=goes into the new one', 'e/', 'e/in it=stays with the old one'])
+  })
+
   test('a directory and the one it is in change roles: the inner becomes the outer', async () => {
     const [a, b] = (await running(2)) as [Site, Site]
     a.adapter.makeDir('a')

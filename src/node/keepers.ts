@@ -1,0 +1,61 @@
+/** The parts that watch over a running node: what is stored, the clocks, and whether another process has its key. */
+import type { BlobFetcher } from '../blobs/index.js'
+import type { EventView } from '../control/target.js'
+import { nodeIdOf } from '../identity/index.js'
+import type { Network } from '../net/index.js'
+import { systemClock } from '../runtime-node.js'
+import type { Logger } from '../runtime.js'
+import { Clocks } from './clocks.js'
+import { Custodian } from './custodian.js'
+import type { Home } from './home.js'
+import type { Opened } from './open.js'
+import { TwinWatch } from './twin.js'
+
+export interface KeepersDeps {
+  readonly home: Home
+  readonly opened: Opened
+  readonly network: Network
+  readonly fetcher: BlobFetcher
+  readonly logger: Logger
+  rebuild(reason: string): void
+  emit(fact: { event: EventView['event'] } & Record<string, unknown>): void
+}
+
+export interface Keepers {
+  readonly custodian: Custodian
+  readonly clocks: Clocks
+  readonly twin: TwinWatch
+}
+
+export function makeKeepers(deps: KeepersDeps, options: { scrubBytesPerSecond: number }): Keepers {
+  const { home, opened, network, fetcher, logger, rebuild, emit } = deps
+  const { replica, blobs, report, heldBefore } = opened
+  const clock = systemClock
+  const custodian = new Custodian(
+    {
+      home: home.path,
+      key: home.keys.publicKey,
+      replica,
+      report,
+      heldBefore,
+      blobs,
+      clock,
+      logger,
+      peers: () => network.peers().length,
+      want: (ref) => fetcher.want(ref),
+      rebuild,
+      emit
+    },
+    { bytesPerSecond: options.scrubBytesPerSecond }
+  )
+  const clocks = new Clocks({
+    clock,
+    tell: () => replica.tell(),
+    nameOf: (node) => replica.members.list().find((member) => nodeIdOf(member.key) === node)?.name,
+    changed: ({ error }, open) => {
+      if (open) logger.warn('A clock is off.', { message: error.message, ...error.facts })
+      emit({ event: open ? 'problem-opened' : 'problem-closed', code: error.code, message: error.message })
+    }
+  })
+  return { custodian, clocks, twin: new TwinWatch({ clock, logger, replica }) }
+}

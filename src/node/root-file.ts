@@ -1,0 +1,25 @@
+/** Which directory was shared, kept in the home: an empty mount point in its place is not taken for everything deleted. */
+import { join } from 'node:path'
+import type { RootIdentity } from '../adapters/index.js'
+import { reasonOf } from '../errors.js'
+import type { Logger } from '../runtime.js'
+import { readJson, writePrivate } from './home.js'
+
+const ROOT_FILE = 'root-identity.json'
+
+/** Undefined when another directory was shared before, none was, or that cannot be read. */
+export async function readRoot(home: string, dir: string, logger: Logger): Promise<RootIdentity | undefined> {
+  try {
+    const file = await readJson<{ dir: string; root: RootIdentity }>(join(home, ROOT_FILE))
+    return file?.dir === dir ? file.root : undefined
+  } catch (error) {
+    logger.warn('Which directory was shared before cannot be read; the present one is taken.', {
+      reason: reasonOf(error)
+    })
+    return undefined
+  }
+}
+
+export async function writeRoot(home: string, dir: string, root: RootIdentity): Promise<void> {
+  await writePrivate(join(home, ROOT_FILE), `${JSON.stringify({ dir, root })}\n`)
+}
