@@ -1,17 +1,14 @@
 /** The running node: builds the parts, leads events from one to the other, starts and stops them in order. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createDirectoryAdapter, type DirectoryAdapter } from '../adapters/index.js'
 import { BlobFetcher, BlobServer } from '../blobs/index.js'
 import type { Config } from '../config.js'
-import { GrapevineError, reasonOf } from '../errors.js'
+import { reasonOf } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import { createNetwork, type Network } from '../net/index.js'
-import { Base, TargetSync, type Problem } from '../publish/index.js'
 import type { ReplicaEvents } from '../replica/index.js'
 import { systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger, TransportHandler } from '../runtime.js'
-import { destroyStore, openStore, Overlay, type LevelStore } from '../store/index.js'
+import { destroyStore } from '../store/index.js'
 import { bytesOf } from '../wire/index.js'
 import { AddressFile } from './address-file.js'
 import { begin, holdUntilBegun } from './beginning.js'
@@ -25,15 +22,11 @@ import { newLifeOf, type NewLife } from './life.js'
 import { openHome, type Opened } from './open.js'
 import { noteParted, readParted } from './parted.js'
 import { Recovery } from './recovery.js'
-import { readRoot, writeRoot } from './root-file.js'
 import { standIn } from './stand-in.js'
-import { StoredStatCache } from './stat-cache.js'
+import { NodeTarget } from './target.js'
 import { Views } from './views.js'
 
 const ADDRESS_FILE = 'addresses.json'
-/** How long the first scan of a newcomer waits for the cluster's catalog, ms: importing what it already has is waste. */
-const FIRST_SYNC_MS = 60_000
-const FIRST_SYNC_POLL_MS = 50
 
 interface Parts extends Keepers {
   readonly home: Home
@@ -42,17 +35,11 @@ interface Parts extends Keepers {
   readonly fetcher: BlobFetcher
   readonly blobServer: BlobServer
   /** Absent on a node that only keeps the catalog. */
-  readonly target: Target | undefined
+  readonly target: NodeTarget | undefined
   readonly recovery: Recovery
   readonly views: Views
   /** Why this home does not simply go on with the life it led. */
   readonly newLife: NewLife | undefined
-}
-
-interface Target {
-  readonly sync: TargetSync
-  readonly adapter: DirectoryAdapter
-  readonly store: LevelStore
 }
 
 /** Told which entries changed (32 hex ids), in batches, after they are durable and readable here. */
@@ -68,14 +55,12 @@ export class Daemon {
   #state: 'starting' | 'running' | 'stopping' | 'stopped' = 'starting'
   readonly #stopped = Promise.withResolvers<void>()
   readonly #since = new Date().toISOString()
-  readonly #log: Logger
   readonly #listeners = new Set<EntryListener>()
   #noting: Promise<void> = Promise.resolve()
 
   constructor(config: Config, logger: Logger) {
     this.#config = config
     this.#logger = logger
-    this.#log = logger
   }
 
   get stopped(): Promise<void> {
@@ -161,7 +146,20 @@ export class Daemon {
       logger
     })
     const views = new Views({ replica, blobs })
-    const target = this.#config.adapter === 'none' ? undefined : await this.#buildTarget(home, opened, views, fetcher)
+    const target =
+      this.#config.adapter === 'none'
+        ? undefined
+        : await NodeTarget.open({
+            config: this.#config,
+            logger,
+            home,
+            opened,
+            views,
+            fetcher,
+            network,
+            emit: (fact) => this.#events.emit(fact),
+            ending: () => this.#state === 'stopping' || this.#state === 'stopped'
+          })
     const recovery = new Recovery({
       clock: systemClock,
       logger,
@@ -184,54 +182,11 @@ export class Daemon {
     return { home, opened, network, fetcher, blobServer, target, recovery, views, ...keepers, newLife }
   }
 
-  async #buildTarget(home: Home, { replica, blobs }: Opened, views: Views, fetcher: BlobFetcher): Promise<Target> {
-    const config = this.#config
-    const logger = this.#logger
-    const { store } = await openStore(join(home.path, HOME_DIRS.target), { everyWriteDurable: true })
-    const rows = new Overlay({ store })
-    await mkdir(config.dir, { recursive: true })
-    const expectRoot = await readRoot(home.path, config.dir, logger)
-    const adapter = createDirectoryAdapter(
-      { clock: systemClock, logger, cache: new StoredStatCache(rows) },
-      {
-        root: config.dir,
-        home: home.path,
-        journalDir: join(home.path, HOME_DIRS.journal),
-        ignore: config.ignore,
-        settleMs: config.settleMs,
-        ...(expectRoot === undefined ? {} : { expectRoot })
-      }
-    )
-    const sync = new TargetSync(
-      {
-        adapter,
-        reader: replica.reader,
-        sink: { change: (change, { bytes, time }) => replica.change(change, bytes, time) },
-        base: new Base({ rows, store }),
-        clock: systemClock,
-        logger,
-        bodies: {
-          has: (ref) => views.hasBytes(ref),
-          want: (ref) => fetcher.want(ref),
-          source: (ref) => views.bytes(ref),
-          store: (bytes) => blobs.put(bytes)
-        },
-        mayWrite: () => ['admin', 'author'].includes(replica.members.get(home.keys.publicKey)?.role ?? ''),
-        asideDir: join(home.path, HOME_DIRS.aside)
-      },
-      { rescanIntervalMs: config.rescanIntervalMs, adopt: this.#adopt(home), newcomer: home.cluster.joined },
-      this.#targetEvents()
-    )
-    return { sync, adapter, store }
-  }
-
-  // --- start and stop -------------------------------------------------------------------------------------------------
-
   async #begin(parts: Parts): Promise<void> {
     const { home, opened, network, fetcher, target, recovery } = parts
     const { replica, blobs } = opened
     for (const damaged of opened.report.damaged)
-      this.#log.error('A part of the log is damaged; what peers hold is fetched from them.', { ...damaged })
+      this.#logger.error('A part of the log is damaged; what peers hold is fetched from them.', { ...damaged })
     fetcher.on((event) => {
       if (event.type === 'completed') {
         target?.sync.bodyArrived(event.ref.hash)
@@ -239,7 +194,7 @@ export class Daemon {
       } else if (event.type === 'progress')
         this.#events.emit({ event: 'blob-progress', hash: event.hash, size: event.size, have: event.have })
       else
-        this.#log.debug('A blob could not be fetched from a peer.', {
+        this.#logger.debug('A blob could not be fetched from a peer.', {
           type: event.type,
           hash: event.ref.hash,
           reason: event.reason
@@ -249,7 +204,7 @@ export class Daemon {
     const joins = new JoinService({
       replica,
       home,
-      logger: this.#log,
+      logger: this.#logger,
       joined: (node, name, role) => this.#events.emit({ event: 'peer-joined', node, name, role })
     })
     network.handleJoin((request, key) => joins.redeem(request, key))
@@ -259,7 +214,7 @@ export class Daemon {
       replica,
       blobs,
       events: this.#events,
-      logger: this.#log,
+      logger: this.#logger,
       target: target?.sync,
       dir: this.#config.dir,
       state: () => this.#describeState(),
@@ -291,16 +246,16 @@ export class Daemon {
           home: home.path,
           replica,
           clock: systemClock,
-          logger: this.#log,
+          logger: this.#logger,
           others: () => replica.members.list().length - 1,
           ending
         },
         newLife
       )
     } catch (error) {
-      this.#log.error('The home could not take note of this life.', { reason: reasonOf(error) })
+      this.#logger.error('The home could not take note of this life.', { reason: reasonOf(error) })
     }
-    if (!ending()) await this.#startTarget(parts)
+    if (!ending()) await parts.target?.start()
   }
 
   /**
@@ -310,7 +265,7 @@ export class Daemon {
   async #rebuild(reason: string): Promise<void> {
     const parts = this.#parts
     if (parts === undefined || this.#state !== 'running') return
-    this.#log.error('The index is damaged and is made again from the log.', { reason })
+    this.#logger.error('The index is damaged and is made again from the log.', { reason })
     this.#state = 'starting'
     try {
       await this.#end(parts)
@@ -326,7 +281,7 @@ export class Daemon {
 
   /** Two processes with one key would write two histories under one name: this one stops writing. */
   #duplicated(node: string): void {
-    this.#log.error('The key of a node is used by two processes at once.', { node })
+    this.#logger.error('The key of a node is used by two processes at once.', { node })
     const parts = this.#parts
     if (parts === undefined || node !== parts.home.node) return
     parts.twin.seen()
@@ -335,52 +290,6 @@ export class Daemon {
   #describeState(): 'starting' | 'running' | 'read-only' | 'stopping' | 'stopped' {
     if (this.#state === 'running' && this.#parts?.opened.replica.failure !== undefined) return 'read-only'
     return this.#state
-  }
-
-  /** The target comes last: a newcomer first takes what the cluster has. */
-  async #startTarget(parts: Parts): Promise<void> {
-    const { home, target } = parts
-    if (target === undefined) return
-    const { sync, adapter } = target
-    try {
-      if (home.cluster.joined && (await sync.isFirst())) await this.#firstSync(parts)
-      if (this.#state === 'stopping' || this.#state === 'stopped') return
-      await sync.start()
-      if (adapter.rootIdentity !== null) await writeRoot(home.path, this.#config.dir, adapter.rootIdentity)
-    } catch (error) {
-      this.#log.error('The shared directory cannot be used.', {
-        dir: this.#config.dir,
-        code: error instanceof GrapevineError ? error.code : 'internal',
-        reason: reasonOf(error)
-      })
-      sync.problems.open(
-        '',
-        error instanceof GrapevineError
-          ? error
-          : new GrapevineError('internal', reasonOf(error), { next: 'see the log' }),
-        Date.now()
-      )
-    }
-  }
-
-  #adopt(home: Home): 'merge' | 'cluster' {
-    if (!home.cluster.joined) return 'merge'
-    return this.#config.adopt === 'merge' ? home.cluster.adopt : this.#config.adopt
-  }
-
-  async #firstSync({ home, opened, network }: Parts): Promise<void> {
-    // to make way for the cluster's content it must be here; a merge may as well begin without it
-    const patient = this.#adopt(home) === 'cluster'
-    const deadline = patient ? Number.POSITIVE_INFINITY : systemClock.monotonic() + FIRST_SYNC_MS
-    if (patient)
-      this.#log.info('The shared directory is left alone until the catalog of the cluster has arrived.', {
-        dir: this.#config.dir
-      })
-    const { engine } = opened.replica
-    while (systemClock.monotonic() < deadline && (this.#state === 'running' || this.#state === 'starting')) {
-      if (network.peers().some((peer) => engine.standing(peer.node)?.inSync === true)) return
-      await new Promise<void>((resolve) => systemClock.timer(FIRST_SYNC_POLL_MS, resolve))
-    }
   }
 
   stop(): Promise<void> {
@@ -411,8 +320,6 @@ export class Daemon {
     await opened.close()
     await target?.store.close()
   }
-
-  // --- events ---------------------------------------------------------------------------------------------------------
 
   #handler(parts: Parts): TransportHandler {
     const { opened, fetcher, blobServer } = parts
@@ -459,7 +366,7 @@ export class Daemon {
         this.#noting = this.#noting
           .then(() => noteParted(this.#config.home, log, parted))
           .catch((error: unknown) =>
-            this.#log.warn('A fork could not be noted in the home.', { log, reason: reasonOf(error) })
+            this.#logger.warn('A fork could not be noted in the home.', { log, reason: reasonOf(error) })
           )
       },
       twinFound: () => this.#parts?.twin.seen(),
@@ -474,21 +381,7 @@ export class Daemon {
     parts.target?.sync.changed(ids)
     this.#wantBodies(parts, ids)
     for (const listener of this.#listeners) listener(ids, local)
-    if (!this.#events.watched) return
-    const { reader } = parts.opened.replica
-    for (const id of ids) {
-      const entry = reader.entry(id)
-      const path = reader.pathOf(id)
-      if (path === undefined) this.#events.emit({ event: 'entry-removed', id, path: entry?.name ?? '', local })
-      else
-        this.#events.emit({
-          event: 'entry-changed',
-          id,
-          path,
-          local,
-          conflict: (entry?.meaning.conflicts.length ?? 0) > 0
-        })
-    }
+    this.#events.entriesChanged(parts.opened.replica.reader, ids, local)
   }
 
   /** Every value's bytes are fetched, the losing ones of a conflict too: their author may not come back. */
@@ -499,24 +392,6 @@ export class Daemon {
         // its author has it for certain
         if (!views.hasBytes(body)) fetcher.want(body, [nodeIdOf(bytesOf(replica.authorOf(log)))])
       }
-    }
-  }
-
-  #targetEvents(): ConstructorParameters<typeof TargetSync>[2] {
-    return {
-      problem: (problem: Problem, open) => {
-        const facts = {
-          path: problem.path,
-          code: problem.error.code,
-          message: problem.error.message,
-          next: problem.error.next
-        }
-        if (open) this.#log.warn('Something keeps a path from being shared.', facts)
-        this.#events.emit({ event: open ? 'problem-opened' : 'problem-closed', ...facts })
-      },
-      imported: (path, what) => this.#events.emit({ event: 'file-imported', path, what }),
-      written: (path, what) => this.#events.emit({ event: 'file-written', path, what }),
-      scanned: (entries, ms) => this.#events.emit({ event: 'scan-finished', entries, ms })
     }
   }
 }

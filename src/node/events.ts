@@ -1,4 +1,5 @@
 /** Facts in the past tense, to everybody who watches. A watcher that falls behind loses its oldest and is told so. */
+import type { CatalogReader } from '../catalog/index.js'
 import type { EventView } from '../control/target.js'
 
 /** Events kept for one slow watcher. */
@@ -15,8 +16,22 @@ export class Events {
     for (const watcher of this.#watchers) watcher(event)
   }
 
-  get watched(): boolean {
-    return this.#watchers.size > 0
+  /** What became of entries; looked up only when somebody watches. */
+  entriesChanged(reader: CatalogReader, ids: ReadonlySet<string>, local: boolean): void {
+    if (this.#watchers.size === 0) return
+    for (const id of ids) {
+      const entry = reader.entry(id)
+      const path = reader.pathOf(id)
+      if (path === undefined) this.emit({ event: 'entry-removed', id, path: entry?.name ?? '', local })
+      else
+        this.emit({
+          event: 'entry-changed',
+          id,
+          path,
+          local,
+          conflict: (entry?.meaning.conflicts.length ?? 0) > 0
+        })
+    }
   }
 
   async *watch(signal: AbortSignal): AsyncIterable<EventView> {

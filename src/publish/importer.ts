@@ -1,6 +1,16 @@
 /** Local changes of the target on their way into the catalog, as edits that replace only what the editor had seen. */
 import type { Adapter, TargetEntry } from '../adapters/contract.js'
-import { ROOT_ID, seenKey, TargetEditor, type CatalogReader, type Draft, type TargetPlace } from '../catalog/index.js'
+import {
+  BODY,
+  ROOT_ID,
+  seenKey,
+  TargetEditor,
+  type CatalogReader,
+  type Draft,
+  type Entry,
+  type TargetPlace,
+  type Tuple
+} from '../catalog/index.js'
 import { GrapevineError, type ErrorCode } from '../errors.js'
 import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
 import { baseRow, type Base, type BaseRow } from './base.js'
@@ -111,9 +121,12 @@ export class Importer {
     if (entry.kind !== 'file') return undefined
     const found = this.#deps.reader.resolve(entry.path)
     // the same bytes are there already, as the winner or as one side of a conflict: nothing to add
-    if (found !== undefined && this.#heldAt(found.id) === undefined && this.#holds(found.id, entry)) {
-      this.#keep(found.id, entry, [], null)
-      return found.id
+    if (found !== undefined && this.#heldAt(found.id) === undefined) {
+      const stands = this.#standing(found, entry)
+      if (stands.length > 0) {
+        this.#deps.base.set(baseRow(found.id, entry, stands.map(seenKey)))
+        return found.id
+      }
     }
     return this.#withBytes(entry, async (use, bytes) => {
       const { result, record } = await this.#write(
@@ -141,9 +154,12 @@ export class Importer {
     return this.#where.pathOf(id)
   }
 
-  #holds(id: string, entry: TargetEntry & { kind: 'file' }): boolean {
-    const found = this.#deps.reader.entry(id)
-    return found?.meaning.body?.hash === entry.body.hash && found.meaning.exec === entry.exec
+  /** The tuples this content stands for already: everything where it wins, itself where it lost against another. */
+  #standing({ state, meaning, bodies }: Entry, entry: TargetEntry & { kind: 'file' }): readonly Tuple[] {
+    if (meaning.exec !== entry.exec) return []
+    if (meaning.body?.hash === entry.body.hash) return state.tuples
+    const values = state.tuples.filter(({ field }) => field === BODY)
+    return values.filter((_, at) => bodies[at]!.body.hash === entry.body.hash)
   }
 
   async #change(base: BaseRow, now: TargetEntry): Promise<string | undefined> {

@@ -4,6 +4,7 @@ import { chmodSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { EntryLine, VerifyView } from '../../src/control/target.js'
+import { settled } from './catalog.js'
 import { succeeded, withCluster } from './cluster.js'
 import { failsWith, reportsNothing } from './failure.js'
 import { copyFixture } from './fixtures.js'
@@ -12,7 +13,7 @@ test(
   'a stopped home still answers ls, cat, history, inspect and verify as its daemon did',
   withCluster(async (cluster) => {
     const a = await cluster.found('a', { before: copyFixture })
-    await cluster.equal()
+    await settled(a)
     const questions = [
       ['ls', '--json'],
       ['ls', 'styles'],

@@ -175,7 +175,8 @@ export const SCENARIOS: readonly Scenario[] = [
       assert.equal(await text(a, 'more'), 'known to a')
       // neither value of the file both wrote is gone
       const entry = await a.json<{ tuples: Array<{ field: string }> }>('inspect', 'entry', 'of-b')
-      assert.equal(entry.tuples.filter(({ field }) => field === 'body').length, 2)
+      const bodies = entry.tuples.filter(({ field }) => field === 'body')
+      assert.equal(bodies.length, 2, JSON.stringify(bodies))
       await put(b, 'later', 'x')
       await cluster.equal()
       assert.deepEqual((await b.status()).problems, [])

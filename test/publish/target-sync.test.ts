@@ -717,6 +717,25 @@ describe('a crash', () => {
     await agree([a, b], ['d/', 'd/f=x'])
     assert.equal(a.node.replica.catalog.conflicts, 0)
   })
+
+  test('after everything the base knew was lost: content that stands beside a winner is not written once more', async () => {
+    const [a, b] = (await running(2)) as [Site, Site]
+    a.adapter.put('f', 'base')
+    await share([a, b])
+    b.node.clock.wall += 9
+    a.adapter.put('f', 'of a')
+    b.adapter.put('f', 'of b')
+    await agree([a, b], ['f=of b'])
+    await b.stop()
+    for await (const [key] of b.store.iterate({ gte: '', lt: '\u{10ffff}' }))
+      await b.store.write(new Map([[key, null]]))
+    b.adapter.put('f', 'of a')
+    const { records } = b
+    await b.start()
+    await agree([a, b], ['f=of b'])
+    assert.equal(b.records, records)
+    assert.deepEqual(a.node.losers('f'), ['of a'])
+  })
 })
 
 describe('an item that fails', () => {

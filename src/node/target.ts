@@ -1,0 +1,154 @@
+/** What this node shares: the directory adapter, what it held when it was last looked at, and the sync between it and the catalog. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createDirectoryAdapter, type DirectoryAdapter } from '../adapters/index.js'
+import type { BlobFetcher } from '../blobs/index.js'
+import type { Config } from '../config.js'
+import type { EventView } from '../control/target.js'
+import { GrapevineError, reasonOf } from '../errors.js'
+import type { Network } from '../net/index.js'
+import { Base, TargetSync, type Problem, type TargetSyncEvents } from '../publish/index.js'
+import { systemClock } from '../runtime-node.js'
+import type { Logger } from '../runtime.js'
+import { openStore, Overlay, type LevelStore } from '../store/index.js'
+import { HOME_DIRS, type Home } from './home.js'
+import type { Opened } from './open.js'
+import { readRoot, writeRoot } from './root-file.js'
+import { StoredStatCache } from './stat-cache.js'
+import type { Views } from './views.js'
+
+/** How long the first scan of a newcomer waits for the cluster's catalog, ms: importing what it already has is waste. */
+const FIRST_SYNC_MS = 60_000
+const FIRST_SYNC_POLL_MS = 50
+
+export interface NodeTargetDeps {
+  readonly config: Config
+  readonly logger: Logger
+  readonly home: Home
+  readonly opened: Opened
+  readonly views: Views
+  readonly fetcher: BlobFetcher
+  readonly network: Network
+  emit(fact: { event: EventView['event'] } & Record<string, unknown>): void
+  /** Whether the node is being stopped. */
+  ending(): boolean
+}
+
+export class NodeTarget {
+  readonly sync: TargetSync
+  readonly store: LevelStore
+  readonly #adapter: DirectoryAdapter
+  readonly #deps: NodeTargetDeps
+
+  private constructor(deps: NodeTargetDeps, adapter: DirectoryAdapter, store: LevelStore, rows: Overlay) {
+    const { config, home, logger, opened, views, fetcher } = deps
+    const { replica, blobs } = opened
+    this.#deps = deps
+    this.#adapter = adapter
+    this.store = store
+    this.sync = new TargetSync(
+      {
+        adapter,
+        reader: replica.reader,
+        sink: { change: (change, { bytes, time }) => replica.change(change, bytes, time) },
+        base: new Base({ rows, store }),
+        clock: systemClock,
+        logger,
+        bodies: {
+          has: (ref) => views.hasBytes(ref),
+          want: (ref) => fetcher.want(ref),
+          source: (ref) => views.bytes(ref),
+          store: (bytes) => blobs.put(bytes)
+        },
+        mayWrite: () => ['admin', 'author'].includes(replica.members.get(home.keys.publicKey)?.role ?? ''),
+        asideDir: join(home.path, HOME_DIRS.aside)
+      },
+      { rescanIntervalMs: config.rescanIntervalMs, adopt: this.#adopt(), newcomer: home.cluster.joined },
+      this.#events()
+    )
+  }
+
+  /** Opens what was known of the directory; nothing in it is read or written before `start`. */
+  static async open(deps: NodeTargetDeps): Promise<NodeTarget> {
+    const { config, home, logger } = deps
+    const { store } = await openStore(join(home.path, HOME_DIRS.target), { everyWriteDurable: true })
+    const rows = new Overlay({ store })
+    await mkdir(config.dir, { recursive: true })
+    const expectRoot = await readRoot(home.path, config.dir, logger)
+    const adapter = createDirectoryAdapter(
+      { clock: systemClock, logger, cache: new StoredStatCache(rows) },
+      {
+        root: config.dir,
+        home: home.path,
+        journalDir: join(home.path, HOME_DIRS.journal),
+        ignore: config.ignore,
+        settleMs: config.settleMs,
+        ...(expectRoot === undefined ? {} : { expectRoot })
+      }
+    )
+    return new NodeTarget(deps, adapter, store, rows)
+  }
+
+  /** A newcomer first takes what the cluster has. Never throws: a directory that cannot be used is a problem to be shown. */
+  async start(): Promise<void> {
+    const { home, config, logger } = this.#deps
+    try {
+      if (home.cluster.joined && (await this.sync.isFirst())) await this.#firstSync()
+      if (this.#deps.ending()) return
+      await this.sync.start()
+      if (this.#adapter.rootIdentity !== null) await writeRoot(home.path, config.dir, this.#adapter.rootIdentity)
+    } catch (error) {
+      logger.error('The shared directory cannot be used.', {
+        dir: config.dir,
+        code: error instanceof GrapevineError ? error.code : 'internal',
+        reason: reasonOf(error)
+      })
+      const problem =
+        error instanceof GrapevineError
+          ? error
+          : new GrapevineError('internal', reasonOf(error), { next: 'see the log' })
+      this.sync.problems.open('', problem, Date.now())
+    }
+  }
+
+  #adopt(): 'merge' | 'cluster' {
+    const { home, config } = this.#deps
+    if (!home.cluster.joined) return 'merge'
+    return config.adopt === 'merge' ? home.cluster.adopt : config.adopt
+  }
+
+  async #firstSync(): Promise<void> {
+    const { opened, network, logger, config, ending } = this.#deps
+    // to make way for the cluster's content it must be here; a merge may as well begin without it
+    const patient = this.#adopt() === 'cluster'
+    const deadline = patient ? Number.POSITIVE_INFINITY : systemClock.monotonic() + FIRST_SYNC_MS
+    if (patient)
+      logger.info('The shared directory is left alone until the catalog of the cluster has arrived.', {
+        dir: config.dir
+      })
+    const { engine } = opened.replica
+    while (systemClock.monotonic() < deadline && !ending()) {
+      if (network.peers().some((peer) => engine.standing(peer.node)?.inSync === true)) return
+      await new Promise<void>((resolve) => systemClock.timer(FIRST_SYNC_POLL_MS, resolve))
+    }
+  }
+
+  #events(): TargetSyncEvents {
+    const { logger, emit } = this.#deps
+    return {
+      problem: (problem: Problem, open) => {
+        const facts = {
+          path: problem.path,
+          code: problem.error.code,
+          message: problem.error.message,
+          next: problem.error.next
+        }
+        if (open) logger.warn('Something keeps a path from being shared.', facts)
+        emit({ event: open ? 'problem-opened' : 'problem-closed', ...facts })
+      },
+      imported: (path, what) => emit({ event: 'file-imported', path, what }),
+      written: (path, what) => emit({ event: 'file-written', path, what }),
+      scanned: (entries, ms) => emit({ event: 'scan-finished', entries, ms })
+    }
+  }
+}
