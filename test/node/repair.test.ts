@@ -136,7 +136,11 @@ test(
     assert.deepEqual(lost.map(({ kind }) => kind).toSorted(), ['blob', 'record'])
     assert.equal((await b.status()).state, 'read-only')
     await a.start()
-    await until('all is back', async () => (await b.status()).state === 'running')
+    await until('all is back', async () => {
+      const { state, problems } = await b.status()
+      assert.equal(state, 'running', JSON.stringify(problems))
+      return true
+    })
     await b.client.put('g', from('again'))
     await cluster.equal()
     assert.deepEqual((await scrub(b)).lost, [])
