@@ -21,7 +21,6 @@ function historyTable(lines: readonly HistoryLine[], width: number): string {
       { title: 'time (UTC)', of: (line: HistoryLine) => shortTime(line.time) },
       { title: 'author', of: (line) => shortId(line.author) },
       { title: 'record', of: (line) => shortId(line.record) },
-      { title: 'size', of: (line) => (line.size === undefined ? '-' : String(line.size)), align: 'right' },
       { title: 'change', of: (line) => line.change }
     ],
     lines,

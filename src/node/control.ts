@@ -1,5 +1,5 @@
 /** What the local API can do with a running node. */
-import type { BlobFetcher, BlobStore } from '../blobs/index.js'
+import type { BlobFetcher } from '../blobs/index.js'
 import { checkPath, PathEditor, ROOT_ID, type PathEdit } from '../catalog/index.js'
 import type {
   ControlTarget,
@@ -22,19 +22,16 @@ import type { Logger } from '../runtime.js'
 import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
 import { DEFAULT_REPLICATED_TIMEOUT_MS } from '../control/limits.js'
 import type { Clocks } from './clocks.js'
-import type { Custody } from './custody.js'
 import type { Events } from './events.js'
 import { forkProblems } from './fork-problems.js'
 import type { Home } from './home.js'
 import { createInvitation } from './setup.js'
 import { VERSION } from './version.js'
 import { verifyAll } from './verify.js'
-import { Views } from './views.js'
+import { Views, type ViewDeps } from './views.js'
 
-export interface ControlDeps {
+export interface ControlDeps extends ViewDeps {
   readonly home: Home
-  readonly replica: Replica
-  readonly blobs: BlobStore
   readonly network: Network
   readonly fetcher: BlobFetcher
   /** Absent on a node that only keeps the catalog. */
@@ -43,7 +40,6 @@ export interface ControlDeps {
   readonly logger: Logger
   readonly dir: string
   readonly since: string
-  readonly custody: Custody
   /** Alarms about clocks. */
   readonly clocks: Clocks
   state(): StatusView['state']

@@ -145,7 +145,7 @@ export class Daemon {
       random: systemRandom,
       logger
     })
-    const views = new Views({ replica, blobs })
+    const views = new Views({ replica, blobs, index: opened.index })
     const target =
       this.#config.adapter === 'none'
         ? undefined
@@ -213,6 +213,7 @@ export class Daemon {
       ...parts,
       replica,
       blobs,
+      index: opened.index,
       events: this.#events,
       logger: this.#logger,
       target: target?.sync,

@@ -35,5 +35,5 @@ export function historyOf(record: SignedRecord, entry: string): HistoryLine[] {
 function placeWords(value: unknown, created: boolean): string {
   const [, name, , , from] = value as [Uint8Array, string, string | null, Uint8Array?, string?]
   if (from !== undefined) return `moved from ${JSON.stringify(from)} to ${JSON.stringify(name)}`
-  return created ? `created as ${JSON.stringify(name)}` : `placed as ${JSON.stringify(name)}`
+  return created ? `created ${JSON.stringify(name)}` : `placed as ${JSON.stringify(name)}`
 }

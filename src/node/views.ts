@@ -19,6 +19,7 @@ import { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import type { LogHead } from '../log/index.js'
 import { CATALOG_SPACE, isoTime, MEMBERS_SPACE, type Replica } from '../replica/index.js'
+import type { LevelStore } from '../store/index.js'
 import { bytesOf, decodeRecord, describeOp, hexOf, type BodyRef, type SignedRecord } from '../wire/index.js'
 import type { Custody } from './custody.js'
 import { historyOf } from './history.js'
@@ -26,7 +27,7 @@ import { historyOf } from './history.js'
 export interface ViewDeps {
   readonly replica: Replica
   readonly blobs: BlobStore
-  readonly indexStats?: () => Record<string, unknown>
+  readonly index: Pick<LevelStore, 'stats'>
   /** Absent where only entries and bytes are read. */
   readonly custody?: Custody
 }
@@ -34,7 +35,7 @@ export interface ViewDeps {
 export class Views implements ReadTarget {
   protected readonly replica: Replica
   protected readonly blobs: BlobStore
-  readonly #indexStats: () => Record<string, unknown>
+  readonly #index: Pick<LevelStore, 'stats'>
   readonly #custody: Custody | undefined
 
   /** Log -> node id of its author: encoding one costs as much as reading an entry. */
@@ -44,7 +45,7 @@ export class Views implements ReadTarget {
     this.replica = deps.replica
     this.blobs = deps.blobs
     this.#custody = deps.custody
-    this.#indexStats = deps.indexStats ?? (() => ({}))
+    this.#index = deps.index
   }
 
   protected authorName(log: string): string {
@@ -239,7 +240,7 @@ export class Views implements ReadTarget {
       case 'store':
         return {
           log: this.replica.stats(),
-          index: this.#indexStats(),
+          index: await this.#index.stats(),
           blobs: this.blobs.stats(),
           entries: this.replica.catalog.entries,
           waiting: this.replica.waiting,

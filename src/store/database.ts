@@ -1,5 +1,7 @@
 import { Level } from 'level'
-import { statfs } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { readdir, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 import { GrapevineError } from '../errors.js'
 import { MAX_KEY_BYTES } from './keys.js'
 import { readError } from './level-errors.js'
@@ -12,6 +14,18 @@ const OnNode = Level as unknown as { destroy(path: string): Promise<void> }
 /** Removes a database with LevelDB's own means: it takes the lock first and reads nothing that could be damaged. */
 export function destroyDatabase(path: string): Promise<void> {
   return OnNode.destroy(path)
+}
+
+/** Bytes LevelDB holds in memory: its cache of blocks, and what is in no table yet. */
+export function memoryOf(database: Database): number {
+  const onNode = database as unknown as { getProperty(name: string): string }
+  return Number(onNode.getProperty('leveldb.approximate-memory-usage'))
+}
+
+/** How many files a database has, and their bytes. One that a compaction removes meanwhile counts as empty. */
+export async function filesOf(path: string): Promise<{ files: number; bytes: number }> {
+  const sizes = (await readdir(path)).map((name) => statSync(join(path, name), { throwIfNoEntry: false })?.size ?? 0)
+  return { files: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) }
 }
 
 export interface LevelStoreOptions {

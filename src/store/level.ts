@@ -1,5 +1,5 @@
 import { GrapevineError, diskError } from '../errors.js'
-import { assertSpace, openDatabase, type Database, type LevelStoreOptions } from './database.js'
+import { assertSpace, filesOf, memoryOf, openDatabase, type Database, type LevelStoreOptions } from './database.js'
 import type { Store } from './index.js'
 import { RESERVED_PREFIX, assertWritableKey, isReservedKey } from './keys.js'
 import { damagedError, levelError, readError } from './level-errors.js'
@@ -98,6 +98,11 @@ export class LevelStore implements Store {
     } finally {
       await rows.return(undefined)
     }
+  }
+
+  /** Files of the database, and what it holds in memory (caches and what is not in a table yet). Bytes. */
+  async stats(): Promise<{ files: number; bytes: number; memoryBytes: number }> {
+    return { ...(await filesOf(this.#path)), memoryBytes: memoryOf(this.#database) }
   }
 
   /** Why writes are refused at present, if they are. */

@@ -53,6 +53,16 @@ describe('the store on LevelDB', () => {
     await second.close()
   })
 
+  test('its statistics grow with what is written', async () => {
+    const store = await LevelStore.open(fresh())
+    const before = await store.stats()
+    assert.ok(before.files >= 3 && before.bytes > 0)
+    await store.write(new Map([['a', Buffer.alloc(100_000, 'a')]]), { durable: true })
+    const after = await store.stats()
+    assert.ok(after.bytes >= before.bytes + 100_000 && after.memoryBytes >= before.memoryBytes + 100_000)
+    await store.close()
+  })
+
   test('a second opening is refused as locked, and the first goes on', async () => {
     const path = fresh()
     const store = await LevelStore.open(path)
