@@ -82,8 +82,10 @@ export class ControlServer implements Startable {
       overrideGlobalObjects: false,
       errorHandler: (error) => this.#refuse(error)
     })
-    // a put may take hours, so only the header has a deadline
-    const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 0 }, (incoming, outgoing) => {
+    // a put may take hours, so only the header has a deadline; and a kept connection that the server ends by itself meets
+    // now and then a request that is just on its way, of which nobody knows then whether it was carried out
+    const limits = { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 0, keepAliveTimeout: 0 }
+    const server = createServer(limits, (incoming, outgoing) => {
       // a kept connection would hold a stopping server open after its last answer
       outgoing.once('close', () => {
         if (stopping.aborted) setImmediate(() => server.closeIdleConnections())

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, lstat, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { Agent, request, type IncomingMessage } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -163,6 +164,19 @@ test('a socket that accepts and never answers ends in a typed error', async (t) 
   t.after(() => mute.close())
   const client = new ControlClient({ home, timeoutMs: 100 })
   await assert.rejects(client.status(), { code: 'daemon-unreachable', message: /no answer in 100 ms/ })
+})
+
+test('a connection that rests is never ended by the server', async (t) => {
+  const { server } = await startWorld(t)
+  const agent = new Agent({ keepAlive: true })
+  t.after(() => agent.destroy())
+  const answer = await new Promise<IncomingMessage>((done, fail) => {
+    const asked = request({ socketPath: server.socketPath!, path: '/v1/status', agent })
+    asked.once('response', done).once('error', fail).end()
+  })
+  answer.resume()
+  // otherwise the answer says after how many seconds it will be
+  assert.deepEqual([answer.headers['connection'], answer.headers['keep-alive']], ['keep-alive', undefined])
 })
 
 test('start and stop may be called twice, and a stopped server can start again', async (t) => {
