@@ -47,22 +47,32 @@ function pairMoves(diff: Diff): void {
   const goneByInode = new Map(
     diff.gone.filter((row) => !row.lingering).map((row) => [`${row.kind} ${row.inode} ${row.hash}`, row])
   )
-  const dirs: Array<{ from: string; to: string }> = []
-  const added = diff.added.toSorted((a, b) => a.path.length - b.path.length)
-  for (const now of added) {
+  const paired = new Set<BaseRow | TargetEntry>()
+  /** Where a directory is -> where it was. */
+  const dirs = new Map<string, string>()
+  for (const now of diff.added.toSorted((a, b) => a.path.length - b.path.length)) {
     const key = `${now.kind} ${now.inode} ${now.kind === 'file' ? now.body.hash : ''}`
     const base = goneByInode.get(key)
     if (base === undefined) continue
     goneByInode.delete(key)
-    diff.added.splice(diff.added.indexOf(now), 1)
-    diff.gone.splice(diff.gone.indexOf(base), 1)
+    paired.add(base).add(now)
     // what moved along inside a moved directory did not move by itself
-    const along = dirs.some(
-      ({ from, to }) => base.path === from + now.path.slice(to.length) && now.path.startsWith(`${to}/`)
-    )
-    if (now.kind === 'dir') dirs.push({ from: base.path, to: now.path })
+    const along = nameOf(base.path) === nameOf(now.path) && dirs.get(aboveOf(now.path)) === aboveOf(base.path)
+    if (now.kind === 'dir') dirs.set(now.path, base.path)
     if (along) diff.refreshed.push({ base, now })
     else diff.moved.push({ base, now })
     if (now.kind === 'file' && now.exec !== base.exec) diff.changed.push({ base: { ...base, path: now.path }, now })
   }
+  if (paired.size === 0) return
+  keep(diff.added, (now) => !paired.has(now))
+  keep(diff.gone, (row) => !paired.has(row))
+}
+
+const aboveOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
+function keep<T>(items: T[], which: (item: T) => boolean): void {
+  const kept = items.filter(which)
+  items.length = 0
+  for (const item of kept) items.push(item)
 }

@@ -40,9 +40,12 @@ export class Holds {
     this.#held.delete(why)
   }
 
-  /** With what the log itself says. */
+  /** With what the log itself says; what ends by itself comes last. */
   all(log: GrapevineError | undefined): GrapevineError[] {
-    const all = [this.#halted, this.#failure, log, ...this.#held.values()]
+    const held = [...this.#held.values()].toSorted((a, b) => Number(endsByItself(a)) - Number(endsByItself(b)))
+    const all = [this.#halted, this.#failure, log, ...held]
     return [...new Set(all.filter((error) => error !== undefined))]
   }
 }
+
+const endsByItself = ({ code }: GrapevineError): boolean => code === 'catching-up'
