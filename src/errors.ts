@@ -19,6 +19,7 @@ export const ERRORS = {
   'token-malformed': { meaning: 'the invitation token is damaged or cut short', httpStatus: 400, exitCode: 7 },
   'token-expired': { meaning: 'the invitation has expired', httpStatus: 410, exitCode: 7 },
   'token-used': { meaning: 'the invitation has no uses left', httpStatus: 410, exitCode: 7 },
+  'token-revoked': { meaning: 'the invitation was taken back', httpStatus: 410, exitCode: 7 },
   'token-unknown': { meaning: 'the issuer does not know this invitation', httpStatus: 403, exitCode: 7 },
   'token-foreign': { meaning: 'the invitation belongs to another cluster', httpStatus: 403, exitCode: 7 },
   'issuer-unreachable': {

@@ -47,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   node_: [
     'node/daemon',
     'node/setup',
+    'node/invitations',
     'node/offline',
     'node/restore',
     'node/rebuild',

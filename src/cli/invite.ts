@@ -1,13 +1,16 @@
-/** `grapevine invite`: an invitation. The token alone goes to stdout, so that it can be piped. */
+/** `grapevine invite`: invitations. A token alone goes to stdout, so that it can be piped. */
 import { MAX_INVITE_USES } from '../control/limits.js'
-import type { Role } from '../control/target.js'
+import type { InvitationView, Role } from '../control/target.js'
 import { GrapevineError } from '../errors.js'
 import type { CommandDefinition, Context } from './context.js'
 import { parseDuration } from './duration.js'
 import type { InviteView } from './lifecycle.js'
 import { print } from './print.js'
-import { daemonAnswers } from './reading.js'
-import { safe, shortTime } from './terminal.js'
+import { daemonAnswers, withReader } from './reading.js'
+import { safe, shortId, shortTime, table } from './terminal.js'
+
+/** Hex digits of an id in the table: enough to be the only one. */
+const SHOWN_ID = 12
 
 export interface InviteOptions {
   role: Role
@@ -42,9 +45,57 @@ function parseUses(text: string): number {
   })
 }
 
+async function list(_options: object, context: Context): Promise<void> {
+  const invitations = await withReader(context, (reader) => reader.invitations())
+  await print(context, invitations, () => invitationTable(invitations, context.out.columns))
+}
+
+function invitationTable(invitations: readonly InvitationView[], width: number): string {
+  return table(
+    [
+      { title: 'id', of: ({ invite }: InvitationView) => invite.slice(0, SHOWN_ID) },
+      { title: 'state', of: ({ state }) => state },
+      { title: 'role', of: ({ role }) => role },
+      { title: 'used', of: ({ used, uses }) => `${used} of ${uses}`, align: 'right' },
+      { title: 'until (UTC)', of: ({ expires }) => shortTime(expires) },
+      { title: 'issuer', of: ({ issuer }) => shortId(issuer) }
+    ],
+    invitations,
+    width
+  )
+}
+
+async function revoke({ id }: { id: string }, context: Context): Promise<void> {
+  const invite = await wholeId(id, context)
+  const view = await revoked(invite, context)
+  await print(context, view, () => `revoked ${view.invite}\n`)
+}
+
+async function revoked(invite: string, context: Context): Promise<InvitationView> {
+  if (await daemonAnswers(context)) return context.daemon.revokeInvitation(invite)
+  const lifecycle = await context.lifecycle()
+  return lifecycle.revokeInviteOffline({ home: context.home, invite })
+}
+
+/** An id may be shortened as far as it stays the only one. */
+async function wholeId(id: string, context: Context): Promise<string> {
+  if (!/^[0-9a-f]{4,32}$/.test(id))
+    throw new GrapevineError('usage', `"${id}" is not the id of an invitation`, {
+      next: 'give 4 to 32 hex digits as "grapevine invite ls" shows them'
+    })
+  const invitations = await withReader(context, (reader) => reader.invitations())
+  const found = invitations.filter(({ invite }) => invite.startsWith(id))
+  if (found.length === 1) return found[0]!.invite
+  const [code, message] =
+    found.length === 0
+      ? (['not-found', `there is no invitation ${id}`] as const)
+      : (['usage', `${found.length} invitations begin with ${id}`] as const)
+  throw new GrapevineError(code, message, { next: 'see "grapevine invite ls --json"' })
+}
+
 export const definition: CommandDefinition = {
   name: 'invite',
-  about: 'print a token that lets another node join',
+  about: 'print a token that lets another node join; list and revoke tokens',
   options: [
     {
       flags: '--role <role>',
@@ -54,6 +105,15 @@ export const definition: CommandDefinition = {
     },
     { flags: '--expires <duration>', about: 'how long the token is good for', default: '1h', parse: parseDuration },
     { flags: '--uses <count>', about: 'how many nodes may use it', default: '1', parse: parseUses }
+  ],
+  commands: [
+    { name: 'ls', about: 'every invitation of the cluster, and what became of it', run: list },
+    {
+      name: 'revoke',
+      about: 'take an invitation back; who used it before stays a member',
+      arguments: [{ name: '<id>', about: 'as `grapevine invite ls` shows it' }],
+      run: revoke
+    }
   ],
   run
 }

@@ -1,6 +1,6 @@
 /** What the command line needs of the node itself. `src/node.ts` provides it; `run.ts` alone imports that. */
 import type { Config } from '../config.js'
-import type { CatalogReader, ControlTarget, Role, StatusView } from '../control/target.js'
+import type { CatalogReader, ControlTarget, InvitationView, Role, StatusView } from '../control/target.js'
 import type { Logger } from '../runtime.js'
 
 export interface RunningNode {
@@ -91,4 +91,6 @@ export interface Lifecycle {
     timeoutMs: number
   }): Promise<ReidentifyView>
   createInviteOffline(options: { home: string; role: Role; expiresMs: number; uses: number }): Promise<InviteView>
+  /** Throws `not-found`, `role-forbids`, `home-locked`. */
+  revokeInviteOffline(options: { home: string; invite: string }): Promise<InvitationView>
 }

@@ -16,6 +16,7 @@ import type {
   EventView,
   HistoryLine,
   InspectTopic,
+  InvitationView,
   LossView,
   PeerStatus,
   PutOptions,
@@ -163,6 +164,14 @@ export class ControlClient implements ControlTarget {
   }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
     const { role, expiresMs, uses } = options
     return this.#json({ method: 'POST', route: '/v1/invites', body: JSON.stringify({ role, expiresMs, uses }) })
+  }
+
+  invitations(): Promise<InvitationView[]> {
+    return this.#json({ method: 'GET', route: '/v1/invites' })
+  }
+
+  revokeInvitation(invite: string): Promise<InvitationView> {
+    return this.#json({ method: 'DELETE', route: `/v1/invites/${invite}` })
   }
 
   /** The bytes of a backup; breaks off with `daemon-unreachable` when the daemon does. */

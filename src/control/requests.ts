@@ -43,6 +43,7 @@ export const putQuery = z.strictObject({
 })
 export const logQuery = z.strictObject({ limit: wholeNumber(MAX_LOG_LINES).default(100), log: hex(32).optional() })
 export const verifyQuery = z.strictObject({ waitMs: wholeNumber(MAX_VERIFY_WAIT_MS).default(0) })
+export const inviteParam = z.strictObject({ invite: hex(32) })
 export const recordParam = z.strictObject({ id: hex(64) })
 
 export const moveBody = z.strictObject({ from: path, to: path, before: path.optional() })

@@ -81,6 +81,12 @@ function addNodeRoutes(app: Routes, { target }: RoutesDeps, options: RoutesOptio
     const invite = await target.invite(request)
     return sent(c, (response) => sendJson(response, 201, invite))
   })
+  app.delete('/v1/invites/:invite', async (c) => {
+    const { invite } = shape.checked(shape.inviteParam, { invite: c.req.param('invite') }, 'invitation')
+    query(c, shape.noQuery)
+    const view = await target.revokeInvitation(invite)
+    return sent(c, (response) => sendJson(response, 200, view))
+  })
   app.post('/v1/shutdown', async (c) => {
     query(c, shape.noQuery)
     await target.shutdown()
@@ -89,6 +95,10 @@ function addNodeRoutes(app: Routes, { target }: RoutesDeps, options: RoutesOptio
 }
 
 function addReadingRoutes(app: Routes, { target }: RoutesDeps): void {
+  app.get(
+    '/v1/invites',
+    json(shape.noQuery, () => target.invitations())
+  )
   app.get('/v1/entries', async (c) => {
     await sendListing(c.env.outgoing, target.list(query(c, shape.listQuery).path))
     return RESPONSE_ALREADY_SENT

@@ -172,6 +172,21 @@ export interface WriteReceipt {
   replicas?: number
 }
 
+/** An invitation as everybody in the cluster knows it: without its secret. */
+export interface InvitationView {
+  /** 32 hex. */
+  invite: string
+  state: 'open' | 'used' | 'expired' | 'revoked'
+  role: Role
+  uses: number
+  /** Admissions that used it. */
+  used: number
+  /** ISO 8601. */
+  expires: string
+  /** The node that redeems it. */
+  issuer: NodeId
+}
+
 /** What a scrub has read so far. */
 export interface ScrubCounts {
   records: number
@@ -244,6 +259,8 @@ export interface CatalogReader {
   record(id: string): Promise<RecordLine & { body: unknown }>
   entry(path: string): Promise<EntryView>
   doc(path: string): Promise<DocView>
+  /** All that were ever issued, the one that ends last first. */
+  invitations(): Promise<InvitationView[]>
   /** Everything that makes this node, as one consistent stream of bytes; see `grapevine backup`. */
   backup(): AsyncIterable<Uint8Array>
   /** Reads everything that is stored and heals what it can; progress now and then, the report last. */
@@ -275,6 +292,8 @@ export interface ControlTarget extends CatalogReader {
     expiresMs: number
     uses: number
   }): Promise<{ token: string; expires: string; role: Role; uses: number }>
+  /** Takes an invitation back. Throws not-found, role-forbids. */
+  revokeInvitation(invite: string): Promise<InvitationView>
   /** Events from now on until the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<EventView>
   /** Starts an orderly stop; resolves before the process ends. */

@@ -46,7 +46,11 @@ export interface Invitation {
   readonly uses: number
   readonly used: number
   readonly issuer: Uint8Array
+  /** Absent: it was not taken back. */
+  readonly revoked?: true
 }
+
+export type InvitationState = 'open' | 'used' | 'expired' | 'revoked'
 
 /** Whether the record being judged has (log, seq) in its past. */
 export type Knows = (log: string, seq: number) => boolean
@@ -92,6 +96,10 @@ export class Members {
     return [...this.#members.values()].flatMap(([first]) => (first === undefined ? [] : [first]))
   }
 
+  invitation(invite: string): Invitation | undefined {
+    return this.#invites.get(invite)
+  }
+
   invitations(): Invitation[] {
     return [...this.#invites.values()]
   }
@@ -129,6 +137,11 @@ export class Members {
         return this.#admit({ key: record.body.author, role: 'admin', name: op.nodeName }, record, knows, rows, admitted)
       case 'invite':
         return this.#invite(op, record, rows)
+      case 'uninvite': {
+        const open = this.#invites.get(op.invite)
+        if (open !== undefined) this.#saveInvite({ ...open, revoked: true }, rows)
+        return
+      }
       case 'admit':
         this.#admit(op, record, knows, rows, admitted)
         if (op.invite !== undefined) this.#use(op.invite, rows)
@@ -213,20 +226,36 @@ export class Members {
     )
   }
 
-  /** Checks a redemption at its issuer; throws `token-unknown`, `token-expired` or `token-used`. */
+  /**
+   * Checks a redemption at its issuer; throws `token-unknown`, `token-revoked`, `token-expired` or
+   * `token-used`.
+   */
   checkRedemption(request: JoinRequest, issuer: Uint8Array, now: number): Invitation {
     const open = this.#invites.get(request.invite)
     const offered = sha256(request.secret)
     if (open === undefined || hexOf(open.issuer) !== hexOf(issuer) || !timingSafeEqual(offered, open.secretHash)) {
       throw refusal('token-unknown', 'this node never issued such an invitation')
     }
-    if (open.expires <= now) throw refusal('token-expired', 'the invitation has expired')
-    if (open.used >= open.uses) throw refusal('token-used', 'the invitation has no uses left')
+    const state = invitationState(open, now)
+    if (state !== 'open') throw refusal(`token-${state}`, SPENT[state])
     return open
   }
 }
 
-function refusal(code: 'token-unknown' | 'token-expired' | 'token-used', message: string): GrapevineError {
+const SPENT = {
+  used: 'the invitation has no uses left',
+  expired: 'the invitation has expired',
+  revoked: 'the invitation was taken back'
+}
+
+/** What an invitation is good for at `now`, ms at its issuer. */
+export function invitationState({ revoked, expires, used, uses }: Invitation, now: number): InvitationState {
+  if (revoked === true) return 'revoked'
+  if (expires <= now) return 'expired'
+  return used >= uses ? 'used' : 'open'
+}
+
+function refusal(code: `token-${'unknown' | keyof typeof SPENT}`, message: string): GrapevineError {
   return new GrapevineError(code, message, { next: 'ask for a new invitation' })
 }
 

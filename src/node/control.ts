@@ -4,6 +4,7 @@ import { checkPath, PathEditor, ROOT_ID, type PathEdit } from '../catalog/index.
 import type {
   ControlTarget,
   EventView,
+  InvitationView,
   PeerStatus,
   ProblemView,
   PutOptions,
@@ -25,7 +26,7 @@ import type { Clocks } from './clocks.js'
 import type { Events } from './events.js'
 import { forkProblems } from './fork-problems.js'
 import type { Home } from './home.js'
-import { createInvitation } from './setup.js'
+import { createInvitation, revokeInvitation } from './invitations.js'
 import { VERSION } from './version.js'
 import { verifyAll } from './verify.js'
 import { Views, type ViewDeps } from './views.js'
@@ -238,6 +239,10 @@ export class NodeControl extends Views implements ControlTarget {
     uses: number
   }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
     return createInvitation(this.replica, this.#deps.home, this.#deps.network.multiaddrs(), options)
+  }
+
+  revokeInvitation(invite: string): Promise<InvitationView> {
+    return revokeInvitation(this.replica, this.#deps.home, invite)
   }
 
   // --- events and end -------------------------------------------------------------------------------------------------

@@ -1,21 +1,10 @@
 /** How a home comes to hold a node: by founding a cluster, or by an invitation. */
 import { GrapevineError } from '../errors.js'
-import { clusterIdOf, keyPairOf, makeInvitation, nodeIdOf, publicKeyOf, signFounder } from '../identity/index.js'
+import { clusterIdOf, keyPairOf, nodeIdOf, publicKeyOf, signFounder } from '../identity/index.js'
 import { joinOver } from '../net/index.js'
-import type { Replica } from '../replica/index.js'
 import { systemRandom } from '../runtime-node.js'
 import { silentLogger, type Logger } from '../runtime.js'
-import {
-  bytesOf,
-  decodeJoinAnswer,
-  decodeToken,
-  encodeJoinRequest,
-  encodeToken,
-  MAX_INVITE_MS,
-  MAX_INVITE_USES,
-  type Role,
-  type Token
-} from '../wire/index.js'
+import { bytesOf, decodeJoinAnswer, decodeToken, encodeJoinRequest, type Role, type Token } from '../wire/index.js'
 import {
   defaultName,
   clusterFileGone,
@@ -79,60 +68,6 @@ function checkLabel(label: string, what: string): string {
   throw new GrapevineError('usage', `a ${what} name has 1 to 64 bytes and no control characters`, {
     next: 'choose another name'
   })
-}
-
-/** Issues an invitation on an open replica. */
-export async function createInvitation(
-  replica: Replica,
-  home: Home,
-  addresses: readonly string[],
-  options: { role: Role; expiresMs: number; uses: number }
-): Promise<{ token: string; expires: string; role: Role; uses: number }> {
-  const { role, expiresMs, uses } = options
-  if (replica.members.get(home.keys.publicKey)?.role !== 'admin')
-    throw new GrapevineError('role-forbids', 'only an admin node may invite', {
-      next: 'run this on an admin node; see "grapevine peers"'
-    })
-  if (!(expiresMs >= 1_000 && expiresMs <= MAX_INVITE_MS))
-    throw new GrapevineError('usage', 'an invitation lives from one second to a year', {
-      next: 'give --expires such as 1h or 7d'
-    })
-  if (!(Number.isInteger(uses) && uses >= 1 && uses <= MAX_INVITE_USES))
-    throw new GrapevineError('usage', `an invitation has 1 to ${MAX_INVITE_USES} uses`, {
-      next: 'give --uses such as 1'
-    })
-  const expires = Date.now() + expiresMs
-  const { op, secret } = makeInvitation(systemRandom.bytes(32), role, expires, uses)
-  await replica.writeMembers(() => [op])
-  const token: Token = {
-    cluster: home.cluster.cluster,
-    clusterSecret: home.secret,
-    root: replica.members.root!,
-    issuer: home.keys.publicKey,
-    invite: op.invite,
-    secret,
-    role,
-    expires,
-    clusterName: home.cluster.clusterName,
-    addresses: addresses.slice(0, 16)
-  }
-  return { token: encodeToken(token), expires: new Date(expires).toISOString(), role, uses }
-}
-
-/** The same while no daemon runs: the token then holds no addresses of this node but those it listens on when started. */
-export async function createInviteOffline(options: {
-  home: string
-  role: Role
-  expiresMs: number
-  uses: number
-}): Promise<{ token: string; expires: string; role: Role; uses: number }> {
-  const home = await readHome(options.home)
-  const opened = await openHome(home, noTransport(home.node), silentLogger)
-  try {
-    return await createInvitation(opened.replica, home, [], options)
-  } finally {
-    await opened.close()
-  }
 }
 
 export interface JoinHomeOptions {

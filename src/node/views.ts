@@ -8,6 +8,7 @@ import type {
   EntryLine,
   EntryView,
   HistoryLine,
+  InvitationView,
   LossView,
   RecordLine,
   ScrubLine,
@@ -22,6 +23,7 @@ import { CATALOG_SPACE, isoTime, MEMBERS_SPACE, type Replica } from '../replica/
 import type { LevelStore } from '../store/index.js'
 import { bytesOf, decodeRecord, describeOp, hexOf, type BodyRef, type SignedRecord } from '../wire/index.js'
 import type { Custody } from './custody.js'
+import { invitationsOf } from './invitations.js'
 import { historyOf } from './history.js'
 
 export interface ViewDeps {
@@ -224,6 +226,10 @@ export class Views implements ReadTarget {
   }
 
   // --- records ------------------------------------------------------------------------------------------------------
+
+  async invitations(): Promise<InvitationView[]> {
+    return invitationsOf(this.replica.members, Date.now())
+  }
 
   async inspect(topic: 'heads' | 'vector' | 'log' | 'gossip' | 'store'): Promise<unknown> {
     switch (topic) {

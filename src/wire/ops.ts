@@ -44,6 +44,13 @@ export interface InviteOp {
   readonly uses: number
 }
 
+/** Members: an invitation is taken back, whatever uses it has left. */
+export interface UninviteOp {
+  readonly k: 'uninvite'
+  /** 32 hex. */
+  readonly invite: string
+}
+
 /** Members: a key was admitted with a role; names the invitation it used up, if any. */
 export interface AdmitOp {
   readonly k: 'admit'
@@ -59,7 +66,7 @@ export interface UnknownOp {
   readonly raw: Readonly<Record<string, unknown>>
 }
 
-export type Op = EditOp | BodyOp | FoundOp | InviteOp | AdmitOp | UnknownOp
+export type Op = EditOp | BodyOp | FoundOp | InviteOp | UninviteOp | AdmitOp | UnknownOp
 
 const MAX_LABEL_BYTES = 128
 
@@ -73,6 +80,8 @@ export function encodeOp(op: Op): Record<string, unknown> {
       return { k: 'found', root: op.root, sig: op.signature, name: op.name, node: op.nodeName }
     case 'invite':
       return { k: 'invite', i: bytesOf(op.invite), h: op.secretHash, r: op.role, x: op.expires, n: op.uses }
+    case 'uninvite':
+      return { k: 'uninvite', i: bytesOf(op.invite) }
     case 'admit': {
       const map: Record<string, unknown> = { k: 'admit', key: op.key, r: op.role, name: op.name }
       if (op.invite !== undefined) map.i = bytesOf(op.invite)
@@ -108,6 +117,8 @@ export function decodeOp(value: unknown): Op {
         expires: fields.int('x', 0, MAX_TIME),
         uses: fields.int('n', 1, MAX_INVITE_USES)
       }
+    case 'uninvite':
+      return { k: 'uninvite', invite: fields.hex('i', 16) }
     case 'admit': {
       const invite = fields.optionalBytes('i', 16)
       const op = {
@@ -134,6 +145,8 @@ export function describeOp(op: Op): string {
       return `admit ${op.name} as ${op.role}`
     case 'invite':
       return `invite ${op.role} x${op.uses}`
+    case 'uninvite':
+      return `uninvite ${op.invite.slice(0, 8)}`
     case 'found':
       return `found ${op.name}`
     case 'unknown':

@@ -91,6 +91,13 @@ export class FakeLifecycle implements Lifecycle {
     return { node: NODE_A, recordsSetAside: 2, entriesReissued: 1 }
   }
 
+  revokeInviteOffline: Lifecycle['revokeInviteOffline'] = async (options) => {
+    this.calls.push(['revokeInviteOffline', options])
+    const { invite } = options
+    const expires = '2026-11-21T20:00:00.000Z'
+    return { invite, state: 'revoked', role: 'author', uses: 1, used: 0, expires, issuer: NODE_A }
+  }
+
   createInviteOffline: Lifecycle['createInviteOffline'] = async (options) => {
     this.calls.push(['createInviteOffline', options])
     return { token: 'offline-token', expires: '2026-11-21T20:00:00.000Z', role: options.role, uses: options.uses }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { GrapevineError } from '../../src/errors.js'
 import { MAX_INVITE_USES } from '../../src/control/limits.js'
-import { RECORD } from '../control/fake-target.js'
+import { INVITE, RECORD } from '../control/fake-target.js'
 import { shellWithDaemon, shellWithoutDaemon } from './shell.js'
 
 test('put stores a file with its exec bit', async (t) => {
@@ -100,6 +100,42 @@ test('invite prints the token alone on stdout and the rest on stderr', async (t)
     'uses'
   ])
   assert.equal((await run('invite', '--expires', '367d')).code, 2)
+})
+
+test('invite ls shows every invitation, invite revoke takes one back by as much of its id as is needed', async (t) => {
+  const { run, target } = await shellWithDaemon(t)
+  const other = `1a${'2b'.repeat(15)}`
+  target.invites.set(other, { ...target.invites.get(INVITE)!, invite: other, state: 'used', used: 1, role: 'relay' })
+  assert.deepEqual((await run('invite', 'ls')).stdout.split('\n'), [
+    'id            state  role      used  until (UTC)          issuer',
+    '1a1a1a1a1a1a  open   author  0 of 1  2026-11-21 19:13:05  12D3…c6iDEp',
+    '1a2b2b2b2b2b  used   relay   1 of 1  2026-11-21 19:13:05  12D3…c6iDEp',
+    ''
+  ])
+  assert.equal(JSON.parse((await run('invite', 'ls', '--json')).stdout).length, 2)
+  const taken = await run('invite', 'revoke', '1a1a')
+  assert.deepEqual([taken.code, taken.stdout, taken.stderr], [0, `revoked ${INVITE}\n`, ''])
+  assert.ok(target.calls.includes(`revokeInvitation ${INVITE}`))
+  assert.equal(JSON.parse((await run('invite', 'revoke', other, '--json')).stdout).state, 'revoked')
+  for (const [id, code, exit] of [
+    ['1a1', 'usage', 2],
+    [`${INVITE}0`, 'usage', 2],
+    ['1A1A', 'usage', 2],
+    ['ffff', 'not-found', 5]
+  ] as const) {
+    const refused = await run('invite', 'revoke', id)
+    assert.equal(refused.code, exit)
+    assert.match(refused.stderr, new RegExp(`^grapevine: ${code}: `))
+  }
+  const twin = `1a1a${'0'.repeat(28)}`
+  target.invites.set(twin, { ...target.invites.get(INVITE)!, invite: twin })
+  assert.match((await run('invite', 'revoke', '1a1a')).stderr, /usage: 2 invitations begin with 1a1a/)
+})
+
+test('invite revoke works on a home whose daemon is stopped', async (t) => {
+  const { run, lifecycle, home } = await shellWithoutDaemon(t)
+  assert.equal((await run('invite', 'revoke', INVITE)).stdout, `revoked ${INVITE}\n`)
+  assert.deepEqual(lifecycle.calls.at(-1), ['revokeInviteOffline', { home, invite: INVITE }])
 })
 
 test('invite works on a home whose daemon is stopped', async (t) => {

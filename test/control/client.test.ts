@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { GrapevineError } from '../../src/errors.js'
-import { RECORD } from './fake-target.js'
+import { INVITE, RECORD } from './fake-target.js'
 import { collect, recordingLogger, startWorld } from './world.js'
 
 const MIB = 1024 * 1024
@@ -39,6 +39,8 @@ test('every call of the target arrives with its arguments and answers what the t
     ['move m1 m3 x', () => client.move('m1', 'm3', { before: 'x' })],
     ['remove m3', () => client.remove('m3')],
     ['invite author 60000 2', () => client.invite({ role: 'author', expiresMs: 60_000, uses: 2 })],
+    ['invitations', () => client.invitations()],
+    [`revokeInvitation ${INVITE}`, () => client.revokeInvitation(INVITE)],
     ['shutdown', () => client.shutdown()]
   ]
   for (const [call, run] of cases) {

@@ -8,6 +8,7 @@ import type {
   EntryView,
   EventView,
   HistoryLine,
+  InvitationView,
   InspectTopic,
   LossView,
   PeerStatus,
@@ -26,6 +27,7 @@ export const NODE_B = '12D3KooWQYhTNQdmr3ArTeUHRYzFg94BKyTkoWBDWez9kSCVe2Xo'
 export const RECORD = 'ab'.repeat(32)
 const ROOT = 'cd'.repeat(32)
 const LOG = 'ef'.repeat(16)
+export const INVITE = '1a'.repeat(16)
 const TIME = '2026-11-21T19:13:05.123Z'
 
 interface Stored {
@@ -34,6 +36,9 @@ interface Stored {
 }
 
 export class FakeTarget implements ControlTarget {
+  readonly invites = new Map<string, InvitationView>([
+    [INVITE, { invite: INVITE, state: 'open', role: 'author', uses: 1, used: 0, expires: TIME, issuer: NODE_A }]
+  ])
   readonly files = new Map<string, Stored>()
   readonly calls: string[] = []
   readonly #events = new EventEmitter()
@@ -260,6 +265,20 @@ export class FakeTarget implements ControlTarget {
   }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
     this.#called(`invite ${options.role} ${options.expiresMs} ${options.uses}`)
     return { token: 'gv1-token', expires: TIME, role: options.role, uses: options.uses }
+  }
+
+  async invitations(): Promise<InvitationView[]> {
+    this.#called('invitations')
+    return [...this.invites.values()]
+  }
+
+  async revokeInvitation(invite: string): Promise<InvitationView> {
+    this.#called(`revokeInvitation ${invite}`)
+    const view = this.invites.get(invite)
+    if (view === undefined)
+      throw new GrapevineError('not-found', `there is no invitation ${invite}`, { next: 'see "grapevine invite ls"' })
+    view.state = 'revoked'
+    return view
   }
 
   async *events(signal: AbortSignal): AsyncGenerator<EventView> {

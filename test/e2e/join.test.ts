@@ -7,6 +7,7 @@ import { entriesOf, keptBodies } from './catalog.js'
 import { succeeded, withCluster } from './cluster.js'
 import { failsWith } from './failure.js'
 import { sha256 } from './tree.js'
+import type { InvitationView } from '../../src/control/target.js'
 import { until } from './until.js'
 
 test(
@@ -30,6 +31,18 @@ test(
     const first = cluster.fresh('first')
     succeeded(await first.cli('join', single, '--no-mdns'))
     failsWith(await join_(single), 'token-used')
+
+    const leaked = succeeded(await a.cli('invite', '--role', 'public')).trim()
+    const listed = await a.json<InvitationView[]>('invite', 'ls')
+    assert.deepEqual(listed.map(({ state, role }) => `${state} ${role}`).toSorted(), [
+      'expired author',
+      'open author',
+      'open public',
+      'used author'
+    ])
+    const { invite } = listed.find(({ role }) => role === 'public')!
+    succeeded(await a.cli('invite', 'revoke', invite.slice(0, 12)))
+    failsWith(await join_(leaked), 'token-revoked')
 
     const stranger = cluster.fresh('stranger')
     succeeded(await stranger.cli('init', '--cluster', 'another'))

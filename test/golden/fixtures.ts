@@ -218,6 +218,7 @@ const admitted = recordOf(
     { k: 'admit', key: root.publicKey, role: 'relay', name: 'west' }
   ]
 )
+const uninvited = recordOf('members', 4, admitted, [], [{ k: 'uninvite', invite }])
 const created = recordOf(
   'catalog',
   1,
@@ -246,7 +247,8 @@ export const RECORDS: readonly GoldenRecord[] = [
   { name: 'body and edits', record: created },
   { name: 'edit that moves', record: moved },
   { name: 'edit that deletes', record: deleted },
-  { name: 'an op of a later version', record: unknown }
+  { name: 'an op of a later version', record: unknown },
+  { name: 'uninvite', record: uninvited }
 ]
 
 /** A later version's field in the body: kept as bytes, and not read. */

@@ -225,6 +225,23 @@ describe('invitations', () => {
     assert.throws(() => redeem(a, op.invite, secret, NOW, a.lab.root.publicKey), { code: 'token-unknown' })
   })
 
+  test('are taken back by any admin that knew of them, for good, whatever uses are left', async () => {
+    const { a, op, secret } = await invited(3)
+    await a.replica.writeMembers(() => [{ k: 'uninvite', invite: '0'.repeat(32) }])
+    assert.equal(redeem(a, op.invite, secret).role, 'public')
+    await a.replica.writeMembers(() => [{ k: 'uninvite', invite: op.invite }])
+    for (const loseIndex of [false, true]) {
+      await a.restart({ loseIndex })
+      assert.throws(() => redeem(a, op.invite, secret), { code: 'token-revoked' })
+      assert.throws(() => redeem(a, op.invite, secret, NOW + 1_000), { code: 'token-revoked' })
+      assert.throws(() => redeem(a, op.invite, new Uint8Array(16)), { code: 'token-unknown' })
+    }
+    // who comes with one is told so
+    assert.ok(a.replica.members.expectsNewcomers(a.keys.publicKey, NOW))
+    await a.replica.writeMembers(() => [op])
+    assert.throws(() => redeem(a, op.invite, secret), { code: 'token-revoked' })
+  })
+
   test('are used up by the admissions that name them, and no further', async () => {
     const { a, op, secret } = await invited(2)
     for (const name of ['one', 'two']) {
