@@ -47,7 +47,13 @@ function commandsText(): string {
 
 function helpOf(command: Command): string {
   // what every command takes is told once, with the program itself
-  return command.helpInformation().split('\nGlobal Options:')[0]!.trimEnd() + '\n'
+  const sections = command.helpInformation().split(/\n(?=[A-Z][A-Za-z ]*:\n)/)
+  return (
+    sections
+      .filter((section) => !section.startsWith('Global Options:'))
+      .join('\n')
+      .trimEnd() + '\n'
+  )
 }
 
 function settingsText(): string {
