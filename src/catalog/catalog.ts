@@ -19,12 +19,18 @@ export interface CatalogDeps {
   readonly authorOf: AuthorOf
 }
 
+/** A conflict that came up, or is over. `name`: the entry is one of those that claim it. */
+export interface ConflictChange {
+  readonly id: string
+  readonly kind: 'field' | 'edit-delete' | 'cycle' | 'name'
+  readonly open: boolean
+}
+
 /** What one record did, for those who follow. */
 export interface CatalogDelta {
   /** Entries whose tuples, listing or shown name changed. */
   readonly entries: ReadonlySet<string>
-  readonly conflictsBefore: number
-  readonly conflictsAfter: number
+  readonly conflicts: readonly ConflictChange[]
 }
 
 const BODY_ROWS = 'b/'
@@ -93,12 +99,12 @@ export class Catalog {
 
   /** Moves what a settled stage holds into the index. Nothing can fail from here on. */
   commit(stage: Stage, record: { log: string; body: { seq: number; time: number } }): CatalogDelta {
-    const conflictsBefore = this.#conflicts
-    for (const cell of stage.cells.values()) this.#commitCell(stage, cell, record)
+    const conflicts: ConflictChange[] = []
+    for (const cell of stage.cells.values()) this.#commitCell(stage, cell, record, conflicts)
     const entries = changedEntries(stage)
     for (const name of stage.delta.names) {
       const claimants = decodeIds(stage.get(name))
-      this.#setConflict(stage, name, claimants.length > 1)
+      this.#setConflict(stage, name, claimants.length > 1 ? { kind: 'name', id: claimants[0]! } : undefined, conflicts)
       // who owns a name decides how the others show
       for (const id of claimants) entries.add(id)
     }
@@ -109,10 +115,16 @@ export class Catalog {
     }
     this.buckets.save(this.#deps.rows)
     this.#deps.rows.put(COUNTS_KEY, Buffer.from(`${this.#entries} ${this.#conflicts}`))
-    return { entries, conflictsBefore, conflictsAfter: this.#conflicts }
+    return { entries, conflicts }
   }
 
-  #commitCell(stage: Stage, cell: Cell, record: { log: string; body: { seq: number; time: number } }): void {
+  #commitCell(
+    stage: Stage,
+    cell: Cell,
+    record: { log: string; body: { seq: number; time: number } },
+    conflicts: ConflictChange[]
+  ): void {
+    const { id } = cell
     if (cell.written) {
       compactIfLong(cell.state)
       // an entry with nothing live counts for nothing, as `hashBefore` has it: else the order of arrival would show
@@ -125,9 +137,10 @@ export class Catalog {
         cell.state.born = { log: record.log, seq: record.body.seq, time: record.body.time }
       else this.#noteHistory(stage, cell, record)
       const meaning = stage.meaning(cell)
-      this.#setConflict(stage, `e/${cell.id}`, meaning.conflicts.length > 0 || meaning.editDelete)
+      const kind = meaning.conflicts.length > 0 ? 'field' : meaning.editDelete ? 'edit-delete' : undefined
+      this.#setConflict(stage, `e/${id}`, kind && { kind, id }, conflicts)
     }
-    this.#setConflict(stage, `c/${cell.id}`, cell.state.level > 0)
+    this.#setConflict(stage, `c/${id}`, cell.state.level > 0 ? { kind: 'cycle', id } : undefined, conflicts)
     stage.put(entryKey(cell.id), encodeEntry(cell.state))
   }
 
@@ -136,13 +149,22 @@ export class Catalog {
     stage.put(historyPrefix(cell.id) + stamp, new Uint8Array())
   }
 
-  #setConflict(stage: Stage, what: string, open: boolean): void {
+  /** The row keeps what the conflict is: when it is over nothing else tells whose it was. */
+  #setConflict(
+    stage: Stage,
+    what: string,
+    now: Omit<ConflictChange, 'open'> | undefined,
+    changes: ConflictChange[]
+  ): void {
     const key = CONFLICT_ROWS + what
-    const was = stage.get(key) !== undefined
-    if (was === open) return
-    if (open) stage.put(key, new Uint8Array())
+    const row = stage.get(key)
+    if ((row !== undefined) === (now !== undefined)) return
+    if (now !== undefined) stage.put(key, Buffer.from(`${now.kind} ${now.id}`))
     else stage.delete(key)
-    this.#conflicts += open ? 1 : -1
+    this.#conflicts += now === undefined ? -1 : 1
+    if (now !== undefined) return void changes.push({ ...now, open: true })
+    const [kind, id] = Buffer.from(row!).toString().split(' ') as [ConflictChange['kind'], string]
+    changes.push({ kind, id, open: false })
   }
 }
 

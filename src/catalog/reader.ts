@@ -119,6 +119,15 @@ export class CatalogReader {
     return names.toReversed().join('/')
   }
 
+  /** Where an entry is, or was: its name below what it was in, or its name alone where that is gone too. */
+  lastPathOf(id: string): string {
+    const path = this.pathOf(id)
+    const entry = this.entry(id)
+    if (path !== undefined || entry === undefined) return path ?? ''
+    const above = entry.parent === ROOT_ID ? '' : this.pathOf(entry.parent)
+    return above === undefined || above === '' ? entry.name : `${above}/${entry.name}`
+  }
+
   /** The entry at a path (`''` is the root and has none), or with an id written as `id:<32 hex>`. */
   resolve(path: string): Entry | undefined {
     if (path.startsWith('id:')) return this.entry(path.slice(3))

@@ -86,9 +86,11 @@ export class ControlServer implements Startable {
     // now and then a request that is just on its way, of which nobody knows then whether it was carried out
     const limits = { maxHeaderSize: MAX_HEADER_BYTES, requestTimeout: 0, keepAliveTimeout: 0 }
     const server = createServer(limits, (incoming, outgoing) => {
-      // a kept connection would hold a stopping server open after its last answer
+      // a kept connection would hold a stopping server open after its last answer; only this one is closed, for another
+      // may have ended its answer and not sent it yet, which counts as idle too
+      const { socket } = incoming
       outgoing.once('close', () => {
-        if (stopping.aborted) setImmediate(() => server.closeIdleConnections())
+        if (stopping.aborted) socket.end()
       })
       void listener(incoming, outgoing)
     })

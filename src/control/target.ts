@@ -222,7 +222,6 @@ export interface EventView {
   event:
     | 'entry-changed'
     | 'entry-removed'
-    | 'entry-moved'
     | 'conflict-opened'
     | 'conflict-closed'
     | 'peer-joined'

@@ -7,6 +7,7 @@
  * 3. A damaged index is never mended, but made again from the log.
  */
 import type { BlobStore } from '../blobs/index.js'
+import type { Fact } from '../control/index.js'
 import type { LossView, ScrubCounts, ScrubLine, ScrubReport } from '../control/target.js'
 import { GrapevineError, reasonOf } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
@@ -35,7 +36,7 @@ export interface CustodianDeps {
   want(ref: BodyRef): void
   /** The index is to be made again; this process of ours may be restarted for it. */
   rebuild(reason: string): void
-  emit(fact: { event: 'damage-found' | 'scrub-finished' } & Record<string, unknown>): void
+  emit(fact: Fact): void
 }
 
 export interface CustodianOptions {

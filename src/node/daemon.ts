@@ -204,8 +204,7 @@ export class Daemon {
     const joins = new JoinService({
       replica,
       home,
-      logger: this.#logger,
-      joined: (node, name, role) => this.#events.emit({ event: 'peer-joined', node, name, role })
+      logger: this.#logger
     })
     network.handleJoin((request, key) => joins.redeem(request, key))
     network.onDuplicateIdentity((node) => this.#duplicated(node))
@@ -296,8 +295,8 @@ export class Daemon {
   stop(): Promise<void> {
     if (this.#state === 'stopping' || this.#state === 'stopped') return this.#stopped.promise
     this.#state = 'stopping'
-    this.#events.emit({ event: 'node-stopping' })
     const parts = this.#parts
+    this.#events.emit({ event: 'node-stopping', node: this.node })
     void (parts === undefined ? Promise.resolve() : this.#end(parts)).then(
       () => {
         this.#state = 'stopped'
@@ -345,24 +344,12 @@ export class Daemon {
 
   #replicaEvents(): ReplicaEvents {
     return {
+      ...this.#events.ofReplica(() => this.#parts?.opened.replica),
       entriesChanged: (ids, local) => this.#entriesChanged(ids, local),
-      conflictsChanged: (before, after) => {
-        if (after !== before)
-          this.#events.emit({ event: after > before ? 'conflict-opened' : 'conflict-closed', conflicts: after })
-      },
       membersChanged: (keys) => {
         this.#parts?.network.membershipChanged()
-        for (const key of keys) this.#events.emit({ event: 'peer-joined', node: nodeIdOf(key) })
+        if (this.#parts !== undefined) this.#events.joined(this.#parts.opened.replica.members, keys)
       },
-      recordRejected: (record, reason) =>
-        this.#events.emit({
-          event: 'record-rejected',
-          id: record.id,
-          author: nodeIdOf(record.body.author),
-          seq: record.body.seq,
-          reason
-        }),
-      forkFound: (log, author) => this.#events.emit({ event: 'fork-found', log, author }),
       logParted: (log, parted) => {
         this.#noting = this.#noting
           .then(() => noteParted(this.#config.home, log, parted))
@@ -382,7 +369,7 @@ export class Daemon {
     parts.target?.sync.changed(ids)
     this.#wantBodies(parts, ids)
     for (const listener of this.#listeners) listener(ids, local)
-    this.#events.entriesChanged(parts.opened.replica.reader, ids, local)
+    this.#events.entriesChanged(parts.views, parts.opened.replica.reader, ids, local)
   }
 
   /** Every value's bytes are fetched, the losing ones of a conflict too: their author may not come back. */

@@ -1,11 +1,13 @@
 /** Facts in the past tense, to everybody who watches. A watcher that falls behind loses its oldest and is told so. */
 import type { CatalogReader } from '../catalog/index.js'
+import type { Fact } from '../control/index.js'
 import type { EventView } from '../control/target.js'
+import { nodeIdOf, type Members } from '../identity/index.js'
+import type { Replica, ReplicaEvents } from '../replica/index.js'
+import type { Views } from './views.js'
 
 /** Events kept for one slow watcher. */
 const MAX_QUEUE = 10_000
-
-type Fact = { event: EventView['event'] } & Record<string, unknown>
 
 export class Events {
   readonly #watchers = new Set<(event: EventView) => void>()
@@ -17,20 +19,41 @@ export class Events {
   }
 
   /** What became of entries; looked up only when somebody watches. */
-  entriesChanged(reader: CatalogReader, ids: ReadonlySet<string>, local: boolean): void {
+  entriesChanged(views: Views, reader: CatalogReader, ids: ReadonlySet<string>, local: boolean): void {
     if (this.#watchers.size === 0) return
     for (const id of ids) {
-      const entry = reader.entry(id)
-      const path = reader.pathOf(id)
-      if (path === undefined) this.emit({ event: 'entry-removed', id, path: entry?.name ?? '', local })
-      else
-        this.emit({
-          event: 'entry-changed',
-          id,
-          path,
-          local,
-          conflict: (entry?.meaning.conflicts.length ?? 0) > 0
-        })
+      const line = views.lineOf(id)
+      if (line === undefined) {
+        this.emit({ event: 'entry-removed', path: reader.lastPathOf(id), id, local })
+        continue
+      }
+      const { path, kind, author, conflict, size, hash } = line
+      const content = hash === undefined ? {} : { size, hash }
+      this.emit({ event: 'entry-changed', path, id, kind, author, local, conflict, ...content })
+    }
+  }
+
+  /** What a replica tells, as facts; `replica` gives it once it is open. */
+  ofReplica(replica: () => Replica | undefined): ReplicaEvents {
+    return {
+      conflictChanged: ({ id, kind, open }) => {
+        const path = replica()?.reader.lastPathOf(id) ?? ''
+        this.emit({ event: open ? 'conflict-opened' : 'conflict-closed', path, id, kind })
+      },
+      inSync: (node) => this.emit({ event: 'in-sync', node, root: replica()?.catalog.root() ?? '' }),
+      recordRejected: ({ id, body }, reason) => {
+        const author = nodeIdOf(body.author)
+        this.emit({ event: 'record-rejected', record: id, author, at: body.seq, reason })
+      },
+      forkFound: (log, author) => this.emit({ event: 'fork-found', log, author })
+    }
+  }
+
+  joined(members: Members, keys: readonly Uint8Array[]): void {
+    for (const key of keys) {
+      const member = members.get(key)
+      if (member === undefined) continue
+      this.emit({ event: 'peer-joined', node: nodeIdOf(key), role: member.role, name: member.name })
     }
   }
 

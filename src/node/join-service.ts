@@ -8,8 +8,7 @@ import {
   encodeJoinAnswer,
   encodeJoinRefusal,
   MAX_JOIN_RECORDS,
-  type AdmitOp,
-  type Role
+  type AdmitOp
 } from '../wire/index.js'
 import type { Home } from './home.js'
 
@@ -17,7 +16,6 @@ export interface JoinServiceDeps {
   readonly replica: Replica
   readonly home: Home
   readonly logger: Logger
-  joined(node: string, name: string, role: Role): void
 }
 
 export class JoinService {
@@ -42,7 +40,6 @@ export class JoinService {
           return [admitted]
         })
         logger.info('A node was admitted.', { node, name: admitted!.name, role: admitted!.role })
-        this.#deps.joined(node, admitted!.name, admitted!.role)
       }
       return encodeJoinAnswer({ records: this.#membersRecords() })
     } catch (error) {

@@ -1,6 +1,6 @@
 /** The parts that watch over a running node: what is stored, the clocks, and whether another process has its key. */
 import type { BlobFetcher } from '../blobs/index.js'
-import type { EventView } from '../control/target.js'
+import type { Fact } from '../control/index.js'
 import { nodeIdOf } from '../identity/index.js'
 import type { Network } from '../net/index.js'
 import { systemClock } from '../runtime-node.js'
@@ -18,7 +18,7 @@ export interface KeepersDeps {
   readonly fetcher: BlobFetcher
   readonly logger: Logger
   rebuild(reason: string): void
-  emit(fact: { event: EventView['event'] } & Record<string, unknown>): void
+  emit(fact: Fact): void
 }
 
 export interface Keepers {

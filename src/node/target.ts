@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createDirectoryAdapter, type DirectoryAdapter } from '../adapters/index.js'
 import type { BlobFetcher } from '../blobs/index.js'
 import type { Config } from '../config.js'
-import type { EventView } from '../control/target.js'
+import type { Fact } from '../control/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
 import type { Network } from '../net/index.js'
 import { Base, TargetSync, type Problem, type TargetSyncEvents } from '../publish/index.js'
@@ -29,7 +29,7 @@ export interface NodeTargetDeps {
   readonly views: Views
   readonly fetcher: BlobFetcher
   readonly network: Network
-  emit(fact: { event: EventView['event'] } & Record<string, unknown>): void
+  emit(fact: Fact): void
   /** Whether the node is being stopped. */
   ending(): boolean
 }

@@ -61,8 +61,6 @@ export class Views implements ReadTarget {
     return name
   }
 
-  // --- entries ------------------------------------------------------------------------------------------------------
-
   async *list(path: string): AsyncIterable<EntryLine> {
     const { reader } = this.replica
     if (path === '') {
@@ -73,6 +71,13 @@ export class Views implements ReadTarget {
     const at = reader.pathOf(found.id) ?? path
     yield this.line(at, found)
     for await (const each of reader.walk(found.id, at)) yield this.line(each.path, each.entry)
+  }
+
+  /** An entry as listings have it; undefined when it is in none. */
+  lineOf(id: string): EntryLine | undefined {
+    const { reader } = this.replica
+    const path = reader.pathOf(id)
+    return path === undefined ? undefined : this.line(path, reader.entry(id)!)
   }
 
   /** Throws `not-found`. */
@@ -225,8 +230,6 @@ export class Views implements ReadTarget {
     }
   }
 
-  // --- records ------------------------------------------------------------------------------------------------------
-
   async invitations(): Promise<InvitationView[]> {
     return invitationsOf(this.replica.members, Date.now())
   }
@@ -353,8 +356,6 @@ export class Views implements ReadTarget {
       }
     ]
   }
-
-  // --- custody ------------------------------------------------------------------------------------------------------
 
   #keeper(): Custody {
     if (this.#custody !== undefined) return this.#custody

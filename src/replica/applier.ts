@@ -1,5 +1,5 @@
 /** Applies held records in causal order: to the members' fold or the catalog's, whole or not at all. */
-import type { Catalog, CatalogDelta } from '../catalog/index.js'
+import type { Catalog, CatalogDelta, ConflictChange } from '../catalog/index.js'
 import { GrapevineError } from '../errors.js'
 import { MEMBERS_SPACE, type Members } from '../identity/index.js'
 import type { LogHead, RecordLog } from '../log/index.js'
@@ -25,8 +25,7 @@ export interface Applied {
   readonly entries: Set<string>
   readonly admitted: Uint8Array[]
   readonly rejected: Array<{ record: SignedRecord; reason: string }>
-  conflictsBefore: number
-  conflictsAfter: number
+  readonly conflicts: ConflictChange[]
   records: number
 }
 
@@ -49,13 +48,12 @@ export class Applier {
   /** Applies whatever of these logs, and of logs that waited for them, can be applied now. */
   async drain(logs: Iterable<string>, atHand: ReadonlyMap<string, SignedRecord> = new Map()): Promise<Applied> {
     this.#toldAt = this.#deps.clock.monotonic()
-    const { catalog, log } = this.#deps
+    const { log } = this.#deps
     const result: Applied = {
       entries: new Set(),
       admitted: [],
       rejected: [],
-      conflictsBefore: catalog.conflicts,
-      conflictsAfter: 0,
+      conflicts: [],
       records: 0
     }
     const work = new Set(logs)
@@ -71,7 +69,6 @@ export class Applier {
         await this.#breathe(result)
       }
     }
-    result.conflictsAfter = catalog.conflicts
     return result
   }
 
@@ -165,4 +162,5 @@ export class Applier {
 
 function collect(result: Applied, delta: CatalogDelta): void {
   for (const id of delta.entries) result.entries.add(id)
+  result.conflicts.push(...delta.conflicts)
 }

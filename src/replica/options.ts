@@ -1,4 +1,5 @@
 /** What a replica is given, what it may be told, and what it tells. */
+import type { ConflictChange } from '../catalog/index.js'
 import type { KeyPair } from '../identity/index.js'
 import type { DamagedRange } from '../log/index.js'
 import type { Clock, Disk, Logger, NodeId, PeerInfo, Random, Transport } from '../runtime.js'
@@ -35,7 +36,9 @@ export interface ReplicaOptions {
 export interface ReplicaEvents {
   /** Entries changed; `local` when by this node's own writing. */
   entriesChanged?(ids: ReadonlySet<string>, local: boolean): void
-  conflictsChanged?(before: number, after: number): void
+  conflictChanged?(change: ConflictChange): void
+  /** A peer was found to hold the same records and the same catalog, after it had not. */
+  inSync?(node: NodeId): void
   membersChanged?(keys: readonly Uint8Array[]): void
   recordRejected?(record: SignedRecord, reason: string): void
   forkFound?(log: string, author: NodeId): void

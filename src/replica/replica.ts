@@ -2,7 +2,7 @@
  * One node's copy of everything: log, folds and sync joined over the disk, store and transport it is given. The daemon
  * and the simulated world run this same class.
  */
-import { Catalog, CatalogReader, type Draft } from '../catalog/index.js'
+import { Catalog, CatalogReader, type CatalogDelta, type Draft } from '../catalog/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
 import { MEMBERS_SPACE, Members, MEMBER_ROWS, nodeIdOf } from '../identity/index.js'
 import { RecordLog, SegmentLog, type DamagedRange, type Scanned } from '../log/index.js'
@@ -25,6 +25,7 @@ import {
   type VectorEntry
 } from '../wire/index.js'
 import { answerRequest } from './answers.js'
+import { Agreement } from './agreement.js'
 import { Applier, CATALOG_SPACE, MAX_PENDING_ROWS, type Applied } from './applier.js'
 import { HybridClock } from './clock.js'
 import { OwnEpoch } from './epochs.js'
@@ -37,6 +38,7 @@ import type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './o
 import { OwnHistory } from './own-history.js'
 import { Replication } from './replication.js'
 import { scrub, type Scrubbed } from './scrub.js'
+import { atHand, tipsOf } from './tips.js'
 import { Turns } from './turns.js'
 import { Writer, type Written } from './writer.js'
 
@@ -78,6 +80,7 @@ export class Replica {
   readonly #epoch: OwnEpoch
   readonly #own: OwnHistory
   readonly #holds = new Holds()
+  readonly #agreement = new Agreement((node) => this.#events.inSync?.(node))
   #offers: Offer[] = []
   #backlog = 0
   #taking = false
@@ -182,7 +185,7 @@ export class Replica {
       clock: new HybridClock(deps.clock),
       epoch: () => this.#epoch.current,
       checkMayWrite: () => this.#checkMayWrite(),
-      applied: (records, entries) => this.#wroteLocally(records, entries),
+      applied: (record, delta) => this.#wroteLocally(record, delta),
       applyMembers: (record) => this.#applyOwnMembers(record)
     })
   }
@@ -379,11 +382,11 @@ export class Replica {
     }
   }
 
-  #wroteLocally(records: readonly SignedRecord[], entries: ReadonlySet<string>): void {
-    for (const record of records) this.#own.wrote(record)
-    this.#announce(records)
+  #wroteLocally(record: SignedRecord, { entries, conflicts }: CatalogDelta): void {
+    this.#own.wrote(record)
+    this.#announce([record])
     this.#events.entriesChanged?.(entries, true)
-    this.#events.conflictsChanged?.(0, this.catalog.conflicts)
+    for (const change of conflicts) this.#events.conflictChanged?.(change)
   }
 
   async #applyOwnMembers(record: SignedRecord): Promise<void> {
@@ -394,7 +397,7 @@ export class Replica {
   }
 
   #announce(records: readonly SignedRecord[]): void {
-    this.#perform(this.engine.held(this.#tipsOf(records), this.#deps.clock.monotonic()))
+    this.#perform(this.engine.held(tipsOf(this.log, records), this.#deps.clock.monotonic()))
     if (!this.#running) return
     for (const record of records) this.#gossiper.add(record)
   }
@@ -408,6 +411,7 @@ export class Replica {
 
   peerDown(node: NodeId): void {
     this.#perform(this.engine.peerDown(node, this.#deps.clock.monotonic()))
+    this.#agreement.gone(node)
     this.#events.peerDown?.(node)
   }
 
@@ -420,6 +424,7 @@ export class Replica {
     if (message.t === 'vector') this.#forkFinder.heard(from, message.vector)
     this.#own.judge()
     this.replication.changed()
+    this.#agreement.heard(from, this.engine.standing(from)?.inSync === true)
   }
 
   /** A peer holds more of our own log than we do: our store is an older copy. Never reuse a number: write anew. */
@@ -551,7 +556,7 @@ export class Replica {
     if (accepted.length === 0) return
     const applied = await this.#applier.drain(new Set(accepted.map((record) => record.log)), atHand(accepted))
     await this.#flushSoon()
-    this.#perform(this.engine.held(this.#tipsOf(accepted), this.#deps.clock.monotonic()))
+    this.#perform(this.engine.held(tipsOf(this.log, accepted), this.#deps.clock.monotonic()))
     this.#own.tookIn(accepted)
     this.#follow(applied)
   }
@@ -583,14 +588,6 @@ export class Replica {
       .catch((error: unknown) => this.#deps.logger.debug('A fork was not told.', { reason: reasonOf(error) }))
   }
 
-  /** How far the logs of these records are held now; what lay behind a hole may have joined them. */
-  #tipsOf(records: readonly SignedRecord[]): VectorEntry[] {
-    return [...new Set(records.map((record) => record.log))].map((log) => {
-      const { seq, id } = this.log.get(log)!
-      return { log, seq, head: id.slice(0, 16) }
-    })
-  }
-
   #follow(applied: Applied): void {
     for (const { record, reason } of applied.rejected) this.#events.recordRejected?.(record, reason)
     if (applied.admitted.length > 0) {
@@ -598,8 +595,7 @@ export class Replica {
       this.#perform(this.engine.retryNow(this.#deps.clock.monotonic()))
     }
     if (applied.entries.size > 0) this.#events.entriesChanged?.(applied.entries, false)
-    if (applied.conflictsBefore !== applied.conflictsAfter)
-      this.#events.conflictsChanged?.(applied.conflictsBefore, applied.conflictsAfter)
+    for (const change of applied.conflicts) this.#events.conflictChanged?.(change)
   }
 
   /** The store failed: nothing is acknowledged any more, reading goes on. */
@@ -714,7 +710,3 @@ export class Replica {
 }
 
 export { CATALOG_SPACE, MEMBERS_SPACE }
-
-function atHand(records: readonly SignedRecord[]): Map<string, SignedRecord> {
-  return new Map(records.map((record) => [`${record.log}/${record.body.seq}`, record]))
-}

@@ -2,7 +2,7 @@
  * Local changes on their way out: validate, append, fsync, index, acknowledge; gossip follows. Changes that arrive
  * together are packed into one record, so that one signature and one fsync serve many of them.
  */
-import { Draft, type Catalog } from '../catalog/index.js'
+import { Draft, type Catalog, type CatalogDelta } from '../catalog/index.js'
 import { GrapevineError } from '../errors.js'
 import { MEMBERS_SPACE, type KeyPair, type Members } from '../identity/index.js'
 import type { RecordLog } from '../log/index.js'
@@ -25,8 +25,8 @@ export interface WriterDeps {
   epoch(): string
   /** Throws when this node may not write now. */
   checkMayWrite(): void
+  applied(record: SignedRecord, delta: CatalogDelta): void
   /** Applies members' records this node wrote. */
-  applied(records: readonly SignedRecord[], entries: ReadonlySet<string>): void
   applyMembers(record: SignedRecord): Promise<void>
   /** Has the index written behind. */
   flushSoon(): Promise<void>
@@ -221,7 +221,7 @@ export class Writer {
       log.setApplied(record, past)
       this.#deps.heads.applied(record)
       await this.#deps.flushSoon()
-      this.#deps.applied([record], delta.entries)
+      this.#deps.applied(record, delta)
     }
     return record
   }

@@ -31,7 +31,7 @@ async function issuer(t: TestContext): Promise<Issuer> {
     await opened.close()
     rmSync(path, { recursive: true, force: true })
   })
-  const service = new JoinService({ replica: opened.replica, home, logger: silentLogger, joined: () => undefined })
+  const service = new JoinService({ replica: opened.replica, home, logger: silentLogger })
   return {
     opened,
     revoke: (invite) => revokeInvitation(opened.replica, home, invite),
