@@ -16,6 +16,19 @@ export function bucketOf(id: string): number {
   return Number.parseInt(id.slice(0, 3), 16)
 }
 
+/** Adds a 256-bit number, little endian, to the sum at `index`, or subtracts it, modulo 2^256. */
+export function addHash(sums: Uint32Array, index: number, hash: Uint8Array, subtract: boolean): void {
+  const base = index * WORDS
+  let carry = subtract ? 1 : 0
+  for (let word = 0; word < WORDS; word++) {
+    const at = word * 4
+    const value = (hash[at]! | (hash[at + 1]! << 8) | (hash[at + 2]! << 16) | (hash[at + 3]! << 24)) >>> 0
+    const sum = sums[base + word]! + (subtract ? ~value >>> 0 : value) + carry
+    sums[base + word] = sum
+    carry = sum > 0xffffffff ? 1 : 0
+  }
+}
+
 export class Buckets {
   readonly #sums = new Uint32Array(BUCKETS * WORDS)
   readonly #dirty = new Set<number>()
@@ -31,23 +44,10 @@ export class Buckets {
   /** Replaces an entry's part of its bucket; undefined: it was, or is, not there. */
   replace(id: string, before: Uint8Array | undefined, after: Uint8Array | undefined): void {
     const bucket = bucketOf(id)
-    if (before !== undefined) this.#add(bucket, before, true)
-    if (after !== undefined) this.#add(bucket, after, false)
+    if (before !== undefined) addHash(this.#sums, bucket, before, true)
+    if (after !== undefined) addHash(this.#sums, bucket, after, false)
     this.#dirty.add(Math.floor(bucket / BUCKETS_PER_ROW))
     this.#root = undefined
-  }
-
-  /** Adds or subtracts a 256-bit number, little endian, modulo 2^256. */
-  #add(bucket: number, hash: Uint8Array, subtract: boolean): void {
-    const base = bucket * WORDS
-    let carry = subtract ? 1 : 0
-    for (let word = 0; word < WORDS; word++) {
-      const at = word * 4
-      const value = (hash[at]! | (hash[at + 1]! << 8) | (hash[at + 2]! << 16) | (hash[at + 3]! << 24)) >>> 0
-      const sum = this.#sums[base + word]! + (subtract ? ~value >>> 0 : value) + carry
-      this.#sums[base + word] = sum
-      carry = sum > 0xffffffff ? 1 : 0
-    }
   }
 
   /** Puts the changed sums into the batch. */
@@ -62,6 +62,11 @@ export class Buckets {
 
   sums(): Uint8Array {
     return new Uint8Array(this.#sums.buffer.slice(0))
+  }
+
+  /** The sum of one bucket, 32 bytes. */
+  sum(bucket: number): Uint8Array {
+    return new Uint8Array(this.#sums.buffer.slice(bucket * 32, bucket * 32 + 32))
   }
 
   /** 64 hex. */
