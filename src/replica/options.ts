@@ -17,6 +17,8 @@ export interface ReplicaDeps {
   readonly keys: KeyPair
   /** See Intake. */
   readonly verify?: (publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array) => Promise<boolean>
+  /** See Intake. */
+  readonly verifyNow?: (publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array) => boolean
 }
 
 export interface ReplicaOptions {

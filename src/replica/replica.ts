@@ -150,7 +150,7 @@ export class Replica {
       cluster: options.cluster,
       log: this.log,
       members: this.members,
-      ...(deps.verify === undefined ? {} : { verify: deps.verify })
+      ...(deps.verify === undefined ? {} : { verify: deps.verify, verifyNow: deps.verifyNow })
     })
     this.#gossiper = new Gossiper({ clock: deps.clock, logger, publish: (frame) => deps.transport.publish(frame) })
     this.engine = new SyncEngine(

@@ -103,8 +103,8 @@ export class SimDisk implements Disk {
   }
 
   /**
-   * Power is cut. Of each file's unsynced tail nothing, all, a prefix, or a prefix followed by zeros is left; files
-   * whose creation was not awaited may be gone.
+   * Power is cut. Of each file's unsynced tail nothing, all, a prefix, or a prefix followed by zeros or garbage is left;
+   * files whose creation was not awaited may be gone.
    */
   crash(random: Random): void {
     this.#life += 1
@@ -112,6 +112,12 @@ export class SimDisk implements Disk {
       if (!content.named && random.float() < 0.5) this.#files.delete(name)
       else tear(content, random)
     }
+  }
+
+  /** The faults that wait are over: there is room again, and nothing fails. */
+  heal(): void {
+    this.#failures.length = 0
+    this.capacityBytes = Number.POSITIVE_INFINITY
   }
 
   /** The bytes a file shows, for checks. */
@@ -123,6 +129,12 @@ export class SimDisk implements Disk {
   /** How many of them would survive a power cut. */
   durableBytesOf(name: string): number {
     return this.#contentOf(name).durable
+  }
+
+  /** Whether these bytes would be there, as they were written, after a power cut. */
+  isDurable(name: string, from: number, to: number): boolean {
+    const { durable, dropped } = this.#contentOf(name)
+    return durable >= to && dropped.every(([begin, end]) => end <= from || to <= begin)
   }
 
   /** Changes bytes on the platter, as failing hardware does. */
@@ -165,10 +177,19 @@ export class SimDisk implements Disk {
     if (life !== this.#life) throw failure('EBADF', 'the process that opened this file is dead')
   }
 
-  freeBytes(): number {
+  /** Failures that were asked for and have not happened yet. */
+  get failuresWaiting(): number {
+    return this.#failures.length
+  }
+
+  usedBytes(): number {
     let used = 0
     for (const content of this.#files.values()) used += content.size
-    return Math.max(0, this.capacityBytes - used)
+    return used
+  }
+
+  freeBytes(): number {
+    return Math.max(0, this.capacityBytes - this.usedBytes())
   }
 
   #contentOf(name: string): Content {
@@ -251,13 +272,19 @@ function tear(content: Content, random: Random): void {
   for (const [from, to] of content.dropped) content.bytes.fill(0, from, to)
   content.dropped = []
   if (unsynced > 0) {
-    const fate = Math.floor(random.float() * 4)
+    const fate = Math.floor(random.float() * 5)
     const kept = fate === 0 ? 0 : fate === 1 ? unsynced : Math.floor(random.float() * (unsynced + 1))
     const end = content.durable + kept
     if (fate === 3) content.bytes.fill(0, end, content.size)
+    else if (fate === 4) scramble(content.bytes.subarray(end, content.size), random)
     else content.resize(end)
   }
   content.durable = content.size
+}
+
+/** What an old block of the disk held, where a new one should be. */
+function scramble(bytes: Uint8Array, random: Random): void {
+  for (let at = 0; at < bytes.length; at++) bytes[at] = Math.floor(random.float() * 256)
 }
 
 function failure(code: string, message: string): NodeJS.ErrnoException {

