@@ -1,14 +1,16 @@
 /**
- * Runs the simulated cluster over many seeds, or replays one of them.
+ * Runs the simulated cluster over many seeds, replays one of them, or proves that the simulation sees.
  *
- *   npm run sim -- [--seeds N] [--from M]    N seeds from M on (100 from 1); ends at the first that fails
- *   npm run sim -- --seed N [--trace]        one seed; --trace prints every message, fault and acknowledgement
+ *   npm run sim -- [--seeds N] [--from M] [--jobs J]   N seeds from M on (100 from 1) in J processes; ends at the first
+ *                                                      that fails, --keep-going runs them all
+ *   npm run sim -- --seed N [--trace]                  one seed; --trace prints every message, fault and acknowledgement
+ *   npm run sim -- --planted [--only NAME] [--jobs J]  every planted bug until a seed finds it, at most --seeds (1,000) each
  */
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { runSeed } from '../test/sim/run.js'
-
-/** How often progress is shown, ms. */
-const PROGRESS_MS = 2_000
+import { hunt } from './sim-planted.js'
+import { runMany } from './sim-pool.js'
 
 function wholeNumber(name: string, value: string | undefined, otherwise: number): number {
   if (value === undefined) return otherwise
@@ -25,30 +27,28 @@ async function replay(seed: number, trace: boolean): Promise<void> {
   )
 }
 
-async function runMany(from: number, count: number): Promise<void> {
-  const began = performance.now()
-  const rate = (done: number): string => `${((done / (performance.now() - began)) * 1_000).toFixed(1)} seeds/s`
-  let shown = began
-  for (let done = 0; done < count; done++) {
-    await runSeed(from + done)
-    if (performance.now() - shown < PROGRESS_MS) continue
-    shown = performance.now()
-    console.log(`${done + 1} of ${count} seeds, ${rate(done + 1)}`)
-  }
-  console.log(`seeds ${from} to ${from + count - 1} hold, ${rate(count)}`)
-}
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string' },
       seeds: { type: 'string' },
       from: { type: 'string' },
+      jobs: { type: 'string' },
+      only: { type: 'string' },
+      planted: { type: 'boolean', default: false },
+      'keep-going': { type: 'boolean', default: false },
       trace: { type: 'boolean', default: false }
     }
   })
-  if (values.seed !== undefined) await replay(wholeNumber('seed', values.seed, 1), values.trace)
-  else await runMany(wholeNumber('from', values.from, 1), wholeNumber('seeds', values.seeds, 100))
+  const jobs = Math.max(1, wholeNumber('jobs', values.jobs, availableParallelism()))
+  if (values.seed !== undefined) return replay(wholeNumber('seed', values.seed, 1), values.trace)
+  if (values.planted) return hunt({ seeds: wholeNumber('seeds', values.seeds, 1_000), jobs, only: values.only })
+  await runMany({
+    from: wholeNumber('from', values.from, 1),
+    count: wholeNumber('seeds', values.seeds, 100),
+    jobs,
+    keepGoing: values['keep-going']
+  })
 }
 
 main().catch((error: unknown) => {

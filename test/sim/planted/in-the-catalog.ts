@@ -1,0 +1,163 @@
+/** Planted in the fold: what records mean, and whether they mean the same everywhere. */
+import type { PlantedBug } from './bug.js'
+
+const ENTRY = 'catalog/entry.ts'
+const VIEW = 'catalog/view.ts'
+const TREE = 'catalog/tree.ts'
+const CATALOG = 'catalog/catalog.ts'
+
+export const IN_THE_CATALOG: readonly PlantedBug[] = [
+  {
+    name: 'tie-without-winner',
+    is: 'two values of one time: what came first wins, on each node another',
+    edits: [
+      {
+        file: VIEW,
+        before: 'return byAuthor || a.seq - b.seq ||',
+        after: 'return a.log !== b.log ? Math.abs(0 * byAuthor) : a.seq - b.seq ||'
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'clock-beats-cause',
+    is: 'a write that replaces what it saw loses to it, because its clock is behind',
+    edits: [
+      {
+        file: ENTRY,
+        before: 'tuple.seq <= context.seq : context.knows(tuple.log, tuple.seq))',
+        after: 'tuple.seq <= context.seq : context.knows(tuple.log, tuple.seq) && tuple.time <= context.time)'
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'tombstone-resurrected',
+    is: 'a write that had not seen the deletion makes it unseen, when it comes later',
+    edits: [
+      {
+        file: ENTRY,
+        before: 'state.tuples.filter((tuple) => !gone.includes(tuple)), ...added]',
+        after:
+          "state.tuples.filter((tuple) => !gone.includes(tuple) && (added.length === 0 || tuple.field !== '!')), ...added]"
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'unseen-deleted',
+    is: 'a write deletes what its author had not seen',
+    edits: [
+      {
+        file: ENTRY,
+        before: ') && (tuple.log === context.log ? tuple.seq <= context.seq : context.knows(tuple.log, tuple.seq))',
+        after: ')'
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'client-id-clash',
+    is: 'two authors write to one document under one client id',
+    edits: [{ file: 'catalog/ids.ts', before: '    .update(author)\n    .update(bytesOf(epoch))\n', after: '' }],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'validation-skipped',
+    is: 'a member can write under the client id and the stamps of others',
+    edits: [
+      {
+        file: ENTRY,
+        before: 'if (update.tuples.length > 0) checkOwnStruct(update, own?.clock ?? 0, context)',
+        after: 'if (update.tuples.length < 0) checkOwnStruct(update, own?.clock ?? 0, context)'
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'half-a-record',
+    is: 'of a rejected record the ops before the bad one count',
+    edits: [
+      {
+        file: CATALOG,
+        before: 'for (const op of record.body.ops) this.#stageOp(stage, op, record, knows)',
+        after: `try {
+      for (const op of record.body.ops) this.#stageOp(stage, op, record, knows)
+    } catch (error) {
+      new Tree(stage).settle([...stage.cells.values()].filter((cell) => cell.written))
+      this.commit(stage, record)
+      throw error
+    }`
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'conflicts-dropped',
+    is: 'the loser of two concurrent writes disappears without a word',
+    edits: [{ file: VIEW, before: 'if (tuples.length < 2) continue', after: 'if (tuples.length < 3) continue' }],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'bodies-missing',
+    is: 'an entry names bytes that nobody stored',
+    edits: [
+      {
+        file: CATALOG,
+        before: "if (op.k === 'body') stage.put(bodyKey(sha256(op.bytes).toString('hex')), op.bytes)",
+        after: "if (op.k === 'body') sha256(op.bytes)"
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'root-over-unsorted',
+    is: 'the hash of an entry follows the order of arrival',
+    edits: [{ file: ENTRY, before: 'if (rows.length > 1) rows.sort(Buffer.compare)', after: '' }],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'cycle-broken-apart',
+    is: 'of two moves that make a cycle each node sets another aside',
+    edits: [
+      {
+        file: TREE,
+        before: 'return (compareStamps(a, b, this.#stage.authorOf) || (cell.id > best.id ? 1 : -1)) > 0 ? cell : best',
+        after: 'return best'
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'name-tie',
+    is: 'two entries of one name: who came first owns it, on each node another',
+    edits: [
+      { file: TREE, before: 'encodeIds([...ids, id].toSorted())', after: 'encodeIds([...ids, id])' },
+      {
+        file: 'catalog/reader.ts',
+        before: 'entries.length < 2 ? entries : entries.toSorted((a, b) => this.#earlier(a, b))',
+        after: 'entries.length < 0 ? entries.toSorted((a, b) => this.#earlier(a, b)) : entries'
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'sums-not-saved',
+    is: 'what the root is made of is not written with the entries it is made from',
+    edits: [{ file: CATALOG, before: 'this.buckets.save(this.#deps.rows)', after: 'void this.buckets' }],
+    seed: 0,
+    said: /./
+  }
+]

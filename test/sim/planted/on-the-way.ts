@@ -1,0 +1,118 @@
+/** Planted between peers: what is asked for, what is believed, and what is let in. */
+import type { PlantedBug } from './bug.js'
+
+const ENGINE = 'sync/engine.ts'
+const INTAKE = 'replica/intake.ts'
+
+export const ON_THE_WAY: readonly PlantedBug[] = [
+  {
+    name: 'suffix-believed-in-sync',
+    is: 'a peer that was known once counts as equal whatever it says since: the missing end is believed to be there',
+    edits: [
+      {
+        file: ENGINE,
+        before: 'if (message.digest !== vectorDigest(this.vector()))',
+        after: 'if (message.digest !== vectorDigest(this.vector()) && !peer.complete)'
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'last-one-not-asked-for',
+    is: 'off by one: the newest record of a log is not pulled',
+    edits: [{ file: ENGINE, before: 'if (claim.seq < from ||', after: 'if (claim.seq <= from ||' }],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'last-of-a-batch-dropped',
+    is: 'the last record of a pulled batch is dropped, and counted as taken',
+    edits: [
+      {
+        file: 'replica/replica.ts',
+        before: 'if (run.length > 0) this.#offer(to, run)',
+        after: 'if (run.length > 0) this.#offer(to, run.length > 1 ? run.slice(0, -1) : run)'
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'cursor-past-what-was-refused',
+    is: 'records that could not be stored are never asked for again',
+    edits: [{ file: ENGINE, before: 'want.fetched = want.held\n', after: '' }],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'signature-not-checked',
+    is: 'anybody can write in the name of anybody',
+    edits: [
+      { file: INTAKE, before: "if (!good) return 'reject'", after: 'void good' },
+      {
+        file: INTAKE,
+        before: 'if (!(await this.#signed(run[last]!))) continue',
+        after: 'await this.#signed(run[last]!)'
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'chain-not-checked',
+    is: 'a record is taken that does not follow on the one before it',
+    edits: [
+      {
+        file: 'log/record-log.ts',
+        before: "if (prev === (head?.id ?? null)) return 'next'",
+        after: "if (prev !== '') return 'next'"
+      },
+      {
+        file: INTAKE,
+        before: "return record.body.prev === tip.id ? 'next' : 'broken-chain'",
+        after: "return 'next'"
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'dep-ignored',
+    is: 'a record is applied before what it builds on',
+    edits: [
+      {
+        file: 'log/record-log.ts',
+        before: 'return record.body.deps.find((dep) => (this.#logs.get(dep.log)?.applied ?? 0) < dep.seq)',
+        after: 'return record.body.deps.find((dep) => dep.seq < 0)'
+      },
+      {
+        file: 'log/record-log.ts',
+        before: 'if (row === undefined || row.id !== dep.id) return undefined',
+        after: 'if (row === undefined) continue'
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'depth-not-checked',
+    is: 'a record may claim any depth, and so to come after what it does not know',
+    edits: [
+      {
+        file: 'replica/applier.ts',
+        before: 'if (record.body.depth !== depth + 1) return',
+        after: 'if (record.body.depth < depth) return'
+      }
+    ],
+    seed: 0,
+    said: /./
+  },
+  {
+    name: 'heads-forgotten-at-restart',
+    is: 'after a restart a node no longer says what it has seen: its writes contradict what they replace',
+    edits: [{ file: 'replica/replica.ts', before: 'this.#heads.load(this.log)', after: 'void this.#heads' }],
+    seed: 0,
+    said: /./
+  }
+]
