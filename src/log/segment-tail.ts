@@ -22,6 +22,11 @@ export interface Tail {
   readonly cutBytes: number
   /** Whether those bytes are what an interrupted write leaves, so that cutting them loses nothing acknowledged. */
   readonly torn: boolean
+  /**
+   * Whether they may have been a whole write that was acknowledged and has rotted since: as long as it was, only not
+   * intact. What an interrupted write left is mostly cut short, and then there is no doubt.
+   */
+  readonly doubtful: boolean
 }
 
 /** Finds where the last segment really ends. Throws `store-newer` for a format we do not know. */
@@ -29,12 +34,14 @@ export async function findTail(file: DiskFile, segment: number): Promise<Tail> {
   assertKnownVersion(file, segment)
   const window = new SegmentWindow(file, file.size)
   let end = 0
+  let doubtful = false
   for await (const scanned of scanSegment(window, segment, 0)) {
     if ('at' in scanned) end = scanned.at.offset + frameBytes(scanned.at.length)
+    doubtful = 'damaged' in scanned && (doubtful || scanned.damaged.reason !== 'cut-short')
   }
   if (end === 0 && hasHeader(file)) end = SEGMENT_HEADER_BYTES
   const cutBytes = file.size - end
-  return { end, cutBytes, torn: cutBytes <= MAX_TORN_BYTES && window.unreadable === 0 }
+  return { end, cutBytes, torn: cutBytes <= MAX_TORN_BYTES && window.unreadable === 0, doubtful }
 }
 
 export function assertKnownVersion(file: DiskFile, segment: number): void {

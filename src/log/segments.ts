@@ -33,6 +33,8 @@ export const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
 export class SegmentLog {
   /** What opening cut off as the rest of an interrupted write, bytes. */
   readonly recovered: { cutBytes: number } = { cutBytes: 0 }
+  /** Whether what was cut may have been acknowledged; see Tail. */
+  endInDoubt = false
   readonly #disk: Disk
   readonly #logger: Logger
   readonly #maxSegmentBytes: number
@@ -173,6 +175,7 @@ export class SegmentLog {
       } else if (tail.cutBytes > 0) {
         await last.file.truncate(tail.end)
         this.recovered.cutBytes += tail.cutBytes
+        this.endInDoubt ||= tail.doubtful
         this.#logger.warn('cut an interrupted write off the end of the log', { segment: last.number, ...tail })
       }
       await last.file.sync()

@@ -202,11 +202,11 @@ export class Replica {
     this.#heads.load(this.log)
     await this.#applier.drainAll()
     await this.#rows.flush()
-    this.#epoch.choose(this.#freshEpoch || report.damaged.length > 0)
+    const doubtful = report.damaged.length > 0 || this.#segments.endInDoubt
+    this.#epoch.choose(this.#freshEpoch || doubtful)
     for (const log of this.#partedBefore) this.#own.parted(log)
-    if (report.damaged.length > 0) await this.#settleDamage()
-    const now = this.#deps.clock.monotonic()
-    this.engine.held(this.log.vector(), now)
+    if (doubtful) await this.#settleDamage()
+    this.engine.held(this.log.vector(), this.#deps.clock.monotonic())
     return report
   }
 

@@ -56,6 +56,39 @@ describe('an epoch', () => {
     assert.notEqual(again.replica.epoch, epoch)
   })
 
+  test('is a new one when the newest record does not read back and no index knows of it', async () => {
+    const [a] = (await new Lab().nodes(1)) as [LabNode]
+    await a.put('f', '1')
+    const { epoch } = a.replica
+    await a.replica.stop()
+    a.disk.kill()
+    // a bit that flipped looks like a write that power interrupted, except that nothing is cut short
+    const last = a.disk.contentOf('00000001.seg').length - 1
+    a.disk.damage('00000001.seg', last, Uint8Array.of(a.disk.contentOf('00000001.seg')[last]! ^ 1))
+    const again = await a.lab.blank('n0', { disk: a.disk, seed: 5 })
+    assert.notEqual(again.replica.epoch, epoch)
+    // and so it stays, though by now nothing in the log tells that its end was cut
+    await again.replica.stop()
+    a.disk.kill()
+    const { epoch: fresh } = again.replica
+    assert.equal((await a.lab.blank('n0', { disk: a.disk, seed: 6 })).replica.epoch, fresh)
+  })
+
+  test('goes on when power interrupted a write, which nobody can have been told of', async () => {
+    const [a] = (await new Lab().nodes(1)) as [LabNode]
+    await a.put('f', '1')
+    const whole = a.disk.contentOf('00000001.seg')
+    const { epoch } = a.replica
+    await a.put('f', '2')
+    await a.replica.stop()
+    a.disk.kill()
+    const torn = a.disk.contentOf('00000001.seg').subarray(0, whole.length + 100)
+    a.disk.place('00000001.seg', torn)
+    const again = await a.lab.blank('n0', { disk: a.disk, seed: 5 })
+    assert.equal(again.report.cutBytes, 100)
+    assert.equal(again.replica.epoch, epoch)
+  })
+
   test('is a new one when a peer holds more of it than this node: a backup was restored', async () => {
     const [a, b] = (await new Lab().nodes(2)) as [LabNode, LabNode]
     await a.put('f', '1')
