@@ -14,7 +14,7 @@ import assert from 'node:assert/strict'
 import { frameBytes } from '../../src/log/frame.js'
 import { segmentName } from '../../src/log/segment-files.js'
 import type { Replica } from '../../src/replica/index.js'
-import { bodyOf, decodeAnswer, decodeGossip, decodeRecord, decodeRequest, hexOf, sha256 } from '../../src/wire/index.js'
+import { bodyOf, decodeAnswer, decodeGossip, decodeRecord, decodeRequest, sha256 } from '../../src/wire/index.js'
 import type { SimNode } from './node.js'
 
 /** Why a node that is not broken may still refuse to write. */
@@ -65,7 +65,7 @@ export class Always {
     if (node.replica === undefined) return
     for (const bytes of decodeGossip(frame).records) {
       const { id, log, body } = decodeRecord(bytes)
-      if (Buffer.compare(body.author, node.keys.publicKey) === 0)
+      if (node.wrote(body))
         assert.ok(
           isDurable(node, node.replica, log, body.seq),
           `node ${node.index} gossips its record ${id}, which is not on its disk`
@@ -151,8 +151,9 @@ export class Always {
   }
 
   #checkCopies(node: SimNode, replica: Replica): void {
-    for (const { log, author } of replica.log.logs()) {
-      if (hexOf(author) !== hexOf(node.keys.publicKey)) continue
+    for (const head of replica.log.logs()) {
+      if (!node.wrote(head)) continue
+      const { log } = head
       const copied = replica.engine.replicated(log)
       const most = Math.max(0, ...this.#nodes().map((other) => (other === node ? 0 : (other.ever.get(log) ?? 0))))
       assert.ok(copied <= most, `node ${node.index} says ${log} is elsewhere up to ${copied}, where only ${most} is`)

@@ -142,22 +142,29 @@ export class Faults {
     this.#world.happened('room on every disk')
   }
 
-  /** One bit of a record that others hold too is not what was written. */
-  rot(): void {
+  /** One bit of a record that others hold too is not what was written; now and then the index goes as well. */
+  async rot(): Promise<void> {
     const { random } = this.#world
     const node = this.#unlucky
     if (node.replica === undefined) return
     const { log } = node.replica
+    const own = random.chance(0.5)
     const rows = [...log.logs()].flatMap((head) => {
       const seq = 1 + random.below(head.seq)
       const row = log.row(head.log, seq)
       const held = (other: SimNode): boolean => (other.home.held.get(head.log) ?? 0) >= seq
-      return row !== undefined && this.#world.nodes.some((other) => other !== node && held(other)) ? [row] : []
+      const elsewhere = this.#world.nodes.some((other) => other !== node && held(other))
+      return row !== undefined && elsewhere && (!own || node.wrote(head)) ? [row] : []
     })
     if (rows.length === 0) return
     const { id, at } = random.pick(rows)
     node.home.flipBit(at, random)
     this.#world.happened(`rot ${node.index} ${id}`)
+    if (!random.chance(0.4)) return
+    this.#world.happened(`index ${node.index}, and start`)
+    await node.crash('index')
+    await node.start()
+    this.#writeBy(node)
   }
 
   // --- homes --------------------------------------------------------------------------------------------------------

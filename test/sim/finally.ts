@@ -35,8 +35,8 @@ export async function checkDocs(replica: Replica): Promise<void> {
 }
 
 /**
- * Every record is held by everybody, with its author's signature and one verdict, and no log is frozen: nobody used a
- * place twice.
+ * Every record is held by everybody, with one verdict, and no log is frozen: nobody used a place twice. The newest of each
+ * log is signed; that proves all before it, which is why a peer may have altered a signature within a run unnoticed.
  */
 export function checkLogs(nodes: readonly SimNode[]): void {
   const first = nodes[0]!.replica!
@@ -44,11 +44,6 @@ export function checkLogs(nodes: readonly SimNode[]): void {
     assert.equal(head.frozen, false, `${head.log} is frozen`)
     for (let seq = 1; seq <= head.seq; seq++) {
       const row = first.log.row(head.log, seq)!
-      const bytes = first.log.readBytes(row)
-      assert.ok(
-        verifyOnce(head.author, signedBytes(bodyOf(bytes)), bytes.subarray(0, SIGNATURE_BYTES)),
-        `node 0 holds ${head.log}/${seq} with a signature that is not its author's`
-      )
       for (const { replica, index } of nodes) {
         const other = replica!.log.row(head.log, seq)
         assert.deepEqual(
@@ -56,11 +51,15 @@ export function checkLogs(nodes: readonly SimNode[]): void {
           [row.id, row.state, row.depth],
           `node ${index} judges ${head.log}/${seq} differently`
         )
-        const same = other === undefined || Buffer.compare(replica!.log.readBytes(other), bytes) === 0
-        assert.ok(same, `node ${index} stores other bytes of ${head.log}/${seq}`)
+        const bytes = replica!.log.readBytes(other!)
+        if (seq === head.seq) assert.ok(isSigned(head.author, bytes), `node ${index} holds ${head.log} unsigned`)
       }
     }
   }
+}
+
+function isSigned(author: Uint8Array, bytes: Uint8Array): boolean {
+  return verifyOnce(author, signedBytes(bodyOf(bytes)), bytes.subarray(0, SIGNATURE_BYTES))
 }
 
 /** What any of these nodes acknowledged, on whatever home it is counted, is on every node. */

@@ -45,6 +45,8 @@ export class SimNode {
   /** The furthest this node ever held each log, on any home. */
   readonly ever = new Map<string, number>()
   readonly #healing = new Set<string>()
+  /** Records that did not read back while the home was opened: healed once there is somebody to ask. */
+  readonly #unread: string[] = []
   #twins: TwinWatch | undefined
 
   constructor(
@@ -65,6 +67,11 @@ export class SimNode {
     return this.frozenAt ?? EPOCH_MS + this.world.time.now + this.skewMs
   }
 
+  /** Whether a log is one of its own. */
+  wrote({ author }: { author: Uint8Array }): boolean {
+    return Buffer.compare(author, this.keys.publicKey) === 0
+  }
+
   /** Its clock stands still, at a moment many broken clocks have in common. */
   freeze(): void {
     this.frozenAt = EPOCH_MS
@@ -73,6 +80,7 @@ export class SimNode {
   async start(): Promise<void> {
     const { network } = this.world
     const life = ++this.life
+    this.#unread.length = 0
     this.heal()
     const transport = network.join(this.id)
     const clock = this.world.time.clock(
@@ -89,6 +97,7 @@ export class SimNode {
     })
     this.replica = replica
     this.transport = transport
+    for (const id of this.#unread.splice(0)) this.#damaged(id)
     this.#twins = new TwinWatch({ clock, logger: silentLogger, replica })
     if (this.home.newLife !== undefined) holdUntilBegun(replica, this.home.newLife)
     replica.start()
@@ -127,7 +136,7 @@ export class SimNode {
       deps,
       { cluster, maxSegmentBytes: 64 * 1024, freshEpoch },
       {
-        recordDamaged: (id) => this.life === life && this.#damaged(id),
+        recordDamaged: (id) => this.life === life && this.#noticed(id),
         twinFound: () => this.life === life && this.#twins?.seen()
       }
     )
@@ -150,6 +159,11 @@ export class SimNode {
       )
     }
     step()
+  }
+
+  #noticed(id: string): void {
+    if (this.replica === undefined) this.#unread.push(id)
+    else this.#damaged(id)
   }
 
   /** As custodian.ts: what does not read back is fetched from whoever has it, until somebody does. */

@@ -36,12 +36,14 @@ interface ReferenceEntry {
   readonly deletions: Deletion[]
 }
 
-/** Throws unless every entry of the replica has the values, winners and conflicts that its records give it. */
-export function checkAgainstReference(replica: Replica, invalid: ReadonlySet<string>): void {
+/** Throws unless every entry of the replica has the values, winners and conflicts that its records give it, and no other. */
+export async function checkAgainstReference(replica: Replica, invalid: ReadonlySet<string>): Promise<void> {
   const records = recordsOf(replica)
   checkVerdicts(replica, records, invalid)
   const entries = foldAll(records, invalid)
   for (const [id, reference] of entries) checkEntry(replica, id, reference)
+  for await (const id of replica.reader.ids())
+    if (!entries.has(id)) checkEntry(replica, id, { values: [], deletions: [] })
 }
 
 /** Every record is rejected exactly when its author lied in it. */

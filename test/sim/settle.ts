@@ -82,7 +82,7 @@ async function lookClosely(world: World): Promise<void> {
   checkNothingLost(nodes, faults.atRisk)
   checkLogs(nodes)
   const first = nodes[0]!.replica!
-  checkAgainstReference(first, liar.invalid)
+  await checkAgainstReference(first, liar.invalid)
   const shown = await listing(first)
   for (const node of nodes.slice(1)) assert.deepEqual(await listing(node.replica!), shown)
   await checkDocs(random.pick(nodes).replica!)

@@ -65,8 +65,9 @@ export class World {
       this.#trace.update(line).update(frame)
       this.#log?.(line.trimEnd())
     }
-    network.published = (from, frame) => this.always.published(nodes.get(from)!, frame)
-    network.answered = (from, request, answer) => this.always.answered(nodes.get(from)!, request, answer)
+    network.published = (from, frame) => this.#look(() => this.always.published(nodes.get(from)!, frame))
+    network.answered = (from, request, answer) =>
+      this.#look(() => this.always.answered(nodes.get(from)!, request, answer))
     network.hungUp = (from, to) => this.time.after(1_000, () => this.link(nodes.get(from)!, nodes.get(to)!))
   }
 
@@ -79,6 +80,15 @@ export class World {
   /** Something failed where nobody waits for it; the run ends with the next look. */
   failed(error: unknown): void {
     this.#failure ??= error
+  }
+
+  /** Whoever sends would take what a check throws for a failure of the network, and go on. */
+  #look(check: () => void): void {
+    try {
+      check()
+    } catch (error) {
+      this.failed(error)
+    }
   }
 
   /** Looks at everything that must hold at every moment. */

@@ -125,8 +125,8 @@ export const IN_THE_LOG: readonly PlantedBug[] = [
     edits: [
       {
         file: 'replica/replica.ts',
-        before: 'this.#epoch.choose(this.#freshEpoch || report.damaged.length > 0)',
-        after: 'this.#epoch.choose(report.damaged.length > 0)'
+        before: 'this.#epoch.choose(this.#freshEpoch || doubtful)',
+        after: 'this.#epoch.choose(doubtful)'
       }
     ],
     seed: 0,
@@ -138,7 +138,7 @@ export const IN_THE_LOG: readonly PlantedBug[] = [
     edits: [
       {
         file: 'replica/replica.ts',
-        before: 'this.#epoch.choose(this.#freshEpoch || report.damaged.length > 0)',
+        before: 'this.#epoch.choose(this.#freshEpoch || doubtful)',
         after: 'this.#epoch.choose(this.#freshEpoch)'
       }
     ],
