@@ -54,7 +54,7 @@ export class Intake {
 
   /** Quick check before gossip is passed on: a member's signature. */
   checkGossip(record: SignedRecord): 'accept' | 'ignore' | 'reject' {
-    if (this.#verified.has(record.id)) return 'accept'
+    if (this.#verified.has(proofOf(record))) return 'accept'
     if (this.#deps.members.get(record.body.author) === undefined) return 'ignore'
     const good = (this.#deps.verifyNow ?? verify)(
       record.body.author,
@@ -62,13 +62,14 @@ export class Intake {
       record.bytes.subarray(0, SIGNATURE_BYTES)
     )
     if (!good) return 'reject'
-    this.#remember(record.id)
+    this.#remember(record)
     return 'accept'
   }
 
   /**
    * Verifies the signatures a run needs: of consecutive records of one log the newest is enough, because it commits to
-   * all before it. Returns the ids that are proven.
+   * all before it. Returns what proves each, which holds for these very bytes: another copy of a record may say the same
+   * under a signature that is none.
    */
   async prove(records: readonly SignedRecord[]): Promise<ReadonlySet<string>> {
     const proven = new Set<string>()
@@ -80,25 +81,25 @@ export class Intake {
     // from the newest down: one good signature proves everything before it
     for (let last = run.length - 1; last >= 0; last--) {
       if (!(await this.#signed(run[last]!))) continue
-      for (let at = 0; at <= last; at++) proven.add(run[at]!.id)
+      for (let at = 0; at <= last; at++) proven.add(proofOf(run[at]!))
       return
     }
   }
 
   async #signed(record: SignedRecord): Promise<boolean> {
-    if (this.#verified.has(record.id)) return true
+    if (this.#verified.has(proofOf(record))) return true
     const good = await (this.#deps.verify ?? verifyAsync)(
       record.body.author,
       signedBytes(bodyOf(record.bytes)),
       record.bytes.subarray(0, SIGNATURE_BYTES)
     )
-    if (good) this.#remember(record.id)
+    if (good) this.#remember(record)
     return good
   }
 
-  #remember(id: string): void {
+  #remember(record: SignedRecord): void {
     if (this.#verified.size >= MAX_VERIFIED) this.#verified.clear()
-    this.#verified.add(id)
+    this.#verified.add(proofOf(record))
   }
 
   /** Sorts proven records into those that continue their logs and those that do not. Takes a turn: nothing moves meanwhile. */
@@ -123,7 +124,7 @@ export class Intake {
   ): 'next' | 'known' | Refusal {
     if (record.body.space !== CATALOG_SPACE && record.body.space !== MEMBERS_SPACE) return 'foreign'
     if (!this.#authorKnown(record)) return 'unknown-author'
-    if (!proven.has(record.id)) return 'bad-signature'
+    if (!proven.has(proofOf(record))) return 'bad-signature'
     const twin = taken.find((other) => other.body.seq === record.body.seq)
     if (twin !== undefined) return twin.id === record.id ? 'known' : 'fork'
     const tip = taken.at(-1)
@@ -139,6 +140,11 @@ export class Intake {
   #authorKnown(record: SignedRecord): boolean {
     return this.#deps.members.get(record.body.author) !== undefined || this.#deps.members.isFounding(record)
   }
+}
+
+/** A record's id is that of its body alone; what was checked is body and signature. */
+function proofOf({ id, bytes }: SignedRecord): string {
+  return id + Buffer.from(bytes.buffer, bytes.byteOffset, SIGNATURE_BYTES).toString('latin1')
 }
 
 /** Splits records into runs of one log without gaps, each naming the one before. */

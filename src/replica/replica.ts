@@ -534,7 +534,7 @@ export class Replica {
 
   async #takeIn(offers: readonly Offer[]): Promise<void> {
     const proven = new Set<string>()
-    for (const offer of offers) for (const id of await offer.proven) proven.add(id)
+    for (const offer of offers) for (const proof of await offer.proven) proven.add(proof)
     const judged = this.#intake.judge(
       offers.flatMap((offer) => offer.records),
       proven
@@ -638,7 +638,7 @@ export class Replica {
     if (row === undefined || this.log.isSound(row)) return 'sound'
     for (const { node } of this.#deps.transport.peers()) {
       const record = await this.#askOne(node, log, seq).catch(() => undefined)
-      if (record?.id !== row.id) continue
+      if (record?.id !== row.id || (await this.#intake.prove([record])).size === 0) continue
       await this.#turns.take(async () => {
         await this.log.replace(record)
         // what waited for it goes on

@@ -193,6 +193,37 @@ describe('refused by name', () => {
   })
 })
 
+describe('another copy of a record, whose signature is not its own', () => {
+  test('is not proven by the good one, whichever comes first', async () => {
+    const { reader, records } = await run(1)
+    const { log, members } = reader.replica
+    const intake = new Intake({ cluster: reader.lab.cluster, log, members })
+    const [good] = records as [SignedRecord]
+    const bad = broken(good)
+    assert.equal(bad.id, good.id)
+    assert.equal(intake.checkGossip(good), 'accept')
+    assert.equal(intake.checkGossip(bad), 'reject')
+    const proven = new Set([...(await intake.prove([bad])), ...(await intake.prove([good]))])
+    const judged = intake.judge([bad, good], proven)
+    assert.deepEqual(judged.accepted, [good])
+    assert.deepEqual(
+      judged.refused.map(({ why }) => why),
+      ['bad-signature']
+    )
+  })
+
+  test('does not take the place of a damaged one', async () => {
+    const { reader, writer, records, log } = await run(1)
+    await reader.pull(writer)
+    const { at } = reader.replica.log.row(log, 1)!
+    reader.disk.damage('00000001.seg', at.offset + 40, Uint8Array.of(255, 0, 255, 0))
+    const answer = encodeAnswer({ t: 'records', records: [broken(records[0]!).bytes], head: 1 })
+    reader.transport.request = async () => answer
+    reader.transport.peers = () => [{ node: writer.id, addresses: [], found: 'given', connectedAt: 0 }] as never
+    assert.equal(await reader.replica.repair(log, 1), 'lost')
+  })
+})
+
 describe('an author who is admitted later', () => {
   test('is refused first, and its records taken once its admission is known', async () => {
     const [a, b] = await pair()
