@@ -20,7 +20,7 @@ const PROGRESS_MS = 10_000
 /** A worker over the simulation as it lies in `root`; worlds make garbage fast, so a large nursery saves a tenth of the time. */
 export function worker(root: URL): ChildProcess {
   return fork(fileURLToPath(new URL('test/sim/worker.ts', root)), {
-    execArgv: [...process.execArgv.filter((each) => !each.startsWith('--eval')), '--max-semi-space-size=64'],
+    execArgv: ['--import', 'tsx', '--max-semi-space-size=64'],
     cwd: fileURLToPath(root)
   })
 }

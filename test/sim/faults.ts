@@ -12,6 +12,9 @@ const SKEWS_MS = [1_000, HOUR_MS, 24 * HOUR_MS, 10 * YEAR_MS]
 /** Room a full disk has left, bytes: some records still fit. */
 const ROOM_BYTES = 3_000
 
+/** Turns of the microtask queue in which a write comes to its end. */
+const MAX_TURNS = 40
+
 /** Fault and how often it comes, of all steps; the rest are writes. */
 const FAULTS: ReadonlyArray<readonly [share: number, name: keyof Faults]> = [
   [0.06, 'part'],
@@ -87,10 +90,17 @@ export class Faults {
 
   async crashOne(): Promise<void> {
     const node = this.#one()
-    const ending = this.#world.random.pick<Ending>(['kill', 'power', 'index'])
+    const ending = this.#world.random.pick<Ending>(['kill', 'power', 'power', 'index'])
     if (!node.up) return
+    if (this.#world.random.chance(0.7)) await this.#beginWriting(node)
     this.#world.happened(`${ending} ${node.index}`)
     await node.crash(ending)
+  }
+
+  /** Writes are under way and not all of them done: some are appended and not synced, or synced and not indexed. */
+  async #beginWriting(node: SimNode): Promise<void> {
+    this.#writeBy(node)
+    for (let left = this.#world.random.below(MAX_TURNS); left > 0; left--) await Promise.resolve()
   }
 
   async restartSome(): Promise<void> {

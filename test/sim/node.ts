@@ -196,7 +196,9 @@ export class SimNode {
         () => {
           if (this.life !== life) return
           const { disk, store } = this.home
-          this.failing = disk.capacityBytes < Number.POSITIVE_INFINITY || store.full || disk.failuresWaiting > 0
+          const more = disk.capacityBytes < Number.POSITIVE_INFINITY || store.full || disk.failuresWaiting > 0
+          // the next failure may have come the moment the last was over
+          this.failing = more || replica.failures.some(({ code }) => code === 'store-failed' || code === 'disk-full')
           if (this.failing) this.recover()
         },
         () => this.life === life && this.recover()
