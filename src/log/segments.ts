@@ -160,13 +160,17 @@ export class SegmentLog {
     await closeSegments(this.#segments)
   }
 
-  /** Takes over freshly opened segments, cutting a torn tail. What is left is made durable before anybody builds on it. */
+  /**
+   * Takes over freshly opened segments, cutting a torn tail. What is left is made durable before anybody builds on it. What
+   * is known to have been durable is no torn tail, however it reads now.
+   */
   async #load(segments: Segment[]): Promise<void> {
     try {
       if (segments.length === 0) segments.push(await openSegment(this.#disk, 1))
       const last = segments.at(-1)!
       const tail = await findTail(last.file, last.number)
-      if (tail.cutBytes > 0 && !tail.torn) {
+      const torn = tail.torn && (last.number > this.#end.segment || tail.end >= this.#end.offset)
+      if (tail.cutBytes > 0 && !torn) {
         this.#logger.error('the end of the log is damaged; it goes on in a new segment', {
           segment: last.number,
           ...tail

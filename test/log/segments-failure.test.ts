@@ -52,6 +52,24 @@ describe('a failed sync', () => {
     assert.deepEqual(await contents(await openLog(disk)), ['one', 'three'])
   })
 
+  test('takes nothing with it that was durable and has rotted since: that stays as damage, and the log goes on behind it', async () => {
+    const disk = new SimDisk()
+    const log = await openLog(disk)
+    const places = await log.append([payload('one'), payload('two')])
+    const { segment, offset } = places[1]!
+    disk.damage(FIRST, offset + 13, Uint8Array.of(0))
+    disk.failNext('sync')
+    await assert.rejects(log.append([payload('three')]))
+    await log.reopen()
+    await log.append([payload('four')])
+    const again = await openLog(disk)
+    const found = []
+    for await (const scanned of again.scan())
+      found.push('at' in scanned ? textOf(scanned.bytes) : scanned.damaged.offset)
+    assert.equal(segment, 1)
+    assert.deepEqual(found, ['one', offset, 'four'])
+  })
+
   test('stays when reopening fails too, and can be ended later', async () => {
     const disk = new SimDisk()
     const log = await openLog(disk)
