@@ -42,6 +42,8 @@ export class Faults {
    */
   readonly #unlucky: SimNode
   #backup: HomeBackup | undefined
+  /** An older copy took the place of a home: what nobody else held is gone, and what others have may build on it. */
+  replaced = false
   /** Acknowledged on a home before it was replaced, and held by others then: never lost. */
   readonly atRisk: string[] = []
 
@@ -196,6 +198,7 @@ export class Faults {
     const how = random.pick(['restore', 'rollback', 'half'] as const)
     if (this.#backup === undefined || !node.up || (how === 'half' && !node.home.indexIsAheadOf(this.#backup))) return
     this.#world.happened(`${how} ${node.index}`)
+    this.replaced = true
     await node.crash('kill')
     const elsewhere = (record: string): boolean => nodes.some((other) => other.replica?.log.find(record) !== undefined)
     this.atRisk.push(...node.home.acknowledged.filter(elsewhere))

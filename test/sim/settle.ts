@@ -22,12 +22,19 @@ export async function settle(world: World): Promise<void> {
     if (!node.up) await node.start()
   }
   world.join()
-  const { unlucky } = world.faults
+  const { faults } = world
+  const { unlucky } = faults
   if (unlucky.spare !== undefined) {
     // what one home alone holds may be what the others wait for: each of the two has its time
     await world.time.run(world.time.now + MAX_SETTLE_MS, () => settled(world))
     world.happened(`swap ${unlucky.index} for the last time`)
     await unlucky.swap()
+  }
+  await world.time.run(world.time.now + MAX_SETTLE_MS, () => settled(world))
+  if (faults.replaced && waitForLost(world.nodes)) {
+    // every node says that it waits; no more can be had, and nothing acknowledged may be missing even so
+    checkNothingLost(world.nodes, faults.atRisk)
+    return world.happened('what was lost with a home is waited for')
   }
   await converge(world)
   await scrubbed(world, unlucky)
@@ -102,6 +109,17 @@ async function rebuildOne(world: World, expected: readonly string[]): Promise<vo
   assert.deepEqual(await listing(node.replica!), expected)
   await checkDocs(node.replica!)
   world.always.check(node)
+}
+
+/** Whether some log waits for a record that no node holds. */
+function waitForLost(nodes: readonly SimNode[]): boolean {
+  const held = (id: string): boolean => nodes.some(({ replica }) => replica!.log.find(id) !== undefined)
+  return nodes.some(({ replica }) =>
+    [...replica!.log.logs()].some(
+      ({ log, applied, seq }) =>
+        applied < seq && replica!.log.read(log, applied + 1).body.deps.some(({ id }) => !held(id))
+    )
+  )
 }
 
 function settled(world: World): boolean {

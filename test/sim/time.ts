@@ -7,6 +7,9 @@ interface Event {
   cancelled: boolean
 }
 
+/** Everything an event sets off is microtasks; one turn of the real loop lets all of them end. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 /** Virtual time for the whole world: events run one after the other, each to the end of what it set off. */
 export class SimTime {
   now = 0
@@ -35,6 +38,8 @@ export class SimTime {
 
   /** Runs events until `until` (virtual ms), or until `done` says so; false when time ran out. */
   async run(until: number, done: () => boolean = () => false): Promise<boolean> {
+    // what was begun from outside ends before time goes on, as what an event sets off does
+    await settled()
     for (;;) {
       if (done()) return true
       const event = this.#events.shift()
@@ -46,8 +51,7 @@ export class SimTime {
       if (event.cancelled) continue
       this.now = event.at
       event.run()
-      // everything the event set off is microtasks; one turn of the real loop lets all of them end
-      await new Promise((resolve) => setImmediate(resolve))
+      await settled()
     }
   }
 
