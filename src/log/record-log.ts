@@ -66,6 +66,8 @@ const STRANDED = '~stranded'
 const FORKS = 'F/'
 /** Proofs kept of one forked log: one is enough, and an author must not fill our disk with more. */
 const MAX_FORK_PROOFS = 8
+/** Damaged records remembered; a scrub finds them all. */
+const MAX_UNREAD = 10_000
 const NOTHING: Knowledge = new Map()
 
 export class RecordLog {
@@ -74,6 +76,8 @@ export class RecordLog {
   /** Log -> logs whose next record waits for it. */
   readonly #blocked = new Map<string, Set<string>>()
   readonly #stranded = new Stranded()
+  /** Ids of records that did not read back and were not stored anew yet: whoever heals them may come later than the read. */
+  readonly unread = new Set<string>()
   /** Log -> seq and id of records that contradict the one held at that seq. */
   readonly #forks = new Map<string, Array<{ seq: number; id: string }>>()
 
@@ -273,6 +277,7 @@ export class RecordLog {
       throw new GrapevineError('internal', 'a record to be replaced is not held', { next: 'report this' })
     const [at] = await this.#deps.segments.append([record.bytes])
     this.#deps.rows.put(recordKey(record.log, record.body.seq), encodeRecordRow({ ...row, at: at! }))
+    this.unread.delete(row.id)
     this.#setMark(this.#deps.segments.positionAfter(at!))
   }
 
@@ -323,6 +328,7 @@ export class RecordLog {
   readBytes(row: RecordRow): Uint8Array {
     const bytes = this.#readSound(row)
     if (bytes !== undefined) return bytes
+    if (this.unread.size < MAX_UNREAD) this.unread.add(row.id)
     this.#deps.damaged?.(row.id)
     throw new GrapevineError('store-damaged', 'a stored record is damaged', {
       next: 'it is fetched again from a peer that has it; see "grapevine scrub"',

@@ -89,6 +89,8 @@ export class Custodian {
       lostAtOpen(replica.log, heldBefore, report.damaged, (range) => this.#losses.wasHealed(range))
     )
     await this.#retry()
+    // what the opening ran into came before anybody was there to heal it
+    for (const id of replica.log.unread) this.recordDamaged(id)
     this.#unlisten = this.#deps.blobs.on(({ type, ref }) => {
       if (type === 'damaged') this.#deps.emit({ event: 'damage-found', what: 'blob', hash: ref.hash })
     })

@@ -83,6 +83,17 @@ describe('a record that is damaged in the middle of a log', () => {
   })
 })
 
+test('what did not read back is remembered, also from before anybody listened, until it is stored anew', async () => {
+  const { a, log, records } = await written()
+  const row = a.replica.log.row(log, 3)!
+  a.disk.damage(SEGMENT, row.at.offset + 40, Uint8Array.of(255, 0, 255, 0))
+  assert.deepEqual([...a.replica.log.unread], [])
+  assert.throws(() => a.replica.log.read(log, 3), { code: 'store-damaged' })
+  assert.deepEqual([...a.replica.log.unread], [row.id])
+  await a.replica.log.replace(records[2]!)
+  assert.deepEqual([...a.replica.log.unread], [])
+})
+
 test('a record that is not the one held is never stored in its place', async () => {
   const { a, log } = await written()
   const other = (await written()).a

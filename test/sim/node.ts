@@ -45,8 +45,6 @@ export class SimNode {
   /** The furthest this node ever held each log, on any home. */
   readonly ever = new Map<string, number>()
   readonly #healing = new Set<string>()
-  /** Records that did not read back while the home was opened: healed once there is somebody to ask. */
-  readonly #unread: string[] = []
   #twins: TwinWatch | undefined
 
   constructor(
@@ -80,7 +78,6 @@ export class SimNode {
   async start(): Promise<void> {
     const { network } = this.world
     const life = ++this.life
-    this.#unread.length = 0
     this.heal()
     const transport = network.join(this.id)
     const clock = this.world.time.clock(
@@ -97,7 +94,7 @@ export class SimNode {
     })
     this.replica = replica
     this.transport = transport
-    for (const id of this.#unread.splice(0)) this.#damaged(id)
+    for (const id of replica.log.unread) this.#damaged(id)
     this.#twins = new TwinWatch({ clock, logger: silentLogger, replica })
     if (this.home.newLife !== undefined) holdUntilBegun(replica, this.home.newLife)
     replica.start()
@@ -136,7 +133,7 @@ export class SimNode {
       deps,
       { cluster, maxSegmentBytes: 64 * 1024, freshEpoch },
       {
-        recordDamaged: (id) => this.life === life && this.#noticed(id),
+        recordDamaged: (id) => this.life === life && this.#damaged(id),
         twinFound: () => this.life === life && this.#twins?.seen()
       }
     )
@@ -159,11 +156,6 @@ export class SimNode {
       )
     }
     step()
-  }
-
-  #noticed(id: string): void {
-    if (this.replica === undefined) this.#unread.push(id)
-    else this.#damaged(id)
   }
 
   /** As custodian.ts: what does not read back is fetched from whoever has it, until somebody does. */
