@@ -77,7 +77,7 @@ const KEPT_IN: ReadonlyArray<[packages: RegExp, ...parts: string[]]> = [
 const MAX_SOURCE_LINES = 400
 /** Longer already. A number here may only become smaller; split the file, then take it off the list. */
 const LONGER: Readonly<Record<string, number>> = {
-  'src/log/record-log.ts': 516,
+  'src/log/record-log.ts': 514,
   'src/publish/target-sync.ts': 499,
   'src/replica/replica.ts': 712
 }

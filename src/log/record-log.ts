@@ -13,6 +13,7 @@ import { GrapevineError } from '../errors.js'
 import type { Logger } from '../runtime.js'
 import { prefixRange, type Overlay, type Store } from '../store/index.js'
 import { bodyOf, decodeRecord, sha256, type SignedRecord, type VectorEntry } from '../wire/index.js'
+import { earlier, isBehind } from './positions.js'
 import {
   decodeKnowledge,
   decodeLogRow,
@@ -493,11 +494,6 @@ export class RecordLog {
 const forkKey = (log: string, seq: number, id: string): string =>
   `${FORKS}${log}/${seq.toString(16).padStart(12, '0')}/${id}`
 
-function earlier(a: Position | undefined, b: Position | undefined): Position | undefined {
-  if (a === undefined || b === undefined) return b
-  return isBehind(a, b) ? a : b
-}
-
 export interface DamagedRange {
   readonly segment: number
   readonly offset: number
@@ -507,10 +503,6 @@ export interface DamagedRange {
 
 function raise(knowledge: Map<string, number>, log: string, seq: number): void {
   if ((knowledge.get(log) ?? 0) < seq) knowledge.set(log, seq)
-}
-
-function isBehind(a: { segment: number; offset: number }, b: { segment: number; offset: number }): boolean {
-  return a.segment < b.segment || (a.segment === b.segment && a.offset < b.offset)
 }
 
 /** As many records from `from` on as fit into `bytes`, at least one. */
