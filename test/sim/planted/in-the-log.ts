@@ -9,15 +9,15 @@ export const IN_THE_LOG: readonly PlantedBug[] = [
     name: 'acknowledged-before-fsync',
     is: 'a write is acknowledged while it is only in the memory of the system',
     edits: [{ file: SEGMENTS, before: 'await file.sync()', after: 'file.sync().catch(() => undefined)' }],
-    seed: 0,
-    said: /not on/
+    seed: 1,
+    said: /gossips its record \w+, which is not on its disk/
   },
   {
     name: 'fsync-retried',
     is: 'a failed fsync is tried again, and its success believed though the bytes are gone',
     edits: [{ file: SEGMENTS, before: 'await file.sync()', after: 'await file.sync().catch(() => file.sync())' }],
-    seed: 0,
-    said: /not on/
+    seed: 4,
+    said: /gossips its record \w+, which is not on its disk/
   },
   {
     name: 'gossiped-before-fsync',
@@ -34,8 +34,8 @@ export const IN_THE_LOG: readonly PlantedBug[] = [
         after: 'flushSoon: () => this.#flushSoon(),\n      early: (record) => this.#gossiper.add(record),'
       }
     ],
-    seed: 0,
-    said: /gossips/
+    seed: 1,
+    said: /gossips its record \w+, which is not on its disk/
   },
   {
     name: 'full-disk-acknowledged',
@@ -48,15 +48,15 @@ export const IN_THE_LOG: readonly PlantedBug[] = [
         after: 'else return'
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 1,
+    said: /gossips its record \w+, which is not on its disk/
   },
   {
     name: 'torn-tail-not-cut',
     is: 'what an interrupted write left is not cut off, and the next record is written behind it',
     edits: [{ file: SEGMENTS, before: 'await last.file.truncate(tail.end)', after: 'void tail' }],
-    seed: 0,
-    said: /./
+    seed: 124,
+    said: /comes to another root without its index/
   },
   {
     name: 'tail-not-read',
@@ -68,8 +68,8 @@ export const IN_THE_LOG: readonly PlantedBug[] = [
         after: 'of this.#deps.segments.scan(mark === undefined ? from : this.#deps.segments.end)'
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 1,
+    said: /lost \w+, which it had acknowledged/
   },
   {
     name: 'index-ahead-believed',
@@ -81,8 +81,8 @@ export const IN_THE_LOG: readonly PlantedBug[] = [
         after: 'if (mark === null) {'
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 16,
+    said: /says it holds .* not on its disk/
   },
   {
     name: 'mark-before-records',
@@ -94,8 +94,8 @@ export const IN_THE_LOG: readonly PlantedBug[] = [
         after: 'void this.#deps.store.write(new Map([[key, row]])).catch(() => undefined)\n  }'
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 1,
+    said: /lost \w+, which it had acknowledged/
   },
   {
     name: 'batch-torn',
@@ -109,15 +109,15 @@ export const IN_THE_LOG: readonly PlantedBug[] = [
       await this.#store.write(new Map(rows.filter(([key]) => key.startsWith('~'))), options)`
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 3,
+    said: /the count of entries differs from the listing/
   },
   {
     name: 'failed-batch-forgotten',
     is: 'a batch of the index that could not be written counts as written',
     edits: [{ file: 'store/overlay.ts', before: 'this.restore()', after: 'this.commit()' }],
-    seed: 0,
-    said: /./
+    seed: 9,
+    said: /the count of entries differs from the listing/
   },
   {
     name: 'epoch-kept-after-restore',
@@ -129,8 +129,8 @@ export const IN_THE_LOG: readonly PlantedBug[] = [
         after: 'this.#epoch.choose(doubtful)'
       }
     ],
-    seed: 0,
-    said: /used twice/
+    seed: 20,
+    said: /is used twice/
   },
   {
     name: 'epoch-kept-after-damage',
@@ -142,8 +142,8 @@ export const IN_THE_LOG: readonly PlantedBug[] = [
         after: 'this.#epoch.choose(this.#freshEpoch)'
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 1,
+    said: /is used twice/
   },
   {
     name: 'wrong-bytes-served',
@@ -160,7 +160,7 @@ export const IN_THE_LOG: readonly PlantedBug[] = [
         after: ''
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 1,
+    said: /holds \w+ unsigned/
   }
 ]

@@ -15,15 +15,15 @@ export const ON_THE_WAY: readonly PlantedBug[] = [
         after: 'if (message.digest !== vectorDigest(this.vector()) && !peer.complete)'
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 6,
+    said: /is elsewhere up to/
   },
   {
     name: 'last-one-not-asked-for',
     is: 'off by one: the newest record of a log is not pulled',
     edits: [{ file: ENGINE, before: 'if (claim.seq < from ||', after: 'if (claim.seq <= from ||' }],
-    seed: 0,
-    said: /./
+    seed: 1,
+    said: /the members never learned of each other/
   },
   {
     name: 'last-of-a-batch-dropped',
@@ -35,15 +35,15 @@ export const ON_THE_WAY: readonly PlantedBug[] = [
         after: 'if (run.length > 0) this.#offer(to, run.length > 1 ? run.slice(0, -1) : run)'
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 1,
+    said: /not converged/
   },
   {
     name: 'cursor-past-what-was-refused',
     is: 'records that could not be stored are never asked for again',
     edits: [{ file: ENGINE, before: 'want.fetched = want.held\n', after: '' }],
-    seed: 0,
-    said: /./
+    seed: 1,
+    said: /not converged/
   },
   {
     name: 'signature-not-checked',
@@ -56,8 +56,8 @@ export const ON_THE_WAY: readonly PlantedBug[] = [
         after: 'await this.#signed(run[last]!)'
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 8,
+    said: /took in \w+, which its author never wrote/
   },
   {
     name: 'chain-not-checked',
@@ -74,8 +74,8 @@ export const ON_THE_WAY: readonly PlantedBug[] = [
         after: "return 'next'"
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 1,
+    said: /took in \w+, which its author never wrote/
   },
   {
     name: 'dep-ignored',
@@ -92,8 +92,8 @@ export const ON_THE_WAY: readonly PlantedBug[] = [
         after: 'if (row === undefined) continue'
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 1,
+    said: /has root \w+ for records that made/
   },
   {
     name: 'depth-not-checked',
@@ -105,14 +105,14 @@ export const ON_THE_WAY: readonly PlantedBug[] = [
         after: 'if (record.body.depth < depth) return'
       }
     ],
-    seed: 0,
-    said: /./
+    seed: 10,
+    said: /is applied where it should be rejected/
   },
   {
     name: 'heads-forgotten-at-restart',
     is: 'after a restart a node no longer says what it has seen: its writes contradict what they replace',
     edits: [{ file: 'replica/replica.ts', before: 'this.#heads.load(this.log)', after: 'void this.#heads' }],
-    seed: 0,
-    said: /./
+    seed: 5,
+    said: /is rejected where it should be applied/
   }
 ]
