@@ -122,17 +122,10 @@ export class Always {
     this.#places.set(place, id)
   }
 
-  /** Records of `author` that no node holds are gone for good with an older copy: their places are free. */
-  forgetLost(author: Uint8Array): void {
-    const own = new Set(
-      this.#nodes().flatMap(({ replica }) =>
-        [...replica!.log.logs()].filter((head) => Buffer.compare(head.author, author) === 0).map(({ log }) => log)
-      )
-    )
-    for (const [place, id] of this.#places) {
-      const lost = this.#nodes().every(({ replica }) => replica!.log.find(id) === undefined)
-      if (lost && own.has(place.slice(0, 32))) this.#places.delete(place)
-    }
+  /** Records that no node holds are gone for good with an older copy: their places are free. */
+  forgetLost(): void {
+    for (const [place, id] of this.#places)
+      if (this.#nodes().every(({ replica }) => replica!.log.find(id) === undefined)) this.#places.delete(place)
   }
 
   #checkRoot(node: SimNode, replica: Replica): void {

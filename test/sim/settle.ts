@@ -47,7 +47,7 @@ async function writeQuiet(world: World): Promise<void> {
   const { unlucky } = world.faults
   if (!unlucky.home.quiet) return
   unlucky.home.quiet = false
-  world.always.forgetLost(unlucky.keys.publicKey)
+  world.always.forgetLost()
   for (let left = 3; left > 0; left--) world.track(unlucky, writeOne(world, unlucky, unlucky.replica!))
   await converge(world)
 }
