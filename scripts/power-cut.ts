@@ -9,11 +9,11 @@
  * this machine cannot do it.
  */
 import '../src/polyfill.js'
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { reasonOf } from '../src/errors.js'
 import { Cluster } from '../test/e2e/cluster.js'
@@ -69,23 +69,30 @@ async function run(): Promise<number> {
   const failures: string[] = []
   const starts: number[] = []
   let recovered = 0
-  for (let cut = 1; cut <= Number(values.cuts); cut++) {
-    load.resume()
-    const enough = ledger.acknowledgements + Math.ceil(random() * MAX_BETWEEN)
-    await until('there is enough to lose', () => ledger.acknowledgements >= enough, undefined, 1)
-    const before = ledger.acknowledged()
-    const image = rig.cut()
-    const promises = join(place, 'promises.json')
-    writeFileSync(promises, JSON.stringify(ledger.promises(before)))
-    await load.pause()
-    const report = look(image, promises, cut)
-    rig.discard(image)
+  let looking: Promise<void> = Promise.resolve()
+  const note = (cut: number, report: CutReport): void => {
     for (const failure of report.failures) process.stdout.write(`FAILED cut ${cut}: ${failure}\n`)
     failures.push(...report.failures)
     starts.push(report.startMs)
     if (report.recovered > 0) recovered += 1
     if (cut % PROGRESS_EVERY === 0) process.stdout.write(`${cut} cuts, ${failures.length} failures\n`)
   }
+  for (let cut = 1; cut <= Number(values.cuts); cut++) {
+    load.resume()
+    const enough = ledger.acknowledgements + Math.ceil(random() * MAX_BETWEEN)
+    await until('there is enough to lose', () => ledger.acknowledgements >= enough, undefined, 1)
+    const before = ledger.acknowledged()
+    const image = rig.cut()
+    const promises = join(place, `promises-${cut}.json`)
+    writeFileSync(promises, JSON.stringify(ledger.promises(before)))
+    await load.pause()
+    // a copy needs nothing of the disk it was made of: the next cut is prepared meanwhile
+    await looking
+    looking = look(image, promises, cut).then((report) => note(cut, report))
+    // reported when it is awaited
+    looking.catch(() => undefined)
+  }
+  await looking
   const summary = {
     cuts: starts.length,
     failures: failures.length,
@@ -99,18 +106,17 @@ async function run(): Promise<number> {
 }
 
 /** In namespaces of its own, so that the copy lies where the disk lay, and nobody hears from the daemon. */
-function look(image: string, promises: string, cut: number): CutReport {
+async function look(image: string, promises: string, cut: number): Promise<CutReport> {
   const log = join(place, `cut-${cut}`)
   mkdirSync(log)
   const check = fileURLToPath(new URL('power-check.ts', import.meta.url))
   const args = ['--mount', '--net', '--propagation', 'private', process.execPath, '--import', 'tsx', check]
-  const answer = execFileSync('unshare', [...args, image, rig.live, promises, log], {
-    encoding: 'utf8',
-    timeout: CHECK_TIMEOUT_MS,
-    stdio: ['ignore', 'pipe', 'inherit']
+  const { stdout } = await promisify(execFile)('unshare', [...args, image, rig.live, promises, log], {
+    timeout: CHECK_TIMEOUT_MS
   })
   rmSync(log, { recursive: true })
-  return JSON.parse(answer) as CutReport
+  rig.discard(image)
+  return JSON.parse(stdout) as CutReport
 }
 
 function makeRig(): Rig {

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { VerifyView } from '../../src/control/target.js'
 import { Node, type NodeOptions } from './node.js'
 import { atExit } from './program.js'
@@ -18,6 +19,8 @@ export interface JoinOptions extends Partial<NodeOptions> {
 }
 
 const SHOWN_DIFFERENCES = 10
+/** How long a daemon may take to end by itself when its coverage is wanted, ms. */
+const ORDERLY_END_MS = 10_000
 
 export class Cluster {
   readonly place: string
@@ -128,6 +131,9 @@ export class Cluster {
   }
 
   async close(): Promise<void> {
+    // a process that is killed leaves no coverage behind: an orderly end shows what its daemons executed
+    if (process.env['NODE_V8_COVERAGE'] !== undefined)
+      await Promise.race([Promise.all(this.nodes.map((node) => node.stop())), pause(ORDERLY_END_MS)])
     await Promise.all(this.nodes.map((node) => node.kill()))
     this.#forget()
     this.#remove()
