@@ -79,6 +79,9 @@ async function rememberDir(config: Config): Promise<void> {
     await handle.close()
   }
   await rename(`${path}.new`, path)
+  // nor may the name be lost: then the directory of this start would not be known to the next
+  const directory = await open(config.home, 'r')
+  await directory.sync().finally(() => directory.close())
 }
 
 /** The `running` line is what scripts wait for; on first use it stands between what was done and what to do next. */

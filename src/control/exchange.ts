@@ -27,7 +27,8 @@ export async function call(connection: Connection, options: Call): Promise<Incom
   const socketPath = await findSocket(connection.home)
   const request = httpRequest({
     socketPath,
-    agent: connection.agent,
+    // the daemon may be closing a kept connection at this moment, and a body that was begun cannot be sent again
+    agent: isStreamed(options.body) ? false : connection.agent,
     method: options.method,
     path: options.route + queryText(options.query),
     host: 'grapevine',
@@ -104,8 +105,12 @@ async function answerOf(request: ClientRequest, home: string, options: Call): Pr
   return message
 }
 
+function isStreamed(body: Call['body']): body is AsyncIterable<Uint8Array> {
+  return body !== undefined && typeof body !== 'string'
+}
+
 async function sendBody(request: ClientRequest, body: Call['body'], answered: AbortSignal): Promise<void> {
-  if (body === undefined || typeof body === 'string') {
+  if (!isStreamed(body)) {
     request.end(body)
     return
   }

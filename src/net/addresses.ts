@@ -1,5 +1,5 @@
 /** Small questions about multiaddrs as text. */
-import { networkInterfaces } from 'node:os'
+import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { NodeId } from '../runtime.js'
 
@@ -31,9 +31,14 @@ export function announced(addresses: Multiaddr[], wanted?: (address: string) => 
   return useful.length > 0 ? useful : addresses
 }
 
-/** IPv4 and IPv6 addresses of this machine, one line of text: differs when a cable, a Wi-Fi or a VPN comes or goes. */
-export function interfacesFingerprint(): string {
-  return Object.entries(networkInterfaces())
+/**
+ * IPv4 and IPv6 addresses of this machine, one line of text: differs when a cable, a Wi-Fi or a VPN comes or goes.
+ * Undefined when the system does not tell.
+ */
+export function interfacesFingerprint(): string | undefined {
+  const interfaces = ownInterfaces()
+  if (interfaces === undefined) return undefined
+  return Object.entries(interfaces)
     .flatMap(([name, list]) => (list ?? []).map((entry) => `${name}=${entry.address}`))
     .toSorted()
     .join(' ')
@@ -53,8 +58,17 @@ function rank(address: string, subnets: readonly string[]): number {
 
 /** The /24 of each own IPv4 address: what most LANs are, and wrong only in the order of dialling. */
 function ownSubnets(): string[] {
-  return Object.values(networkInterfaces())
+  return Object.values(ownInterfaces() ?? {})
     .flatMap((list) => list ?? [])
     .filter((entry) => entry.family === 'IPv4' && !entry.internal)
     .map((entry) => `/ip4/${entry.address.split('.').slice(0, 3).join('.')}.`)
+}
+
+/** Asking takes a file descriptor: while none is left there is no answer, and nothing that depends on it may fail. */
+function ownInterfaces(): NodeJS.Dict<NetworkInterfaceInfo[]> | undefined {
+  try {
+    return networkInterfaces()
+  } catch {
+    return undefined
+  }
 }

@@ -14,16 +14,16 @@ export interface WatchDeps {
 
 export interface WatchOptions {
   readonly intervalMs?: number
-  /** One text that differs when the network differs. */
-  readonly fingerprint?: () => string
+  /** One text that differs when the network differs; undefined when that cannot be known at present. */
+  readonly fingerprint?: () => string | undefined
 }
 
 export class Watch {
   readonly #deps: WatchDeps
   readonly #intervalMs: number
-  readonly #fingerprint: () => string
+  readonly #fingerprint: () => string | undefined
   #offset = 0
-  #network = ''
+  #network: string | undefined
   #cancel: (() => void) | undefined
 
   constructor(deps: WatchDeps, options: WatchOptions = {}) {
@@ -56,9 +56,10 @@ export class Watch {
     this.#offset = offset
     if (Math.abs(jump) > CLOCK_JUMP_MS) this.#deps.clockJumped(jump)
     const network = this.#fingerprint()
-    if (network !== this.#network) {
+    if (network !== undefined && network !== this.#network) {
+      const known = this.#network !== undefined
       this.#network = network
-      this.#deps.networkChanged()
+      if (known) this.#deps.networkChanged()
     }
     this.#deps.tick()
   }

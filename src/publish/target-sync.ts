@@ -20,7 +20,7 @@ import type {
   WatchHint
 } from '../adapters/contract.js'
 import type { CatalogReader } from '../catalog/index.js'
-import { GrapevineError, reasonOf } from '../errors.js'
+import { diskError, GrapevineError, reasonOf } from '../errors.js'
 import type { Clock, Logger } from '../runtime.js'
 import { sha256, type BodyRef } from '../wire/index.js'
 import { baseRow, type Base } from './base.js'
@@ -226,13 +226,7 @@ export class TargetSync {
 
   #failed(error: unknown): void {
     if (!this.#running) return
-    const typed =
-      error instanceof GrapevineError
-        ? error
-        : new GrapevineError('internal', `keeping the target in step failed: ${reasonOf(error)}`, {
-            next: 'see the log',
-            cause: error
-          })
+    const typed = typedError(error)
     this.state = 'error'
     this.problems.open('', typed, this.#deps.clock.now())
     this.#deps.logger.error('The target could not be brought in step; it is tried again.', {
@@ -497,3 +491,11 @@ function outermost(paths: ReadonlySet<string>): string[] {
 }
 
 export type { Problem }
+
+/** What the system refused is no fault of ours, and its next step is another. */
+function typedError(error: unknown): GrapevineError {
+  const what = 'keeping the target in step failed'
+  if (error instanceof GrapevineError || (error instanceof Error && 'syscall' in error))
+    return diskError(error, 'target-write-failed', what)
+  return new GrapevineError('internal', `${what}: ${reasonOf(error)}`, { next: 'see the log', cause: error })
+}
