@@ -8,7 +8,8 @@ import type { DaemonFaults } from './daemon.js'
 import type { Rule } from './files.js'
 import type { Cause } from './outage.js'
 
-const CHANGES_OF_FILES = 'create|write|writev|writeFile|sync|truncate|rename|unlink|mkdir|link|rm|rmdir'
+/** Calls that change files, as a regular expression. */
+export const CHANGES_OF_FILES = 'create|write|writev|writeFile|sync|truncate|rename|unlink|mkdir|link|rm|rmdir'
 
 /** Calls that fail for as long as the cause lasts. */
 export function injectedCauses(faults: DaemonFaults): Cause[] {
