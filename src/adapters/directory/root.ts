@@ -127,9 +127,13 @@ export class Root {
       throw error
     }
     const dir = new Dir(handle, place)
-    if (await dir.inPlace()) return dir
-    await dir.close()
-    return null
+    let inPlace = false
+    try {
+      inPlace = await dir.inPlace()
+    } finally {
+      if (!inPlace) await dir.close()
+    }
+    return inPlace ? dir : null
   }
 
   async #isRealBelow(path: string): Promise<boolean> {

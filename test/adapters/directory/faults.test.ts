@@ -1,0 +1,179 @@
+/** Each call for a file that fails once, whatever the system says: no result is wrong, no content half, and a rescan mends it. */
+import assert from 'node:assert/strict'
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import type { ApplyItem, ApplyResult, DirectoryAdapter } from '../../../src/adapters/index.js'
+import { GrapevineError } from '../../../src/errors.js'
+import { Bodies, isError, outcomes } from '../../contract/adapter.js'
+import { until } from '../../e2e/until.js'
+import { callsOf, withFaults } from '../../faults/files.js'
+import { makeWorld, type World } from './world.js'
+
+const CODES = ['EIO', 'ENOENT', 'EEXIST', 'EPERM', 'EMFILE'] as const
+/** Every so many of the calls is tried with one code. */
+const STEP = 3
+const TEMPORARY = /(^|\/)\.grapevine-tmp-[0-9a-f]{24}$/
+const MARKS = ['old a', 'new a', 'b', 'x', 'new', 'deep']
+
+async function withWorld(work: (world: World) => Promise<void>): Promise<void> {
+  const world = await makeWorld()
+  try {
+    await work(world)
+  } finally {
+    await world.dispose()
+  }
+}
+
+/** Files as they are before the set. */
+async function fill(world: World): Promise<void> {
+  for (const dir of ['d', 'e']) await mkdir(world.at(dir))
+  await writeFile(world.at('a.txt'), 'old a')
+  await writeFile(world.at('b.txt'), 'b')
+  await writeFile(world.at('d/x.txt'), 'x')
+}
+
+/** A start, a scan, a set of every kind of change, a scan and a stop. */
+async function everything(adapter: DirectoryAdapter): Promise<void> {
+  const bodies = new Bodies()
+  await adapter.start()
+  const { entries } = await adapter.scan()
+  const write = (path: string, content: string): ApplyItem => ({
+    do: 'write',
+    path,
+    body: bodies.add(content),
+    exec: false,
+    expect: entries.get(path) ?? null
+  })
+  const known = (path: string): ApplyItem[] =>
+    entries.has(path) ? [{ do: 'remove', path, expect: entries.get(path)! }] : []
+  const items: ApplyItem[] = [
+    write('a.txt', 'new a'),
+    write('d/new.txt', 'new'),
+    { do: 'mkdir', path: 'made', expect: null },
+    write('made/deep.txt', 'deep'),
+    ...(entries.has('d/x.txt')
+      ? [{ do: 'move', from: 'd/x.txt', path: 'e/x.txt', expect: entries.get('d/x.txt')! } as const]
+      : []),
+    ...known('b.txt')
+  ]
+  const results = await adapter.apply(items, bodies.source)
+  assert.equal(results.length, items.length)
+  for (const { outcome, error } of results) if (outcome === 'failed') assert.ok(error instanceof GrapevineError)
+  await adapter.settled()
+  const scanned = await adapter.scan()
+  for (const problem of scanned.problems) assert.ok(problem.error instanceof GrapevineError)
+  await adapter.stop()
+}
+
+function checkContents(world: World): void {
+  for (const entry of readdirSync(world.root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (!entry.isFile()) continue
+    assert.ok(!TEMPORARY.test(path), `${path} is left`)
+    assert.ok(MARKS.includes(readFileSync(path, 'utf8')), `${path} holds ${readFileSync(path, 'utf8')}`)
+  }
+}
+
+/** What this process has open of a test's files; nothing where that cannot be known. */
+function openFiles(): string[] {
+  if (!existsSync('/proc/self/fd')) return []
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    const path = lstatSync(`/proc/self/fd/${fd}`, { throwIfNoEntry: false }) && readlinkSync(`/proc/self/fd/${fd}`)
+    return path?.includes('grapevine-test-') ? [path] : []
+  })
+}
+
+// each code at other calls: all of them together take a minute more and have shown nothing else
+for (const [offset, code] of CODES.entries())
+  test(`${code} at any one call leaves whole files and no open one, and the next start goes on`, async () => {
+    let calls = 0
+    await withWorld(async (world) => {
+      await fill(world)
+      const adapter = world.again({ journalDir: join(world.outside, 'journal') })
+      calls = (await callsOf(() => everything(adapter))).length
+    })
+    assert.ok(calls > 50)
+    for (let skip = offset % STEP; skip < calls; skip += STEP) {
+      await withWorld(async (world) => {
+        await fill(world)
+        const adapter = world.again({ journalDir: join(world.outside, 'journal') })
+        await withFaults({ path: 'grapevine-test-', skip, times: 1, code }, () => everything(adapter)).catch(
+          (error: unknown) => assert.ok(error instanceof Error, String(error))
+        )
+        await adapter.stop()
+        const next = world.again({ journalDir: join(world.outside, 'journal') })
+        await next.start()
+        await next.settled()
+        await next.stop()
+        checkContents(world)
+      }).catch((error: unknown) => {
+        throw new Error(`call ${skip + 1} of ${calls}`, { cause: error })
+      })
+      assert.deepEqual(openFiles(), [], `open after a failure of call ${skip + 1} of ${calls}`)
+    }
+  })
+
+describe('a directory', () => {
+  test('whose parent cannot be read is not looked at as if it were gone', () =>
+    withWorld(async (world) => {
+      await fill(world)
+      await withFaults({ op: 'lstat', path: 'd/x.txt' }, async () => {
+        const { problems } = await world.adapter.scan({ paths: ['d/x.txt'] })
+        assert.deepEqual(
+          problems.map(({ path, error }) => [path, error.code]),
+          [['d/x.txt', 'file-unreadable']]
+        )
+      })
+      await withFaults({ op: 'open', path: '/d$' }, async () => {
+        const { problems } = await world.adapter.scan({ paths: ['d/x.txt'] })
+        assert.equal(problems[0]?.error.code, 'file-unreadable')
+      })
+    }))
+
+  test('is watched as far as the system has watches', () =>
+    withWorld(async (world) => {
+      await fill(world)
+      await withFaults({ op: 'watch', code: 'ENOSPC' }, () => world.adapter.start())
+      assert.equal(world.log.filter(({ message }) => /no more directory watches/.test(message)).length, 1)
+    }))
+
+  test('whose file is gone between the look and the reading has changed, and nothing is written over it', () =>
+    withWorld(async (world) => {
+      await fill(world)
+      const bodies = new Bodies()
+      const expect = (await world.adapter.scan()).entries.get('a.txt')!
+      await writeFile(world.at('a.txt'), 'dlo a')
+      const item: ApplyItem = { do: 'write', path: 'a.txt', body: bodies.add('new a'), exec: false, expect }
+      for (const [code, outcome] of [
+        ['ENOENT', 'differs'],
+        ['EIO', 'failed']
+      ] as const) {
+        const results: ApplyResult[] = await withFaults({ op: 'open', path: 'a.txt', code }, () =>
+          world.adapter.apply([item], bodies.source)
+        )
+        assert.deepEqual(outcomes(results), [outcome])
+      }
+      await rm(world.at('a.txt'))
+    }))
+
+  test('whose root cannot be made out says so', () =>
+    withWorld(async (world) => {
+      await withFaults({ op: 'realpath', code: 'ENOENT' }, () =>
+        assert.rejects(world.adapter.scan(), isError('target-missing'))
+      )
+      await withFaults({ op: 'realpath' }, () => assert.rejects(world.adapter.scan()))
+    }))
+})
+
+test('a fault while changes are looked at is told, and they are found by the next scan', () =>
+  withWorld(async (world) => {
+    await fill(world)
+    await world.adapter.start()
+    await withFaults({ op: 'lstat', path: 'late.txt' }, async () => {
+      await writeFile(world.at('late.txt'), 'x')
+      await until('it is told', () => world.log.some(({ message }) => /could not be looked at/.test(message)))
+    })
+    assert.ok((await world.adapter.scan()).entries.has('late.txt'))
+  }))
