@@ -64,8 +64,7 @@ export class CompleteBlob {
   }
 
   async close(): Promise<void> {
-    await this.#data.close()
-    await this.#treeFile?.close()
+    await this.#data.close().finally(() => this.#treeFile?.close())
   }
 
   #storedNode({ offset, length }: Span): Promise<Uint8Array> {

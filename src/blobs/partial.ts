@@ -139,9 +139,12 @@ export class PartialBlob {
 
   async #close(keep: boolean): Promise<void> {
     try {
-      await this.#checkpoint?.catch(() => undefined)
-      if (keep && !this.#poisoned && this.#sinceCheckpoint > 0) await this.#writeState()
-      await this.#closeFiles()
+      try {
+        await this.#checkpoint?.catch(() => undefined)
+        if (keep && !this.#poisoned && this.#sinceCheckpoint > 0) await this.#writeState()
+      } finally {
+        await this.#closeFiles()
+      }
       if (!keep || this.#poisoned) await removePartial(this.#deps.paths, this.ref)
     } catch (error) {
       this.#deps.logger.warn('an unfinished blob was not closed cleanly', {
@@ -236,8 +239,7 @@ export class PartialBlob {
   }
 
   async #closeFiles(): Promise<void> {
-    await this.#data.close()
-    await this.#treeFile?.close()
+    await this.#data.close().finally(() => this.#treeFile?.close())
   }
 
   #treeLost(chunk: number): GrapevineError {

@@ -1,4 +1,5 @@
 /** Calls for files that fail on demand, in this process. What they are is told by hook.mjs. */
+import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { PACKAGE_ROOT } from '../e2e/program.js'
@@ -43,4 +44,13 @@ export async function callsOf(work: () => Promise<unknown>): Promise<string[]> {
     hook.onCall(undefined)
   }
   return calls
+}
+
+/** Files and directories this process has open whose path holds this text; nothing where that cannot be known. */
+export function openBelow(part: string): string[] {
+  if (!existsSync('/proc/self/fd')) return []
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    const path = lstatSync(`/proc/self/fd/${fd}`, { throwIfNoEntry: false }) && readlinkSync(`/proc/self/fd/${fd}`)
+    return path?.includes(part) ? [path] : []
+  })
 }

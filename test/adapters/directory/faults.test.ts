@@ -1,6 +1,6 @@
 /** Each call for a file that fails once, whatever the system says: no result is wrong, no content half, and a rescan mends it. */
 import assert from 'node:assert/strict'
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -8,7 +8,7 @@ import type { ApplyItem, ApplyResult, DirectoryAdapter } from '../../../src/adap
 import { GrapevineError } from '../../../src/errors.js'
 import { Bodies, isError, outcomes } from '../../contract/adapter.js'
 import { until } from '../../e2e/until.js'
-import { callsOf, withFaults } from '../../faults/files.js'
+import { callsOf, openBelow, withFaults } from '../../faults/files.js'
 import { makeWorld, type World } from './world.js'
 
 const CODES = ['EIO', 'ENOENT', 'EEXIST', 'EPERM', 'EMFILE'] as const
@@ -76,15 +76,6 @@ function checkContents(world: World): void {
   }
 }
 
-/** What this process has open of a test's files; nothing where that cannot be known. */
-function openFiles(): string[] {
-  if (!existsSync('/proc/self/fd')) return []
-  return readdirSync('/proc/self/fd').flatMap((fd) => {
-    const path = lstatSync(`/proc/self/fd/${fd}`, { throwIfNoEntry: false }) && readlinkSync(`/proc/self/fd/${fd}`)
-    return path?.includes('grapevine-test-') ? [path] : []
-  })
-}
-
 // each code at other calls: all of them together take a minute more and have shown nothing else
 for (const [offset, code] of CODES.entries())
   test(`${code} at any one call leaves whole files and no open one, and the next start goes on`, async () => {
@@ -111,7 +102,7 @@ for (const [offset, code] of CODES.entries())
       }).catch((error: unknown) => {
         throw new Error(`call ${skip + 1} of ${calls}`, { cause: error })
       })
-      assert.deepEqual(openFiles(), [], `open after a failure of call ${skip + 1} of ${calls}`)
+      assert.deepEqual(openBelow('grapevine-test-'), [], `open after a failure of call ${skip + 1} of ${calls}`)
     }
   })
 
