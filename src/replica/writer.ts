@@ -83,7 +83,8 @@ export class Writer {
       this.#pending.push({ change, bytes, time, resolve: resolve as Pending['resolve'], reject })
       if (this.#scheduled) return
       this.#scheduled = true
-      void this.#deps.turns.take(() => this.#run()).catch(() => undefined)
+      // whatever goes wrong reaches those whose changes they are
+      void this.#deps.turns.take(() => this.#run())
     })
   }
 

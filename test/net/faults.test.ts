@@ -1,0 +1,152 @@
+/** What is told when the parts below the network, or those that listen to it, fail. */
+import { bytes, Cluster, clock, connected, type Node } from './nodes.js'
+import assert from 'node:assert/strict'
+import dgram from 'node:dgram'
+import { syncBuiltinESMExports } from 'node:module'
+import os from 'node:os'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import type { Stream } from '@libp2p/interface'
+import { interfacesFingerprint, likelyFirst } from '../../src/net/addresses.js'
+import { AddressBook } from '../../src/net/book.js'
+import { WRITE_AHEAD_BYTES } from '../../src/net/limits.js'
+import { MdnsDiscovery } from '../../src/net/mdns.js'
+import { Watch } from '../../src/net/watch.js'
+import { FrameWriter } from '../../src/net/writer.js'
+import { recordingLogger } from '../control/world.js'
+import { until } from '../e2e/until.js'
+import { withMethod } from '../faults/methods.js'
+
+const throws = (message: string) => () => () => {
+  throw new Error(message)
+}
+
+describe('a system that does not tell its network interfaces', () => {
+  const mute = (work: () => void): Promise<void> =>
+    withMethod(os, 'networkInterfaces', throws('EMFILE'), async () => {
+      syncBuiltinESMExports()
+      work()
+    }).finally(() => syncBuiltinESMExports())
+
+  test('keeps no address from being dialled', () =>
+    mute(() => {
+      assert.equal(interfacesFingerprint(), undefined)
+      const addresses = ['/ip4/192.0.2.1/tcp/1', '/ip4/10.0.0.1/tcp/1']
+      assert.deepEqual(likelyFirst(addresses).toSorted(), addresses.toSorted())
+    }))
+
+  test('is no change of the network, and what it tells again is compared with what it told before', () => {
+    const told: Array<string | undefined> = ['a', undefined, 'a', undefined, 'b']
+    let changes = 0
+    let look = (): void => undefined
+    const watch = new Watch(
+      {
+        clock: { ...clock, timer: (_ms, fn) => ((look = fn), () => undefined) },
+        tick: () => undefined,
+        clockJumped: () => undefined,
+        networkChanged: () => (changes += 1)
+      },
+      { fingerprint: () => told.shift() }
+    )
+    watch.start()
+    const seen: number[] = []
+    while (told.length > 0) {
+      look()
+      seen.push(changes)
+    }
+    watch.stop()
+    assert.deepEqual(seen, [0, 0, 0, 1])
+  })
+})
+
+test('an address book that can be neither read nor saved keeps nobody from working', () => {
+  const { logger, lines } = recordingLogger()
+  const store = { load: throws('EIO')()!, save: throws('EIO')()! }
+  const book = new AddressBook({ clock, logger, store })
+  assert.deepEqual(book.load(), [])
+  book.worked('n', '/ip4/127.0.0.1/tcp/1')
+  book.flush()
+  assert.equal(lines.length, 2)
+})
+
+test('a machine without multicast goes on without it', async () => {
+  const { logger, lines } = recordingLogger()
+  const componentLogger = { forComponent: () => Object.assign(() => undefined, { enabled: false }) }
+  const mdns = new MdnsDiscovery(
+    { logger, componentLogger, addresses: () => [] } as unknown as ConstructorParameters<typeof MdnsDiscovery>[0],
+    { serviceTag: '_gv-test._udp.local' }
+  )
+  await withMethod(dgram, 'createSocket', throws('EMFILE'), () => mdns.start(() => undefined))
+  await mdns.stop()
+  assert.equal(lines.filter(({ level }) => level === 'warn').length, 1)
+})
+
+describe('a stream', () => {
+  const stream = (more: object): Stream & EventTarget =>
+    Object.assign(new EventTarget(), { status: 'open', writeBufferLength: 0, ...more }) as unknown as Stream &
+      EventTarget
+
+  test('that refuses a frame has not taken it', () => {
+    assert.equal(new FrameWriter(stream({ send: throws('closing')() })).offer(bytes('x')), false)
+  })
+
+  test('that closes while it is full fails what waits', async () => {
+    const full = stream({ writeBufferLength: WRITE_AHEAD_BYTES + 1 })
+    const waiting = assert.rejects(
+      new FrameWriter(full).write(() => bytes('x')),
+      /closed while it was full/
+    )
+    await new Promise((done) => setImmediate(done))
+    full.dispatchEvent(new Event('close'))
+    await waiting
+  })
+})
+
+describe('a listener that throws', { timeout: 60_000 }, () => {
+  let cluster: Cluster
+  let a: Node
+  let b: Node
+
+  beforeEach(async () => {
+    cluster = new Cluster()
+    a = await cluster.started()
+    b = cluster.node({ peers: [a.address] })
+  })
+  afterEach(() => cluster.stop())
+
+  test('is told, and messages go on', async () => {
+    const up = (): void => {
+      throw new Error('up')
+    }
+    await withMethod(
+      a,
+      'peerUp',
+      () => up,
+      async () => {
+        await b.network.start()
+        await connected(a, b)
+        await until('it is told', () => a.log.some(({ message }) => /handler of network events failed/.test(message)))
+      }
+    )
+    a.onNotice = throws('notice')()
+    b.network.notify(a.id, bytes('x'))
+    await until('the notice is told', () => a.log.some(({ message }) => /notification could not/.test(message)))
+    await withMethod(a, 'gossip', throws('gossip'), () =>
+      until('the gossip is told', async () => {
+        await b.network.publish(bytes('y'))
+        return a.log.some(({ message }) => /gossip message could not be judged/.test(message))
+      })
+    )
+    assert.equal(Buffer.from(await b.network.request(a.id, 'sync', bytes('z'))).toString(), 'z')
+  })
+
+  test('for a key that is used twice leaves the others told', async () => {
+    await b.network.start()
+    await connected(a, b)
+    a.network.onDuplicateIdentity(throws('listener')())
+    const told: string[] = []
+    a.network.onDuplicateIdentity((node) => told.push(node))
+    const twin = await cluster.started({ privateSeed: b.seed, peers: [a.address] })
+    await until('it is told', () => told.length > 0 && a.log.some(({ message }) => /events failed/.test(message)))
+    await twin.network.stop()
+  })
+})

@@ -1,0 +1,114 @@
+/** A replica whose store, disk or network fails. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { GrapevineError } from '../../src/errors.js'
+import { answerRequest } from '../../src/replica/answers.js'
+import type { MemoryStore } from '../../src/store/index.js'
+import { decodeAnswer, encodeRequest, logIdOf } from '../../src/wire/index.js'
+import { recordingLogger } from '../control/world.js'
+import { withMethod } from '../faults/methods.js'
+import { forge, Lab, type LabNode } from './lab.js'
+
+const SEGMENT = '00000001.seg'
+const HARM = Uint8Array.of(255, 0, 255, 0)
+const refuses = (code: 'store-failed' | 'store-damaged') => () => () =>
+  Promise.reject(new GrapevineError(code, 'injected', { next: 'look' }))
+
+async function written(): Promise<{ a: LabNode; log: string }> {
+  const [a] = (await new Lab().nodes(1)) as [LabNode]
+  for (let at = 1; at <= 4; at++) await a.put('f', `value ${at}`)
+  return { a, log: logIdOf('catalog', a.keys.publicKey, a.replica.epoch) }
+}
+
+describe('an index that cannot be written', () => {
+  test('stops writing when its turn comes, while listings go on', async () => {
+    const { a } = await written()
+    a.clock.advance(60_000)
+    await a.settled()
+    await withMethod(a.store as MemoryStore, 'write', refuses('store-failed'), async () => {
+      await a.put('g', 'x')
+      // what is pending is not listed, but what was there is
+      assert.deepEqual(await a.tree(), ['f=value 4'])
+      assert.equal(a.text('g'), 'x')
+      a.clock.advance(60_000)
+      await a.settled()
+      assert.equal(a.replica.failure?.code, 'store-failed')
+      await assert.rejects(a.put('h', 'x'), { code: 'store-failed' })
+    })
+  })
+})
+
+test('a damaged row ends the pass of a scrub and is told', async () => {
+  const { a } = await written()
+  const found: unknown[] = []
+  const broken = () =>
+    async function* (): AsyncGenerator<never> {
+      await Promise.resolve()
+      yield* [] as never[]
+      throw new GrapevineError('store-damaged', 'a row is damaged', { next: 'rebuild' })
+    }
+  await withMethod(a.store as MemoryStore, 'iterate', broken, async () => {
+    for await (const line of a.replica.scrub(() => Promise.resolve())) if ('damaged' in line) found.push(line.damaged)
+  })
+  assert.ok(found.includes('index'))
+})
+
+describe('a damaged record', () => {
+  async function damaged(seq: number): Promise<{ a: LabNode; log: string }> {
+    const { a, log } = await written()
+    a.disk.damage(SEGMENT, a.replica.log.row(log, seq)!.at.offset + 40, HARM)
+    return { a, log }
+  }
+
+  test('is lost when the peers that are there do not answer', async () => {
+    const { a, log } = await damaged(2)
+    const peer = { node: 'x', addresses: [], found: 'given' as const, connectedAt: 0 }
+    await withMethod(
+      a.transport,
+      'peers',
+      () => () => [peer] as unknown as [],
+      async () => assert.equal(await a.replica.repair(log, 2), 'lost')
+    )
+  })
+
+  test('ends an answer before it, and fails one that begins with it', async () => {
+    const { a, log } = await damaged(3)
+    const deps = {
+      ...a.replica,
+      log: a.replica.log,
+      catalog: a.replica.catalog,
+      reader: a.replica.reader,
+      vector: () => []
+    }
+    const ask = async (from: number): Promise<number> => {
+      const frame = encodeRequest({ t: 'pull', log, from, count: 10 })
+      return decodeAnswer(await answerRequest(frame, deps), 'records').records.length
+    }
+    assert.equal(await ask(1), 2)
+    await assert.rejects(ask(3), { code: 'store-damaged' })
+  })
+})
+
+test('what cannot be gossiped is pulled later, a fork as well: nobody waits for it', async () => {
+  const { logger, lines } = recordingLogger()
+  const [a, b] = (await new Lab().nodes(2, { each: () => ({ logger }) })) as [LabNode, LabNode]
+  await b.put('f', 'x')
+  await a.pull(b)
+  a.replica.start()
+  const told = (what: RegExp): boolean => lines.some(({ message }) => what.test(message))
+  await withMethod(
+    a.transport,
+    'publish',
+    () => () => Promise.reject(new Error('no pubsub')),
+    async () => {
+      await a.put('g', 'x')
+      a.clock.advance(1_000)
+      await a.settled()
+      assert.ok(told(/Gossip was not sent/))
+      await a.receive([forge(a, b.keys, { epoch: b.replica.epoch, seq: 1, prev: null })])
+      await a.settled()
+      assert.ok(told(/fork was not told/))
+    }
+  )
+  await a.replica.stop()
+})
