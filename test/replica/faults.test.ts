@@ -53,6 +53,43 @@ test('a damaged row ends the pass of a scrub and is told', async () => {
   assert.ok(found.includes('index'))
 })
 
+test('an entry of the index that does not decode is told as damage of the index', async () => {
+  const { a } = await written()
+  a.clock.advance(60_000)
+  await a.settled()
+  const id = a.replica.reader.resolve('f')!.id
+  const found: unknown[] = []
+  const torn: (original: MemoryStore['iterate']) => MemoryStore['iterate'] = (original) =>
+    async function* (this: MemoryStore, range) {
+      for await (const [key, row] of original.call(this, range))
+        yield [key, key.endsWith(id) ? row.subarray(0, row.length >> 1) : row]
+    }
+  await withMethod(a.store as MemoryStore, 'iterate', torn, async () => {
+    for await (const line of a.replica.scrub(() => Promise.resolve())) if ('damaged' in line) found.push(line)
+  })
+  assert.ok(found.length > 0, JSON.stringify(found))
+})
+
+test('a record that is damaged before it is applied waits until it is fetched again', async () => {
+  const lab = new Lab()
+  const [a, b] = (await lab.nodes(2)) as [LabNode, LabNode]
+  await a.put('f', 'x')
+  await a.put('g', 'y')
+  const log = logIdOf('catalog', a.keys.publicKey, a.replica.epoch)
+  const records = a.records().filter((record) => record.log === log)
+  await b.receive(records)
+  const { offset } = b.replica.log.row(log, 1)!.at
+  // the index goes, and the record does not read back while it is applied anew
+  await b.replica.stop()
+  b.disk.kill()
+  b.store = new (b.store.constructor as new () => MemoryStore)()
+  b.disk.damage(SEGMENT, offset + 40, HARM)
+  await b.open()
+  assert.equal(b.replica.reader.resolve('g'), undefined)
+  await b.receive(records)
+  assert.equal(b.text('g'), 'y')
+})
+
 describe('a damaged record', () => {
   async function damaged(seq: number): Promise<{ a: LabNode; log: string }> {
     const { a, log } = await written()

@@ -1,7 +1,7 @@
 /** Each call for a file that fails once, whatever the system says: no result is wrong, no content half, and a rescan mends it. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { ApplyItem, ApplyResult, DirectoryAdapter } from '../../../src/adapters/index.js'
@@ -157,6 +157,45 @@ describe('a directory', () => {
       await withFaults({ op: 'realpath' }, () => assert.rejects(world.adapter.scan()))
     }))
 })
+
+test('where nobody can be given a file, it is written all the same', { skip: process.geteuid?.() !== 0 }, () =>
+  withWorld(async (world) => {
+    await fill(world)
+    const NOBODY = 65_534
+    await chown(world.root, NOBODY, NOBODY)
+    const bodies = new Bodies()
+    const items: ApplyItem[] = [
+      { do: 'write', path: 'new.txt', body: bodies.add('new'), exec: false, expect: null },
+      { do: 'mkdir', path: 'made', expect: null }
+    ]
+    const results: ApplyResult[] = await withFaults({ op: 'chown', code: 'EPERM' }, () =>
+      world.adapter.apply(items, bodies.source)
+    )
+    assert.deepEqual(outcomes(results), ['done', 'done'])
+  })
+)
+
+test('a set that is not written down is given up, also where what was staged for it cannot be reached any more', () =>
+  withWorld(async (world) => {
+    const adapter = world.again({ journalDir: join(world.outside, 'journal') })
+    await adapter.start()
+    const bodies = new Bodies()
+    const item = (): ApplyItem => ({ do: 'write', path: 'new.txt', body: bodies.add('new'), exec: false, expect: null })
+    const begin = { op: 'create', path: 'set.journal' }
+    const open = { op: 'open', path: 'target$' }
+    const opens = (await callsOf(() => withFaults(begin, () => adapter.apply([item()], bodies.source)))).filter(
+      (call) => /^open .*target$/.test(call)
+    ).length
+    const results: ApplyResult[] = await withFaults([begin, { ...open, skip: opens - 1 }], () =>
+      adapter.apply([item()], bodies.source)
+    )
+    assert.deepEqual(outcomes(results), ['failed'])
+    await adapter.stop()
+    const next = world.again({ journalDir: join(world.outside, 'journal') })
+    await next.start()
+    assert.deepEqual(readdirSync(world.root), [])
+    await next.stop()
+  }))
 
 test('a fault while changes are looked at is told, and they are found by the next scan', () =>
   withWorld(async (world) => {
