@@ -4,16 +4,20 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { GrapevineError } from '../../src/errors.js'
+import { keyPairOf } from '../../src/identity/index.js'
 import { readJson } from '../../src/node/backup-format.js'
 import { begin, holdUntilBegun } from '../../src/node/beginning.js'
 import { Recovery } from '../../src/node/recovery.js'
+import { NodeControl } from '../../src/node/control.js'
+import type { Home } from '../../src/node/home.js'
+import { noTransport, openHome } from '../../src/node/open.js'
 import { reissue } from '../../src/node/reissue.js'
 import { verifyAll } from '../../src/node/verify.js'
 import { WatchedStore } from '../../src/node/watched-store.js'
 import { NodeDisk } from '../../src/runtime-node.js'
-import type { Clock } from '../../src/runtime.js'
+import { silentLogger, type Clock } from '../../src/runtime.js'
 import { MemoryStore } from '../../src/store/index.js'
-import { decodeRequest, decodeToken, encodeAnswer, sha256 } from '../../src/wire/index.js'
+import { decodeRequest, decodeToken, encodeAnswer, encodeCbor, encodeOp, hexOf, sha256 } from '../../src/wire/index.js'
 import { recordingLogger, tempHome } from '../control/world.js'
 import { withFaults } from '../faults/files.js'
 import { withMethod } from '../faults/methods.js'
@@ -110,7 +114,30 @@ describe('what is to be written again', () => {
     await writeFile(join(home, 'reissue.json'), JSON.stringify({ version: 1, edits, members: [] }), { mode: 0o600 })
     await withMethod(replica, 'change', rejects('role-forbids') as never, () => reissue(home, replica, logger))
     assert.ok(lines.some(({ message }) => /could not be written again/.test(message)))
+    const op = { k: 'admit', key: new Uint8Array(32), role: 'author', name: 'n' } as const
+    const members = [hexOf(encodeCbor(encodeOp(op)))]
+    await writeFile(join(home, 'reissue.json'), JSON.stringify({ version: 1, edits: [], members }), { mode: 0o600 })
+    await withMethod(replica, 'writeMembers', rejects('role-forbids') as never, () => reissue(home, replica, logger))
+    assert.ok(lines.some(({ message }) => /Admissions that nobody else had/.test(message)))
   })
+})
+
+test('a daemon that is asked to stop and cannot leaves its end to whoever waits for it', async () => {
+  let asked = 0
+  const stop = (): Promise<never> => ((asked += 1), Promise.reject(error('store-failed')))
+  await new NodeControl({ stop } as never).shutdown()
+  await new Promise((done) => setImmediate(() => setImmediate(done)))
+  assert.equal(asked, 1)
+})
+
+test('why a home cannot be opened is told even when its index cannot be closed', async (t) => {
+  const path = await tempHome(t)
+  const home = { path, keys: keyPairOf(new Uint8Array(32)), cluster: { cluster: 'c'.repeat(32) } } as unknown as Home
+  const faults = [
+    { op: 'readdir', path: '/blobs' },
+    { op: 'sync', path: '/index', skip: 2 }
+  ]
+  await withFaults(faults, () => assert.rejects(openHome(home, noTransport('n'), silentLogger), /blob store/))
 })
 
 test('a store that still refuses is tried again', async () => {
