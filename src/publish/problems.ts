@@ -1,5 +1,5 @@
 /** What keeps something from being shared, by path: opened once, closed when it is over. */
-import type { GrapevineError } from '../errors.js'
+import { diskError, GrapevineError, reasonOf } from '../errors.js'
 
 export interface Problem {
   readonly path: string
@@ -44,4 +44,12 @@ export class Problems {
   list(): Problem[] {
     return [...this.#open.values()]
   }
+}
+
+/** What the system refused is no fault of ours, and its next step is another. */
+export function typedError(error: unknown): GrapevineError {
+  const what = 'keeping the target in step failed'
+  if (error instanceof GrapevineError || (error instanceof Error && 'syscall' in error))
+    return diskError(error, 'target-write-failed', what)
+  return new GrapevineError('internal', `${what}: ${reasonOf(error)}`, { next: 'see the log', cause: error })
 }

@@ -20,14 +20,14 @@ import type {
   WatchHint
 } from '../adapters/contract.js'
 import type { CatalogReader } from '../catalog/index.js'
-import { diskError, GrapevineError, reasonOf } from '../errors.js'
+import { reasonOf } from '../errors.js'
 import type { Clock, Logger } from '../runtime.js'
 import { sha256, type BodyRef } from '../wire/index.js'
 import { baseRow, type Base } from './base.js'
 import { diffScan, type Diff } from './diff.js'
 import { Importer, type Bodies, type ChangeSink } from './importer.js'
 import { Planner, type Desired } from './planner.js'
-import { Problems, type Problem } from './problems.js'
+import { Problems, typedError, type Problem } from './problems.js'
 import { dropUnknown } from './unknown.js'
 
 export interface TargetSyncDeps {
@@ -491,11 +491,3 @@ function outermost(paths: ReadonlySet<string>): string[] {
 }
 
 export type { Problem }
-
-/** What the system refused is no fault of ours, and its next step is another. */
-function typedError(error: unknown): GrapevineError {
-  const what = 'keeping the target in step failed'
-  if (error instanceof GrapevineError || (error instanceof Error && 'syscall' in error))
-    return diskError(error, 'target-write-failed', what)
-  return new GrapevineError('internal', `${what}: ${reasonOf(error)}`, { next: 'see the log', cause: error })
-}

@@ -1,4 +1,5 @@
 /** Streams that end, and networks that do not stop, at the wrong moment. */
+import './nodes.js'
 import { bytes, Cluster, clock, connected } from './nodes.js'
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

@@ -1,4 +1,5 @@
 /** What is told when the parts below the network, or those that listen to it, fail. */
+import './nodes.js'
 import { bytes, Cluster, clock, connected, type Node } from './nodes.js'
 import assert from 'node:assert/strict'
 import dgram from 'node:dgram'

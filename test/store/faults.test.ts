@@ -103,8 +103,12 @@ test('why an index cannot be opened is told even when what is half open cannot b
 test('an index that is closed while it is being reopened in vain closes', async (t) => {
   const path = await closed(t)
   const { store } = await openStore(path)
-  await withMethod(level, 'batch', fails('IO error: full'), () =>
-    assert.rejects(store.write(new Map([['b', bytes(2)]])), { code: 'store-failed' })
+  const full = { put: () => full, del: () => full, write: () => Promise.reject(new Error('IO error: full')) }
+  await withMethod(
+    level,
+    'batch',
+    () => () => full,
+    () => assert.rejects(store.write(new Map([['b', bytes(2)]])), { code: 'store-failed' })
   )
   await withFaults({ op: 'statfs', path }, async () => {
     const reopened = assert.rejects(store.reopen(), { code: 'store-failed' })
