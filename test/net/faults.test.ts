@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { Stream } from '@libp2p/interface'
 import { interfacesFingerprint, likelyFirst } from '../../src/net/addresses.js'
 import { AddressBook } from '../../src/net/book.js'
+import { Gossip } from '../../src/net/gossip.js'
 import { WRITE_AHEAD_BYTES } from '../../src/net/limits.js'
 import { MdnsDiscovery } from '../../src/net/mdns.js'
 import { Watch } from '../../src/net/watch.js'
@@ -69,16 +70,63 @@ test('an address book that can be neither read nor saved keeps nobody from worki
   assert.equal(lines.length, 2)
 })
 
+/** What libp2p says is of no interest here. */
+const quiet = {
+  forComponent: () => {
+    const log = (): void => undefined
+    return Object.assign(log, { enabled: false, trace: log, error: log, newScope: () => quiet.forComponent('') })
+  }
+} as unknown as ConstructorParameters<typeof MdnsDiscovery>[0]['componentLogger']
+
 test('a machine without multicast goes on without it', async () => {
   const { logger, lines } = recordingLogger()
-  const componentLogger = { forComponent: () => Object.assign(() => undefined, { enabled: false }) }
   const mdns = new MdnsDiscovery(
-    { logger, componentLogger, addresses: () => [] } as unknown as ConstructorParameters<typeof MdnsDiscovery>[0],
+    { logger, componentLogger: quiet, addresses: () => [] },
     { serviceTag: '_gv-test._udp.local' }
   )
   await withMethod(dgram, 'createSocket', throws('EMFILE'), () => mdns.start(() => undefined))
   await mdns.stop()
-  assert.equal(lines.filter(({ level }) => level === 'warn').length, 1)
+  assert.deepEqual(
+    lines.map(({ level, facts }) => [level, facts?.['reason']]),
+    [['warn', 'EMFILE']]
+  )
+})
+
+test('multicast that does not end cleanly is told, and nothing else', async () => {
+  const { logger, lines } = recordingLogger()
+  const mdns = new MdnsDiscovery(
+    { logger, componentLogger: quiet, addresses: () => [] },
+    { serviceTag: '_gv-test._udp.local' }
+  )
+  await mdns.start(() => undefined)
+  const sockets: dgram.Socket[] = []
+  const stuck = () =>
+    function (this: dgram.Socket): never {
+      sockets.push(this)
+      throw new Error('EBADF')
+    }
+  await withMethod(dgram.Socket.prototype, 'close', stuck, () => mdns.stop())
+  for (const socket of sockets) socket.close()
+  assert.deepEqual(
+    lines.map(({ message }) => message),
+    sockets.length === 0 ? [] : ['Multicast DNS did not stop cleanly']
+  )
+})
+
+test('gossip that cannot be made anew after a sleep is told', { timeout: 60_000 }, async () => {
+  const cluster = new Cluster()
+  let jumped = 0
+  const a = await cluster.started({ clock: { ...clock, now: () => Date.now() + jumped } })
+  await withMethod(
+    Gossip.prototype,
+    'restart',
+    () => () => Promise.reject(new Error('not now')),
+    async () => {
+      jumped = 3_600_000
+      await until('it is told', () => a.log.some(({ message }) => /Gossip could not be restarted/.test(message)))
+    }
+  )
+  await cluster.stop()
 })
 
 describe('a stream', () => {
