@@ -103,7 +103,7 @@ export class Custodian {
     this.#background?.abort()
     for (const cancel of this.#timers) cancel()
     this.#unlisten?.()
-    await this.#turn.catch(() => undefined)
+    await this.#turn
   }
 
   /** What is lost and not acknowledged. */

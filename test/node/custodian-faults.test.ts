@@ -1,4 +1,5 @@
 /** The custodian when what it looks over, or mends, cannot be had. */
+import '../../src/polyfill.js'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { BlobStore } from '../../src/blobs/index.js'
@@ -62,6 +63,7 @@ test('a look that fails and a record that cannot be stored anew are told, and th
   }
   a.clock.advance(LATER_MS)
   await told(/Looking over what is stored failed/)
+  assert.match(JSON.stringify(lines), /EMFILE/)
   const log = logIdOf('catalog', a.keys.publicKey, a.replica.epoch)
   await withMethod(
     a.replica,
