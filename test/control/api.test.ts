@@ -97,7 +97,10 @@ test('API.md has exactly one section an event, with the facts that it carries', 
     const { seq, time, event, ...facts } = JSON.parse(blocks.get('json')!) as Record<string, unknown>
     assert.deepEqual([typeof seq, typeof time, event], ['number', 'string', title])
     const types = Object.fromEntries(
-      Object.entries(spec.facts).map(([key, type]) => [key, type === 'flag' ? 'boolean' : type.startsWith('text') ? 'string' : 'number'])
+      Object.entries(spec.facts).map(([key, type]) => [
+        key,
+        type === 'flag' ? 'boolean' : type.startsWith('text') ? 'string' : 'number'
+      ])
     )
     assert.deepEqual(shapeOf(facts), types, title)
   }
