@@ -138,7 +138,9 @@ export class Site<A extends Adapter = MemoryAdapter> {
   /** Waits until there is nothing left to do, moving the clock over pauses between tries. */
   async rest(): Promise<void> {
     const end = performance.now() + PATIENCE_MS
+    const life = this.#life
     for (let calm = 0; calm < 3;) {
+      if (life !== this.#life) throw new Error('the process died before it came to rest')
       await this.node.settled()
       calm = this.sync.idle ? calm + 1 : 0
       if (!this.sync.idle) this.node.clock.advance(1_000)
