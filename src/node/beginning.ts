@@ -28,7 +28,12 @@ const RETRY_MS = 2_000
 
 /** Until `begin` is done the node is read-only. */
 export function holdUntilBegun(replica: Replica, why: NewLife): void {
-  const what = { restored: 'restored from a backup', copied: 'copied', reidentified: 'given another identity' }[why]
+  const what = {
+    restored: 'restored from a backup',
+    copied: 'copied',
+    reidentified: 'given another identity',
+    'log-shortened': 'left with a log that is older than its index'
+  }[why]
   replica.hold(
     HOLD,
     new GrapevineError('catching-up', `this home was ${what}; the node first asks its peers what it wrote before`, {

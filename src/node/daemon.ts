@@ -132,7 +132,8 @@ export class Daemon {
       parted: await readParted(home.path),
       indexDamaged: (reason) => void this.#rebuild(reason)
     })
-    return this.#assemble(home, opened, network, newLife)
+    // opening may have found out
+    return this.#assemble(home, opened, network, newLife ?? (await newLifeOf(home.path)))
   }
 
   async #assemble(home: Home, opened: Opened, network: Network, newLife: NewLife | undefined): Promise<Parts> {

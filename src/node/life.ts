@@ -1,6 +1,6 @@
 /**
- * Whether a home goes on with the life it led, or begins another one: restored from a backup, copied, or given another
- * key. Another life never writes where an earlier one may have written.
+ * Whether a home goes on with the life it led, or begins another one: restored from a backup, copied, given another key,
+ * or left with a log that is older than its index. Another life never writes where an earlier one may have written.
  *
  * A copy is recognised by a file whose inode and time of last change no copy can keep: `life` is written once and never
  * touched, `life.json` says what they were. Snapshots of whole disks keep both; peers tell those apart (OwnHistory).
@@ -11,7 +11,7 @@ import { diskError, GrapevineError, isErrno } from '../errors.js'
 import { readJson, writePrivate } from './home.js'
 
 /** Why a home does not simply go on. */
-export type NewLife = 'restored' | 'copied' | 'reidentified'
+export type NewLife = 'restored' | 'copied' | 'reidentified' | 'log-shortened'
 
 const LIFE_FILE = 'life'
 const STAMP_FILE = 'life.json'

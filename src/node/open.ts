@@ -11,6 +11,7 @@ import type { Logger, Transport } from '../runtime.js'
 import type { LevelStore } from '../store/index.js'
 import { destroyStore, openStore, prefixRange } from '../store/index.js'
 import { HOME_DIRS, type Home } from './home.js'
+import { markNewLife } from './life.js'
 import { finishLogCopy } from './log-copy.js'
 import { WatchedStore } from './watched-store.js'
 
@@ -65,6 +66,8 @@ export async function openHome(
       throw error
     logger.warn('The index cannot be used and is rebuilt from the log.', { reason: error.message })
     const last = error.facts.index === true ? await readLast(path('index'), home.cluster.cluster) : {}
+    // what the index says of that is gone with it, and must not be forgotten before the node has begun another epoch
+    if (error.facts.index === true) await markNewLife(home.path, 'log-shortened')
     await destroyStore(path('index'))
     // an index that knows more than the log says that the log has lost its end: perhaps of our own records
     const freshEpoch = options.freshEpoch === true || error.facts.index === true

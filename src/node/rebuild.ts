@@ -21,6 +21,9 @@ export async function rebuildIndex(options: {
   logger?: Logger
 }): Promise<RebuildView> {
   const home = await readHome(options.home)
+  // an index that knows more than the log must be heard before it is gone
+  const before = await openHome(home, noTransport(home.node), silentLogger, { readOnly: true })
+  await before.close()
   await destroyStore(join(options.home, HOME_DIRS.index))
   const opened = await openHome(home, noTransport(home.node), options.logger ?? silentLogger, {
     readOnly: true,

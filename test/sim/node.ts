@@ -109,6 +109,7 @@ export class SimNode {
     } catch (error) {
       if (!(error instanceof GrapevineError) || error.code !== 'store-damaged') throw error
       this.world.happened(`node ${this.index} drops its index: ${error.message}`)
+      if (error.facts.index === true) this.home.newLife ??= 'log-shortened'
       this.home.store.drop()
       return this.#openOver(transport, clock, freshEpoch || error.facts.index === true)
     }
