@@ -132,8 +132,7 @@ export class Daemon {
       parted: await readParted(home.path),
       indexDamaged: (reason) => void this.#rebuild(reason)
     })
-    // opening may have found out
-    return this.#assemble(home, opened, network, newLife ?? (await newLifeOf(home.path)))
+    return this.#assemble(home, opened, network, newLife ?? opened.newLife)
   }
 
   async #assemble(home: Home, opened: Opened, network: Network, newLife: NewLife | undefined): Promise<Parts> {

@@ -11,7 +11,7 @@ import type { Logger, Transport } from '../runtime.js'
 import type { LevelStore } from '../store/index.js'
 import { destroyStore, openStore, prefixRange } from '../store/index.js'
 import { HOME_DIRS, type Home } from './home.js'
-import { markNewLife } from './life.js'
+import { markNewLife, type NewLife } from './life.js'
 import { finishLogCopy } from './log-copy.js'
 import { WatchedStore } from './watched-store.js'
 
@@ -24,6 +24,8 @@ export interface Opened {
   readonly heldBefore: readonly HeldBefore[]
   /** Whom that index knew as members: without them a node that lost all records could ask nobody for them. */
   readonly membersBefore?: Members
+  /** Opening found that the home does not go on with the life it led. */
+  readonly newLife?: NewLife
   close(): Promise<void>
 }
 
@@ -67,11 +69,13 @@ export async function openHome(
     logger.warn('The index cannot be used and is rebuilt from the log.', { reason: error.message })
     const last = error.facts.index === true ? await readLast(path('index'), home.cluster.cluster) : {}
     // what the index says of that is gone with it, and must not be forgotten before the node has begun another epoch
-    if (error.facts.index === true) await markNewLife(home.path, 'log-shortened')
+    const newLife = error.facts.index === true ? 'log-shortened' : undefined
+    if (newLife !== undefined) await markNewLife(home.path, newLife)
     await destroyStore(path('index'))
     // an index that knows more than the log says that the log has lost its end: perhaps of our own records
-    const freshEpoch = options.freshEpoch === true || error.facts.index === true
-    return { ...(await openOver(home, transport, logger, { ...options, freshEpoch })), ...last }
+    const freshEpoch = options.freshEpoch === true || newLife !== undefined
+    const opened = await openOver(home, transport, logger, { ...options, freshEpoch })
+    return { ...opened, ...last, ...(newLife === undefined ? {} : { newLife }) }
   }
 }
 
