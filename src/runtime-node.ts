@@ -4,6 +4,7 @@ import { constants, readSync } from 'node:fs'
 import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pino, type DestinationStream } from 'pino'
+import { syncDirectory } from './durable.js'
 import { isErrno } from './errors.js'
 import type { Clock, Disk, DiskFile, Facts, Logger, Random } from './runtime.js'
 
@@ -191,16 +192,5 @@ class NodeFile implements DiskFile {
   close(): Promise<void> {
     this.#closing ??= this.#handle.close()
     return this.#closing
-  }
-}
-
-/** Makes names in a directory durable. Windows has no such call and orders them itself. */
-async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

@@ -1,8 +1,9 @@
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncDirectory } from '../durable.js'
 import { isErrno } from '../errors.js'
 import type { BodyRef } from '../wire/body.js'
-import { removeFile, syncDirectory } from './files.js'
+import { removeFile } from './files.js'
 import { type BlobPaths, isBlobHash, partialRefOf } from './paths.js'
 import { TreeShape, type TreeLayout } from './tree.js'
 

@@ -1,7 +1,8 @@
 /** What is done about blobs that are found damaged. */
 import { rename } from 'node:fs/promises'
+import { syncDirectory } from '../durable.js'
 import type { BodyRef } from '../wire/body.js'
-import { openForReading, removeFile, syncDirectory } from './files.js'
+import { openForReading, removeFile } from './files.js'
 import { hashFile, writeTree } from './incoming.js'
 import { removePartial } from './partial.js'
 import type { BlobPaths } from './paths.js'

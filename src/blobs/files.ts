@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncDirectory } from '../durable.js'
 import { isErrno } from '../errors.js'
 
 export const DIRECTORY_MODE = 0o700
@@ -34,16 +35,6 @@ export async function writeAt(file: FileHandle, offset: number, bytes: Uint8Arra
   while (written < bytes.length) {
     const { bytesWritten } = await file.write(bytes, written, bytes.length - written, offset + written)
     written += bytesWritten
-  }
-}
-
-/** Makes created, renamed and removed names in a directory durable. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
   }
 }
 

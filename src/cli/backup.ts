@@ -1,6 +1,7 @@
 /** `grapevine backup`: everything that makes this node in one file, while it runs or not. */
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { syncDirectory } from '../durable.js'
 import { diskError, GrapevineError, isErrno } from '../errors.js'
 import type { CommandDefinition, Context } from './context.js'
 import type { BackupView } from './lifecycle.js'
@@ -68,11 +69,6 @@ async function writeDurably(file: string, bytes: AsyncIterable<Uint8Array>): Pro
   } finally {
     await handle.close()
   }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
-  await directory.sync().finally(() => directory.close())
 }
 
 async function onDisk<T>(file: string, work: () => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@
  */
 import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { syncDirectory } from '../durable.js'
 import type { EntryLine, EntryView } from '../control/target.js'
 import { diskError, GrapevineError, isErrno } from '../errors.js'
 import type { Reader } from './reading.js'
@@ -168,10 +169,7 @@ export class TreeExport {
 
   async #makeNamesDurable(): Promise<void> {
     for (const path of this.#made) {
-      await onDisk(path, async () => {
-        const directory = await open(path, 'r')
-        await directory.sync().finally(() => directory.close())
-      })
+      await onDisk(path, () => syncDirectory(path))
     }
   }
 }

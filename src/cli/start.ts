@@ -1,6 +1,7 @@
 /** `grapevine start`: runs the daemon in the foreground. On a home without node it makes one first. */
-import { mkdir, open, rename } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { writeWhole } from '../durable.js'
 import { CONFIG_FILE, loadConfig, readConfigFile, SETTING_NAMES, type Config } from '../config.js'
 import { jsonText } from '../control/json.js'
 import { checkPrivateDirectory, homeLocked } from '../control/socket.js'
@@ -69,19 +70,8 @@ async function makeHomeIfMissing(
 async function rememberDir(config: Config): Promise<void> {
   const file = await readConfigFile(config.home)
   if (file.dir !== undefined) return
-  const path = join(config.home, CONFIG_FILE)
-  const handle = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await handle.writeFile(`${JSON.stringify({ ...file, dir: config.dir }, null, 2)}\n`)
-    // a power cut soon after would leave an empty file under the name, and a daemon that does not start
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(`${path}.new`, path)
-  // nor may the name be lost: then the directory of this start would not be known to the next
-  const directory = await open(config.home, 'r')
-  await directory.sync().finally(() => directory.close())
+  // a power cut soon after must leave neither an empty file, with which no daemon starts, nor none at all
+  await writeWhole(join(config.home, CONFIG_FILE), `${JSON.stringify({ ...file, dir: config.dir }, null, 2)}\n`)
 }
 
 /** The `running` line is what scripts wait for; on first use it stands between what was done and what to do next. */

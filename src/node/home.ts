@@ -1,7 +1,8 @@
 /** A node's home: its key, its cluster, and where everything it keeps lies. Open to nobody else. */
-import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises'
+import { mkdir, readFile, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { writeWhole } from '../durable.js'
 import { diskError, GrapevineError, isErrno } from '../errors.js'
 import { keyPairOf, nodeIdOf, SEED_BYTES, type KeyPair } from '../identity/index.js'
 import { bytesOf, hexOf } from '../wire/index.js'
@@ -188,19 +189,8 @@ async function readPrivate(file: string): Promise<string | undefined> {
 
 /** Writes a small file whole or not at all, readable by us alone, durable when it resolves. */
 export async function writePrivate(file: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${file}.new`
   try {
-    const handle = await open(temporary, 'w', 0o600)
-    try {
-      await handle.writeFile(content)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await chmod(temporary, 0o600)
-    await rename(temporary, file)
-    const directory = await open(join(file, '..'), 'r')
-    await directory.sync().finally(() => directory.close())
+    await writeWhole(file, content)
   } catch (error) {
     throw diskError(error, 'store-failed', `${file} cannot be written`)
   }

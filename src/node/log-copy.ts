@@ -2,8 +2,9 @@
  * Writes the log of a stopped home anew without some of its records. The copy takes the place of the log only when it is
  * complete: a crash leaves the one or the other, and the next open finishes what was begun.
  */
-import { access, open, rename, rm } from 'node:fs/promises'
+import { access, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncDirectory } from '../durable.js'
 import { GrapevineError } from '../errors.js'
 import { SegmentLog } from '../log/index.js'
 import { NodeDisk } from '../runtime-node.js'
@@ -51,7 +52,7 @@ export async function copyLogWithout(home: string, keep: (record: SignedRecord) 
     await from.close()
   }
   await rename(join(home, COPYING), join(home, COMPLETE))
-  await syncHome(home)
+  await syncDirectory(home)
   await finishLogCopy(home)
   return left
 }
@@ -62,7 +63,7 @@ export async function finishLogCopy(home: string): Promise<void> {
   if (await exists(join(home, COMPLETE))) {
     if (await exists(join(home, HOME_DIRS.log))) await rename(join(home, HOME_DIRS.log), join(home, BEFORE))
     await rename(join(home, COMPLETE), join(home, HOME_DIRS.log))
-    await syncHome(home)
+    await syncDirectory(home)
   }
   await rm(join(home, BEFORE), { recursive: true, force: true })
 }
@@ -81,9 +82,4 @@ function exists(path: string): Promise<boolean> {
     () => true,
     () => false
   )
-}
-
-async function syncHome(home: string): Promise<void> {
-  const directory = await open(home, 'r')
-  await directory.sync().finally(() => directory.close())
 }

@@ -2,6 +2,7 @@
 import { constants } from 'node:fs'
 import { copyFile, lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { syncDirectory } from '../../durable.js'
 import { diskError, isErrno } from '../../errors.js'
 import { checkPath, showName } from '../names.js'
 import { assertInPlace, Differs, inParent, type ChangeDeps } from './change.js'
@@ -80,12 +81,6 @@ async function copyDurably(from: string, to: string): Promise<void> {
 
 async function syncFile(path: string): Promise<void> {
   const handle = await open(path, process.platform === 'win32' ? 'r+' : 'r')
-  await handle.sync().finally(() => handle.close())
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(path, 'r')
   await handle.sync().finally(() => handle.close())
 }
 

@@ -9,6 +9,7 @@ import { constants } from 'node:fs'
 import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { syncDirectory } from '../../durable.js'
 import { diskError, GrapevineError, isErrno } from '../../errors.js'
 import type { ApplyItem } from '../contract.js'
 import type { RootIdentity } from './root.js'
@@ -129,15 +130,4 @@ function decode(bytes: Buffer, file: string): JournalEntry | 'torn' {
 
 function checksum(bytes: Uint8Array): string {
   return crc32(bytes).toString(16).padStart(8, '0')
-}
-
-/** Makes names in a directory durable. Windows has no such call and orders them itself. */
-async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
