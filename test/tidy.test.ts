@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sync: ['wire', 'identity', 'log', 'blobs'],
   replica: ['wire', 'store', 'identity', 'log', 'catalog', 'sync'],
   adapters: ['wire'],
-  publish: ['wire', 'store', 'catalog', 'adapters/contract'],
+  publish: ['wire', 'store', 'catalog', 'adapters/contract', 'adapters/paths'],
   net: ['wire', 'identity'],
   control: ['wire'],
   node: [

@@ -71,7 +71,8 @@ function pairMoves(diff: Diff): void {
 const aboveOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
-function keep<T>(items: T[], which: (item: T) => boolean): void {
+/** Takes out of `items` all but which fits. */
+export function keep<T>(items: T[], which: (item: T) => boolean): void {
   const kept = items.filter(which)
   items.length = 0
   for (const item of kept) items.push(item)

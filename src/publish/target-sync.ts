@@ -19,6 +19,7 @@ import type {
   TargetEntry,
   WatchHint
 } from '../adapters/contract.js'
+import { isWithin, outermost } from '../adapters/paths.js'
 import type { CatalogReader } from '../catalog/index.js'
 import { reasonOf } from '../errors.js'
 import type { Clock, Logger } from '../runtime.js'
@@ -26,6 +27,7 @@ import { sha256, type BodyRef } from '../wire/index.js'
 import { baseRow, type Base } from './base.js'
 import { diffScan, type Diff } from './diff.js'
 import { Importer, type Bodies, type ChangeSink } from './importer.js'
+import { CONFIRM_MS, Missing } from './missing.js'
 import { Planner, type Desired } from './planner.js'
 import { Problems, typedError, type Problem } from './problems.js'
 import { dropUnknown } from './unknown.js'
@@ -79,6 +81,7 @@ export class TargetSync {
   readonly #events: TargetSyncEvents
   readonly #importer: Importer
   readonly #planner: Planner
+  readonly #missing: Missing
   readonly problems: Problems
   readonly drift = new Set<string>()
   readonly #dirty = new Set<string>()
@@ -93,6 +96,7 @@ export class TargetSync {
   #working: Promise<void> | undefined
   #timer: (() => void) | undefined
   #retry: (() => void) | undefined
+  #secondLook: (() => void) | undefined
   #retryMs = RETRY_MIN_MS
   #abort = new AbortController()
   lastScan: LastScan | undefined
@@ -113,6 +117,10 @@ export class TargetSync {
       reader: deps.reader,
       base: deps.base,
       ignores: (path, kind) => deps.adapter.ignores(path, kind)
+    })
+    this.#missing = new Missing({
+      pathOf: (id) => deps.base.byId(id)?.path,
+      now: () => deps.clock.monotonic()
     })
     deps.adapter.onHint((hint) => this.hint(hint))
   }
@@ -157,6 +165,7 @@ export class TargetSync {
     this.#ready = false
     this.#timer?.()
     this.#retry?.()
+    this.#secondLook?.()
     this.#abort.abort()
     await this.#deps.adapter.stop()
     await this.#working
@@ -171,7 +180,7 @@ export class TargetSync {
 
   /** Whether nothing is left to do. */
   get idle(): boolean {
-    return this.#working === undefined && this.#hints === undefined && this.#dirty.size === 0
+    return this.#working === undefined && this.#hints === undefined && this.#dirty.size === 0 && this.#missing.none
   }
 
   hint(hint: WatchHint): void {
@@ -260,7 +269,7 @@ export class TargetSync {
   async #import(): Promise<void> {
     const hints = this.#hints
     this.#hints = undefined
-    const paths = hints === 'all' || hints === undefined ? undefined : outermost(hints)
+    const paths = hints === 'all' || hints === undefined ? undefined : outermost([...hints, ...this.#missing.paths()])
     const began = this.#deps.clock.monotonic()
     if (paths === undefined) this.state = 'scanning'
     const scan = await this.#deps.adapter.scan({
@@ -271,11 +280,19 @@ export class TargetSync {
     const diff = await diffScan(scan, this.#deps.base.list(paths), (path, kind) =>
       this.#deps.adapter.ignores(path, kind)
     )
-    await this.#take(diff, paths)
+    const certain = this.#missing.sift(diff, paths)
+    if (!this.#missing.none) this.#lookAgain()
+    if (certain) await this.#take(diff, paths)
     if (paths !== undefined) return
     const ms = Math.round(this.#deps.clock.monotonic() - began)
     this.lastScan = { at: this.#deps.clock.now(), ms, entries: scan.entries.size }
     this.#events.scanned?.(scan.entries.size, ms)
+  }
+
+  /** What was missed is looked for once more. */
+  #lookAgain(): void {
+    this.#secondLook?.()
+    this.#secondLook = this.#deps.clock.timer(CONFIRM_MS, () => this.hint({ paths: [] }))
   }
 
   #noteProblems(scan: ScanResult, paths: readonly string[] | undefined): void {
@@ -333,7 +350,8 @@ export class TargetSync {
       ...diff.moved.map(({ now }) => now.path),
       ...diff.gone.map((row) => row.path)
     ])
-    for (const path of this.drift) if (isWithin(path, scope) && !paths.has(path)) this.drift.delete(path)
+    const looked = new Set(scope ?? [''])
+    for (const path of this.drift) if (isWithin(path, looked) && !paths.has(path)) this.drift.delete(path)
     for (const path of paths) {
       if (!this.drift.has(path))
         this.#deps.logger.warn('The target was changed on a node that may not write; nothing was sent.', { path })
@@ -474,20 +492,6 @@ function markOf({ id, seen }: Desired): string {
 function desiredOf(mark: string): Desired {
   const [id, ...seen] = JSON.parse(mark) as [string, ...string[]]
   return { id, seen }
-}
-
-/** Whether a path is, or is below, one of `scope`; everything is when there is none. */
-function isWithin(path: string, scope: readonly string[] | undefined): boolean {
-  return scope === undefined || scope.some((at) => path === at || path.startsWith(`${at}/`))
-}
-
-/** Paths that no other of them contains. */
-function outermost(paths: ReadonlySet<string>): string[] {
-  return [...paths].filter((path) => {
-    for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1))
-      if (paths.has(path.slice(0, cut))) return false
-    return true
-  })
 }
 
 export type { Problem }

@@ -36,6 +36,8 @@ export class MemoryAdapter implements Adapter {
   readonly problems = new Map<string, GrapevineError>()
   /** What the rules leave out. */
   ignored: (path: string) => boolean = () => false
+  /** What a scan misses although it is there, as one that runs while things are moved. */
+  unseen: (path: string) => boolean = () => false
   /** Everything applied with success, for tests that count. */
   readonly applied: ApplyItem[] = []
   scans = 0
@@ -128,7 +130,7 @@ export class MemoryAdapter implements Adapter {
     const problems: TargetProblem[] = []
     for (const path of [...this.nodes.keys()].toSorted(byTree)) {
       if (options.paths !== undefined && !options.paths.some((scope) => within(path, scope))) continue
-      if (this.#leftOut(path)) continue
+      if (this.#leftOut(path) || this.unseen(path)) continue
       const problem = [...this.problems].find(([at]) => within(path, at))
       if (problem !== undefined) {
         if (problem[0] === path) problems.push({ path, error: problem[1] })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
 import type { ApplyItem } from '../../src/adapters/contract.js'
 import { GrapevineError } from '../../src/errors.js'
+import { CONFIRM_MS } from '../../src/publish/missing.js'
 import { makeSites, share, type Site, type SitesOptions } from './site.js'
 
 let dispose: (() => Promise<void>) | undefined
@@ -77,6 +78,104 @@ describe('rule 1: the scan is the truth', () => {
     await a.rescan()
     assert.equal(a.sync.problems.list().length, 0)
     await agree([a, b], ['d/', 'd/f=x', 'g=y'])
+  })
+})
+
+describe('what is missing is looked for twice', () => {
+  /** Two nodes with a folder, the first of which hears nothing of what happens in its target. */
+  async function withFolder(): Promise<[Site, Site]> {
+    const [a, b] = (await running(2)) as [Site, Site]
+    a.adapter.makeDir('d')
+    a.adapter.put('d/f', 'x')
+    await share([a, b])
+    await a.adapter.stop()
+    return [a, b]
+  }
+  const idOf = (site: Site, path: string): string | undefined => site.node.replica.reader.resolve(path)?.id
+
+  test('a rename whose two names are hinted one after the other is a rename', async () => {
+    const [a, b] = await withFolder()
+    const [folder, file] = [idOf(a, 'd'), idOf(a, 'd/f')]
+    a.adapter.rename('d', 'e')
+    a.sync.hint({ paths: ['d'] })
+    await a.node.settled()
+    assert.deepEqual([idOf(a, 'd'), idOf(a, 'd/f')], [folder, file], 'one look was enough')
+    a.sync.hint({ paths: ['e'] })
+    await agree([a, b], ['e/', 'e/f=x'])
+    assert.deepEqual([idOf(b, 'e'), idOf(b, 'e/f')], [folder, file])
+  })
+
+  test('a rename under a scan that sees neither name is a rename', async () => {
+    const [a, b] = await withFolder()
+    const [folder, file] = [idOf(a, 'd'), idOf(a, 'd/f')]
+    a.adapter.rename('d', 'e')
+    a.adapter.unseen = (path) => path.startsWith('e')
+    a.sync.hint({ all: true })
+    await a.node.settled()
+    a.adapter.unseen = () => false
+    a.sync.hint({ paths: ['e'] })
+    await agree([a, b], ['e/', 'e/f=x'])
+    assert.deepEqual([idOf(b, 'e'), idOf(b, 'e/f')], [folder, file])
+  })
+
+  test('what is missed in a folder that moves meanwhile is looked for where the folder is now', async () => {
+    const [a, b] = await withFolder()
+    a.adapter.remove('d/f')
+    a.adapter.rename('d', 'e')
+    // a look at everything waits for nothing: the move is taken over before the removal is certain
+    await a.rescan()
+    assert.deepEqual(await a.node.tree(), ['e=dir'])
+    await agree([a, b], ['e/'])
+  })
+
+  test('what one save removed and wrote is one change, though the removal was in doubt', async () => {
+    const [a, b] = await withFolder()
+    const { records } = a
+    a.adapter.remove('d/f')
+    a.adapter.put('d/g', 'y')
+    a.sync.hint({ paths: ['d/f', 'd/g'] })
+    await a.node.settled()
+    assert.equal(a.records, records)
+    await agree([a, b], ['d/', 'd/g=y'])
+  })
+
+  test('what comes and goes all the time does not keep the rest waiting', async () => {
+    const [a] = await withFolder()
+    const turns = [0, 1, 2, 3, 4, 5]
+    for (const turn of turns) a.adapter.put(`d/${turn}`, 'here')
+    await a.rescan()
+    for (const turn of turns) {
+      a.adapter.remove(`d/${turn}`)
+      a.adapter.put(`kept ${turn}`, 'kept')
+      a.sync.hint({ paths: [`d/${turn}`, `kept ${turn}`] })
+      await a.node.settled()
+      a.node.clock.advance(CONFIRM_MS / 2)
+      await a.node.settled()
+    }
+    assert.ok(idOf(a, 'kept 0') !== undefined)
+    await a.rest()
+    assert.deepEqual(await a.node.tree(), ['d=dir', 'd/f=x', ...turns.map((turn) => `kept ${turn}=kept`)])
+  })
+
+  test('what was in a folder that is a file now is gone at once', async () => {
+    const [a, b] = await withFolder()
+    a.adapter.remove('d')
+    a.adapter.put('d', 'a file now')
+    a.sync.hint({ all: true })
+    await a.node.settled()
+    assert.deepEqual(await a.node.tree(), ['d=a file now'])
+    await agree([a, b], ['d=a file now'])
+  })
+
+  test('a target that stops before the second look deletes nothing, and does so when it is back', async () => {
+    const [a, b] = await withFolder()
+    a.adapter.remove('d/f')
+    a.sync.hint({ paths: ['d/f'] })
+    await a.node.settled()
+    await a.stop()
+    assert.ok(idOf(a, 'd/f') !== undefined)
+    await a.start()
+    await agree([a, b], ['d/'])
   })
 })
 

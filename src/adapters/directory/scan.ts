@@ -11,6 +11,7 @@ import { checkName, checkPath, nameRefused, showName } from '../names.js'
 import { hashFile } from './content.js'
 import { changing, notShared, unreadable } from './faults.js'
 import { mapLimit } from './pool.js'
+import { outermost } from '../paths.js'
 import { joinPath, splitPath, type Dir, type Root } from './root.js'
 import type { Rules } from './rules.js'
 import { inodeOf, isExec, isRacy, rowMatches, rowOf, type StatCache } from './stat-cache.js'
@@ -190,18 +191,6 @@ export class Scan {
   #isBelowProblem(path: string): boolean {
     return this.#problems.some((problem) => path === problem.path || path.startsWith(`${problem.path}/`))
   }
-}
-
-/** The given paths without repeats and without those below another. */
-export function outermost(paths: readonly string[]): string[] {
-  const all = new Set(paths)
-  if (all.has('')) return ['']
-  return [...all].filter((path) => {
-    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
-      if (all.has(path.slice(0, at))) return false
-    }
-    return true
-  })
 }
 
 /** The name as text, or null when the bytes are not UTF-8. */

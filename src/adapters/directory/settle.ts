@@ -10,8 +10,8 @@
 import { reasonOf } from '../../errors.js'
 import type { Clock, Logger } from '../../runtime.js'
 import type { WatchHint } from '../contract.js'
+import { outermost } from '../paths.js'
 import { mapLimit } from './pool.js'
-import { outermost } from './scan.js'
 
 /** A file written without a pause is still hinted now and then, ms. */
 export const MAX_SETTLE_MS = 2_000
@@ -22,8 +22,9 @@ export const MAX_EVENTS = 8_192
 /** Events this close together may have waited in that queue together, ms. */
 export const EVENT_WINDOW_MS = 200
 /**
- * Both names of a rename are noted one right after the other and must be hinted together, or the move is taken for a
- * deletion and a new file: what was noted this soon after a path that has come to rest goes with it, ms.
+ * Both names of a rename are noted one right after the other and should be hinted together: what was noted in the same
+ * turn of the event loop as a path that has come to rest, or this soon after it, goes with it, ms. However long the process
+ * was held up between the two, what the kernel reported at once comes in one turn.
  */
 export const TOGETHER_MS = 2
 const PARALLEL_LOOKS = 8
@@ -49,6 +50,8 @@ export interface SettleOptions {
 interface Pending {
   readonly first: number
   last: number
+  /** Turn of the event loop of the last event. */
+  turn: number
 }
 
 export class Settler {
@@ -60,6 +63,8 @@ export class Settler {
   readonly #held = new Map<string, number>()
   #everything: Pending | null = null
   #events = 0
+  #turn = 0
+  #turnEnds: NodeJS.Immediate | undefined
   #windowStart = 0
   #timer: { readonly due: number; readonly cancel: () => void } | null = null
   #flushing: Promise<void> | null = null
@@ -74,6 +79,7 @@ export class Settler {
   note(path: string): void {
     if (this.#stopped) return
     const now = this.#deps.clock.monotonic()
+    this.#countTurn()
     this.#countEvent(now)
     if (this.#everything !== null || path === '') this.#noteEverything(now)
     else {
@@ -96,7 +102,15 @@ export class Settler {
     this.#timer = null
     this.#pending.clear()
     this.#held.clear()
+    clearImmediate(this.#turnEnds)
     await this.#flushing
+  }
+
+  #countTurn(): void {
+    this.#turnEnds ??= setImmediate(() => {
+      this.#turn++
+      this.#turnEnds = undefined
+    })
   }
 
   #countEvent(now: number): void {
@@ -109,9 +123,10 @@ export class Settler {
 
   #notePath(path: string, now: number): void {
     const pending = this.#pending.get(path)
-    if (pending === undefined) this.#pending.set(path, { first: now, last: now })
+    if (pending === undefined) this.#pending.set(path, { first: now, last: now, turn: this.#turn })
     else if (now - pending.first < MAX_SETTLE_MS) {
       pending.last = now
+      pending.turn = this.#turn
       // to the end, where the order of `last` has it
       this.#pending.delete(path)
       this.#pending.set(path, pending)
@@ -120,7 +135,7 @@ export class Settler {
 
   #noteEverything(now: number): void {
     this.#pending.clear()
-    this.#everything ??= { first: now, last: now }
+    this.#everything ??= { first: now, last: now, turn: this.#turn }
     if (now - this.#everything.first < MAX_SETTLE_MS) this.#everything.last = now
   }
 
@@ -171,11 +186,10 @@ export class Settler {
 
   #takeRested(now: number): string[] {
     const rested = new Set<string>()
-    let previous = Number.NEGATIVE_INFINITY
+    let before: Pending | undefined
     for (const [path, pending] of this.#pending) {
-      const along = pending.last - previous <= TOGETHER_MS && now - pending.last >= this.#options.settleMs / 2
-      if (!along && !this.#isAtRest(pending, now)) break
-      previous = pending.last
+      if (!this.#isAtRest(pending, now) && !this.#goesWith(before, pending, now)) break
+      before = pending
       rested.add(path)
     }
     for (const path of rested) this.#pending.delete(path)
@@ -198,6 +212,12 @@ export class Settler {
     if (until <= now) this.#held.delete(path)
     else this.#held.set(path, until)
     return until <= now
+  }
+
+  #goesWith(before: Pending | undefined, pending: Pending, now: number): boolean {
+    if (before === undefined) return false
+    if (pending.turn === before.turn) return true
+    return pending.last - before.last <= TOGETHER_MS && now - pending.last >= this.#options.settleMs / 2
   }
 
   #isAtRest(pending: Pending, now: number): boolean {

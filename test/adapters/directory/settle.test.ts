@@ -92,6 +92,28 @@ describe('settling', () => {
     assert.ok(hints[0]!.at <= MAX_SETTLE_MS + 25 + 10)
   })
 
+  test('hints what the system reported at once together, however long the process was held up in between', async () => {
+    settler.note('old name')
+    clock.time += 20
+    settler.note('new name')
+    await clock.advance(100)
+    assert.deepEqual(
+      hints.map(({ hint }) => hint),
+      [{ paths: ['old name', 'new name'] }]
+    )
+  })
+
+  test('hints what was reported later by itself', async () => {
+    settler.note('a')
+    await clock.advance(20)
+    settler.note('b')
+    await clock.advance(100)
+    assert.deepEqual(
+      hints.map(({ hint }) => hint),
+      [{ paths: ['a'] }, { paths: ['b'] }]
+    )
+  })
+
   test('holds an empty file until it is filled (rule 2)', async () => {
     looks.set('a.xml', 'empty')
     settler.note('a.xml')
