@@ -44,7 +44,7 @@ export class Missing {
    */
   sift(diff: Diff, paths: readonly string[] | undefined): boolean {
     const now = this.#deps.now()
-    const replaced = new Set(diff.added.map(({ path }) => path))
+    const replaced = new Set([...diff.added, ...diff.moved.map((move) => move.now)].map(({ path }) => path))
     const missed = new Map(this.#since)
     this.#since.clear()
     keep(diff.gone, (row) => {

@@ -167,6 +167,17 @@ describe('what is missing is looked for twice', () => {
     await agree([a, b], ['d=a file now'])
   })
 
+  test('a file that made way for a folder from elsewhere is gone at once', async () => {
+    const [a, b] = await withFolder()
+    a.adapter.put('way', 'made')
+    await a.rescan()
+    a.adapter.remove('way')
+    a.adapter.rename('d', 'way')
+    await a.rescan()
+    await agree([a, b], ['way/', 'way/f=x'])
+    assert.equal(a.node.replica.catalog.conflicts, 0)
+  })
+
   test('a target that stops before the second look deletes nothing, and does so when it is back', async () => {
     const [a, b] = await withFolder()
     a.adapter.remove('d/f')
