@@ -2,14 +2,14 @@
  * A home as one stream of bytes, while it is worked on or not: who the node is, its cluster, every record up to one
  * position of the log, and the blobs. What can be derived is left out.
  */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BlobStore } from '../blobs/index.js'
-import { diskError, GrapevineError, isErrno, reasonOf } from '../errors.js'
+import { GrapevineError, reasonOf } from '../errors.js'
 import type { DamagedRange, Scanned } from '../log/index.js'
 import type { BodyRef } from '../wire/index.js'
 import { BackupWriter, KIND, packFile, packRecords } from './backup-format.js'
 import type { Home } from './home.js'
+import { readIfThere } from './read-file.js'
 import { VERSION } from './version.js'
 
 export interface BackupDeps {
@@ -135,14 +135,5 @@ async function* blobFrames({ blobs }: BackupDeps, writer: BackupWriter, counts: 
       counts.missingBlobs.push(ref)
       yield writer.json(KIND.noBlob, { reason: reasonOf(error) })
     }
-  }
-}
-
-async function readIfThere(file: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(file)
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined
-    throw diskError(error, 'store-failed', `${file} cannot be read`)
   }
 }

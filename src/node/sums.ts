@@ -1,8 +1,7 @@
 /** Checksums of the few files that say who a node is, so that a flipped bit is not taken for another key or cluster. */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { diskError, isErrno } from '../errors.js'
+import { readIfThere } from './read-file.js'
 
 export const SUMS_FILE = 'home.sums'
 
@@ -43,13 +42,4 @@ export async function firstDamaged(home: string, sums: Sums): Promise<string | u
 
 export function hashOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
-}
-
-async function readIfThere(file: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(file)
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined
-    throw diskError(error, 'store-failed', `${file} cannot be read`)
-  }
 }
