@@ -1,5 +1,6 @@
 /** Records found in the segments behind a hole of their log, until what is missing before them is back. */
 import type { SignedRecord } from '../wire/index.js'
+import { earlier } from './positions.js'
 import type { Location, Position } from './segments.js'
 
 /** A place where records of a log are missing though later ones are here. */
@@ -56,16 +57,7 @@ export class Stranded {
   /** Where the first of them lies. */
   get first(): Position | undefined {
     let first: Position | undefined
-    for (const { records } of this.#logs.values()) {
-      for (const { at } of records.values()) {
-        if (
-          first === undefined ||
-          at.segment < first.segment ||
-          (at.segment === first.segment && at.offset < first.offset)
-        )
-          first = at
-      }
-    }
+    for (const { records } of this.#logs.values()) for (const { at } of records.values()) first = earlier(first, at)
     return first === undefined ? undefined : { segment: first.segment, offset: first.offset }
   }
 
