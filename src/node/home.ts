@@ -167,6 +167,7 @@ export async function writeCluster(path: string, cluster: ClusterFile, secret: U
   await writeSums(path)
 }
 
+/** Undefined when there is no such file. Throws `store-damaged`, `home-unsafe`. */
 export async function readJson<T>(file: string): Promise<T | undefined> {
   const text = await readPrivate(file)
   if (text === undefined) return undefined
@@ -174,6 +175,16 @@ export async function readJson<T>(file: string): Promise<T | undefined> {
     return JSON.parse(text) as T
   } catch (error) {
     throw damaged(file, error)
+  }
+}
+
+/** As `readJson`; `instead` when what is there is damaged. */
+export async function readJsonOr<T>(file: string, instead: T | undefined): Promise<T | undefined> {
+  try {
+    return await readJson<T>(file)
+  } catch (error) {
+    if (error instanceof GrapevineError && error.code === 'store-damaged') return instead
+    throw error
   }
 }
 

@@ -7,8 +7,8 @@
  */
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { diskError, GrapevineError, isErrno } from '../errors.js'
-import { readJson, writePrivate } from './home.js'
+import { diskError, isErrno } from '../errors.js'
+import { readJsonOr, writePrivate } from './home.js'
 
 /** Why a home does not simply go on. */
 export type NewLife = 'restored' | 'copied' | 'reidentified' | 'log-shortened'
@@ -36,14 +36,10 @@ export async function markNewLife(home: string, why: NewLife): Promise<void> {
 /** Undefined when the home goes on, or never lived before. */
 export async function newLifeOf(home: string): Promise<NewLife | undefined> {
   // what cannot be read leaves no doubt that something happened
-  const marked = await readJson<{ why: NewLife }>(join(home, NEW_LIFE_FILE)).catch(
-    unlessDamaged({ why: 'copied' as const })
-  )
+  const marked = await readJsonOr<{ why: NewLife }>(join(home, NEW_LIFE_FILE), { why: 'copied' })
   if (marked !== undefined) return marked.why
-  const stamp = await readJson<Stamp>(join(home, STAMP_FILE)).catch(unlessDamaged(UNREADABLE))
-  if (stamp === undefined) return undefined
-  const now = await stampOf(home)
-  return now?.inode === stamp.inode && now.changedNs === stamp.changedNs ? undefined : 'copied'
+  const { lived, goesOn } = await readStamp(home)
+  return lived && goesOn === undefined ? 'copied' : undefined
 }
 
 /** The other life has begun durably, or this is the first: from now on the home goes on. */
@@ -54,32 +50,27 @@ export async function lifeBegan(home: string, epoch?: string): Promise<void> {
 
 /** This epoch began here: no copy of this home made before ever writes under it. */
 export async function noteEpoch(home: string, epoch?: string): Promise<void> {
-  const stamp = await readJson<Stamp>(join(home, STAMP_FILE)).catch(unlessDamaged(UNREADABLE))
-  const now = await stampOf(home)
-  const goesOn = stamp !== undefined && now?.inode === stamp.inode && now.changedNs === stamp.changedNs
-  if (!goesOn)
+  const { goesOn } = await readStamp(home)
+  if (goesOn === undefined)
     await writePrivate(join(home, LIFE_FILE), 'Copies of this file are told from it by their inode; see life.json.\n')
-  if (!goesOn || epoch !== undefined) {
-    const epochs = [...(goesOn ? (stamp.epochs ?? []) : []), ...(epoch === undefined ? [] : [epoch])]
+  if (goesOn === undefined || epoch !== undefined) {
+    const epochs = [...(goesOn?.epochs ?? []), ...(epoch === undefined ? [] : [epoch])]
     await writePrivate(join(home, STAMP_FILE), `${JSON.stringify({ ...(await stampOf(home)), epochs })}\n`)
   }
 }
 
 export async function epochsBegunHere(home: string): Promise<ReadonlySet<string>> {
-  const stamp = await readJson<Stamp>(join(home, STAMP_FILE)).catch(unlessDamaged(UNREADABLE))
-  const now = await stampOf(home)
-  return new Set(
-    stamp !== undefined && now?.inode === stamp.inode && now.changedNs === stamp.changedNs ? stamp.epochs : []
-  )
+  return new Set((await readStamp(home)).goesOn?.epochs)
 }
 
 const UNREADABLE: Stamp = { version: 1, inode: '', changedNs: '' }
 
-function unlessDamaged<T>(instead: T): (error: unknown) => T {
-  return (error) => {
-    if (error instanceof GrapevineError && error.code === 'store-damaged') return instead
-    throw error
-  }
+/** Whether somebody lived here, and the stamp when it is of this very home and no copy of it. */
+async function readStamp(home: string): Promise<{ lived: boolean; goesOn?: Stamp }> {
+  const stamp = await readJsonOr(join(home, STAMP_FILE), UNREADABLE)
+  const now = await stampOf(home)
+  const same = stamp !== undefined && now?.inode === stamp.inode && now.changedNs === stamp.changedNs
+  return { lived: stamp !== undefined, ...(same ? { goesOn: stamp } : {}) }
 }
 
 async function stampOf(home: string): Promise<Stamp | undefined> {

@@ -2,8 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LossView } from '../control/target.js'
-import { GrapevineError } from '../errors.js'
-import { readJson, writePrivate } from './home.js'
+import { readJsonOr, writePrivate } from './home.js'
 
 const LOSSES_FILE = 'losses.json'
 /** Healed places remembered; a forgotten one shows as damage when the index is made again. */
@@ -31,10 +30,7 @@ export class Losses {
 
   async load(): Promise<void> {
     // a list that is damaged itself is begun anew: what is lost is found again by the next scrub
-    const file = await readJson<LossesFile>(this.#file).catch((error: unknown) => {
-      if (error instanceof GrapevineError && error.code === 'store-damaged') return undefined
-      throw error
-    })
+    const file = await readJsonOr<LossesFile>(this.#file, undefined)
     this.#open = new Map(file?.open.map((loss) => [lossKey(loss), loss]))
     this.#acknowledged = new Map(file?.acknowledged.map((loss) => [lossKey(loss), loss]))
     this.#healed = new Set(file?.healed)

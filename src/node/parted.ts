@@ -1,17 +1,13 @@
 /** Logs of which this home holds another branch than a peer: noted in the home, for `grapevine reidentify`. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { GrapevineError } from '../errors.js'
-import { readJson, writePrivate } from './home.js'
+import { readJsonOr, writePrivate } from './home.js'
 
 const PARTED_FILE = 'parted.json'
 
 export async function readParted(home: string): Promise<ReadonlySet<string>> {
   // damaged it says nothing: the next vector of a peer tells it again
-  const file = await readJson<{ logs: string[] }>(join(home, PARTED_FILE)).catch((error: unknown) => {
-    if (error instanceof GrapevineError && error.code === 'store-damaged') return undefined
-    throw error
-  })
+  const file = await readJsonOr<{ logs: string[] }>(join(home, PARTED_FILE), undefined)
   return new Set(file?.logs)
 }
 
