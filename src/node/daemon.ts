@@ -156,7 +156,6 @@ export class Daemon {
             opened,
             views,
             fetcher,
-            network,
             emit: (fact) => this.#events.emit(fact),
             ending: () => this.#state === 'stopping' || this.#state === 'stopped'
           })

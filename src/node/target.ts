@@ -6,7 +6,6 @@ import type { BlobFetcher } from '../blobs/index.js'
 import type { Config } from '../config.js'
 import type { Fact } from '../control/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
-import type { Network } from '../net/index.js'
 import { Base, TargetSync, type Problem, type TargetSyncEvents } from '../publish/index.js'
 import { systemClock } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
@@ -28,7 +27,6 @@ export interface NodeTargetDeps {
   readonly opened: Opened
   readonly views: Views
   readonly fetcher: BlobFetcher
-  readonly network: Network
   emit(fact: Fact): void
   /** Whether the node is being stopped. */
   ending(): boolean
@@ -98,15 +96,15 @@ export class NodeTarget {
       await this.sync.start()
       if (this.#adapter.rootIdentity !== null) await writeRoot(home.path, config.dir, this.#adapter.rootIdentity)
     } catch (error) {
-      logger.error('The shared directory cannot be used.', {
-        dir: config.dir,
-        code: error instanceof GrapevineError ? error.code : 'internal',
-        reason: reasonOf(error)
-      })
       const problem =
         error instanceof GrapevineError
           ? error
           : new GrapevineError('internal', reasonOf(error), { next: 'see the log' })
+      logger.error('The shared directory cannot be used.', {
+        dir: config.dir,
+        code: problem.code,
+        reason: problem.message
+      })
       this.sync.problems.open('', problem, Date.now())
     }
   }
@@ -118,7 +116,7 @@ export class NodeTarget {
   }
 
   async #firstSync(): Promise<void> {
-    const { opened, network, logger, config, ending } = this.#deps
+    const { opened, logger, config, ending } = this.#deps
     // to make way for the cluster's content it must be here; a merge may as well begin without it
     const patient = this.#adopt() === 'cluster'
     const deadline = patient ? Number.POSITIVE_INFINITY : systemClock.monotonic() + FIRST_SYNC_MS
@@ -126,9 +124,8 @@ export class NodeTarget {
       logger.info('The shared directory is left alone until the catalog of the cluster has arrived.', {
         dir: config.dir
       })
-    const { engine } = opened.replica
     while (systemClock.monotonic() < deadline && !ending()) {
-      if (network.peers().some((peer) => engine.standing(peer.node)?.inSync === true)) return
+      if (opened.replica.inSyncWithSomebody()) return
       await new Promise<void>((resolve) => systemClock.timer(FIRST_SYNC_POLL_MS, resolve))
     }
   }
