@@ -236,7 +236,7 @@ export class Custodian {
     for await (const ref of blobs.list()) refs.push(ref)
     for (const ref of refs) {
       if (await this.#readsBack(ref, pace, tally)) tally.checked.blobs += 1
-      else await this.#healBlob(ref, tally)
+      else await this.#healBlob(await this.#asNamed(ref), tally)
       yield undefined
     }
     for await (const ref of this.#missingOwn()) {
@@ -271,8 +271,7 @@ export class Custodian {
     }
   }
 
-  async #healBlob(found: BodyRef, tally: Tally): Promise<void> {
-    const ref = await this.#asNamed(found)
+  async #healBlob(ref: BodyRef, tally: Tally): Promise<void> {
     tally.damaged += 1
     if ((await this.#isHere(ref)) || (await this.#refetched(ref))) tally.healed += 1
     else tally.lost.push({ kind: 'blob', ...ref, paths: [] })
