@@ -37,6 +37,7 @@ export class Events {
   ofReplica(replica: () => Replica | undefined): ReplicaEvents {
     return {
       conflictChanged: ({ id, kind, open }) => {
+        if (this.#watchers.size === 0) return
         const path = replica()?.reader.lastPathOf(id) ?? ''
         this.emit({ event: open ? 'conflict-opened' : 'conflict-closed', path, id, kind })
       },
