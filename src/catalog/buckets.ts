@@ -7,7 +7,8 @@ import { prefixRange, type Overlay, type Store } from '../store/index.js'
 import { BUCKETS, sha256 } from '../wire/index.js'
 
 const ROWS = 'H/'
-const WORDS = 8
+/** Words of 32 bits in a sum. */
+export const WORDS = 8
 /** Buckets in one row of the index: a batch touches few rows, however many entries it holds. */
 const BUCKETS_PER_ROW = 64
 const ROW_BYTES = BUCKETS_PER_ROW * WORDS * 4

@@ -2,7 +2,7 @@
 import { GrapevineError, reasonOf } from '../errors.js'
 import { prefixRange, type Store } from '../store/index.js'
 import { sha256 } from '../wire/index.js'
-import { addHash } from './buckets.js'
+import { addHash, WORDS } from './buckets.js'
 import { bodyKey } from './catalog.js'
 import { decodeEntry, entryHash } from './entry.js'
 import { ENTRY_ROWS } from './stage.js'
@@ -17,7 +17,7 @@ export function isSoundRow(key: string, value: Uint8Array): boolean {
 /** The sum of one bucket as its stored entries make it, and how many bytes were read. Throws `store-damaged`. */
 export async function storedBucketSum(store: Store, bucket: number): Promise<{ sum: Uint8Array; bytes: number }> {
   // of this bucket alone: sums of all of them for each would move a gigabyte a pass
-  const sums = new Uint32Array(8)
+  const sums = new Uint32Array(WORDS)
   let bytes = 0
   for await (const [key, row] of store.iterate(prefixRange(ENTRY_ROWS + bucket.toString(16).padStart(3, '0')))) {
     const id = key.slice(ENTRY_ROWS.length)

@@ -8,6 +8,7 @@ import { silentLogger } from '../runtime.js'
 import { encodeToken, MAX_INVITE_MS, MAX_INVITE_USES, type Role, type Token } from '../wire/index.js'
 import { readHome, type Home } from './home.js'
 import { noTransport, openHome } from './open.js'
+
 /** Issues an invitation on an open replica. */
 export async function createInvitation(
   replica: Replica,
