@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { chmod } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { ControlClient } from '../../src/control/index.js'
 import { GrapevineError } from '../../src/errors.js'
 import { INVITE, RECORD } from './fake-target.js'
-import { collect, recordingLogger, startWorld, tempHome } from './world.js'
+import { clientOf, collect, recordingLogger, startWorld } from './world.js'
 
 const MIB = 1024 * 1024
 
@@ -256,20 +252,13 @@ test('an aborted verify is given up and ends at the target', async (t) => {
 })
 
 test('a body that can be sent only once never goes over a kept connection, which the daemon may be closing', async (t) => {
-  const home = await tempHome(t)
   const used = new WeakSet<Socket>()
-  const server = createServer((incoming, outgoing) => {
+  const client = await clientOf(t, (incoming, outgoing) => {
     // as a daemon whose patience with an idle connection ends in this moment
     if (used.has(incoming.socket)) return void incoming.socket.destroy()
     used.add(incoming.socket)
     incoming.resume().once('end', () => outgoing.end('{}'))
   })
-  t.after(() => server.close().closeAllConnections())
-  server.listen(join(home, 'control.sock'))
-  await once(server, 'listening')
-  await chmod(join(home, 'control.sock'), 0o600)
-  const client = new ControlClient({ home })
-  t.after(() => client.close())
   await client.status()
   await client.put('a', pieces(1, 10))
   await client.put('b', pieces(1, 10))

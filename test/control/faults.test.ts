@@ -1,28 +1,21 @@
 /** The control socket and its client when what lies below fails. */
 import assert from 'node:assert/strict'
-import { EventEmitter, once } from 'node:events'
-import { chmod, mkdir } from 'node:fs/promises'
-import { createServer, type ServerResponse } from 'node:http'
+import { EventEmitter } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ControlClient, ControlServer } from '../../src/control/index.js'
+import { ControlServer } from '../../src/control/index.js'
 import { LISTING_CHUNK_BYTES } from '../../src/control/limits.js'
 import { sendListing } from '../../src/control/reply.js'
 import { silentLogger } from '../../src/runtime.js'
 import { withFaults } from '../faults/files.js'
 import { FakeTarget } from './fake-target.js'
-import { tempHome } from './world.js'
+import { clientOf, tempHome } from './world.js'
 
 test('answers that are none of ours are told apart from a refusal', async (t) => {
-  const home = await tempHome(t)
   let status = 200
-  const server = createServer((_incoming, outgoing) => outgoing.writeHead(status).end('not JSON'))
-  t.after(() => server.close().closeAllConnections())
-  server.listen(join(home, 'control.sock'))
-  await once(server, 'listening')
-  await chmod(join(home, 'control.sock'), 0o600)
-  const client = new ControlClient({ home })
-  t.after(() => client.close())
+  const client = await clientOf(t, (_incoming, outgoing) => void outgoing.writeHead(status).end('not JSON'))
   for (status of [200, 500]) await assert.rejects(client.status(), { code: 'internal' })
 })
 

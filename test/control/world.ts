@@ -1,6 +1,7 @@
 /** A private temporary home with a control server in it, removed when the test ends. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { request, type IncomingHttpHeaders } from 'node:http'
+import { once } from 'node:events'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { createServer, request, type IncomingHttpHeaders, type RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -19,6 +20,19 @@ export async function tempHome(t: TestContext): Promise<string> {
   const home = await mkdtemp(join(tmpdir(), 'gv-test-'))
   t.after(() => rm(home, { recursive: true, force: true }))
   return home
+}
+
+/** A client of a server that is none of ours, where a daemon's would be. */
+export async function clientOf(t: TestContext, listener: RequestListener): Promise<ControlClient> {
+  const home = await tempHome(t)
+  const server = createServer(listener)
+  t.after(() => server.close().closeAllConnections())
+  server.listen(join(home, 'control.sock'))
+  await once(server, 'listening')
+  await chmod(join(home, 'control.sock'), 0o600)
+  const client = new ControlClient({ home })
+  t.after(() => client.close())
+  return client
 }
 
 export async function startWorld(
