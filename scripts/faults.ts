@@ -11,17 +11,11 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { reasonOf } from '../src/errors.js'
 import { Cluster } from '../test/e2e/cluster.js'
-import {
-  CHANGES_OF_FILES,
-  full,
-  injectedCauses,
-  noDescriptors,
-  readOnly,
-  smallFileSystem
-} from '../test/faults/causes.js'
+import { CHANGES_OF_FILES, full, injectedCauses, noDescriptors, readOnly } from '../test/faults/causes.js'
 import { DaemonFaults } from '../test/faults/daemon.js'
 import { Changes, outage } from '../test/faults/outage.js'
 import { sweepCalls } from '../test/faults/sweep.js'
+import { mountSmall } from '../test/small-fs.js'
 
 /** What is too little for a ballast to leave anything. */
 const SMALL = '48m'
@@ -90,8 +84,10 @@ async function everyCall(cluster: Cluster): Promise<void> {
 }
 
 async function fileSystems(cluster: Cluster): Promise<void> {
-  const [home, dir] = ['home', 'catalog'].map((part) => smallFileSystem(cluster, join(cluster.place, 'a', part), SMALL))
-  if (home === undefined || dir === undefined) {
+  const [home, dir] = [join(cluster.place, 'a', 'home'), join(cluster.place, 'a', 'catalog')]
+  const mounted = [home, dir].map((path) => mountSmall(path, SMALL))
+  for (const small of mounted) if (small !== undefined) cluster.onClose(() => small.unmount())
+  if (mounted.includes(undefined)) {
     process.stdout.write('skipped a full or read-only file system: mounting one needs root\n')
     return
   }

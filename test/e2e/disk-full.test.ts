@@ -1,10 +1,10 @@
 /** A full disk stops writing to it, and nothing else; with space again all goes on by itself. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { mountSmall } from '../small-fs.js'
 import { withCluster, type Cluster } from './cluster.js'
 import { failsWith, reports, reportsNothing } from './failure.js'
 import type { Node } from './node.js'
@@ -14,18 +14,6 @@ import { until } from './until.js'
 const FILES = 20
 const FILE_BYTES = 1_000_000
 
-/** A file system of its own for a path of the cluster; returns how it can grow, or undefined where we may not mount. */
-function smallFileSystem(cluster: Cluster, path: string, size: string): ((size: string) => void) | undefined {
-  mkdirSync(path, { recursive: true })
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=700`, 'grapevine-e2e', path], { stdio: 'ignore' })
-  } catch {
-    return undefined
-  }
-  cluster.onClose(() => void execFileSync('umount', ['-l', path], { stdio: 'ignore' }))
-  return (bigger) => void execFileSync('mount', ['-o', `remount,size=${bigger}`, path], { stdio: 'ignore' })
-}
-
 /** Node b's home or directory is small; a shares more than fits there, and `then` looks before there is space again. */
 async function fillsUp(
   cluster: Cluster,
@@ -33,8 +21,9 @@ async function fillsUp(
   part: 'home' | 'catalog',
   then: (a: Node, b: Node) => Promise<void>
 ): Promise<void> {
-  const grow = smallFileSystem(cluster, join(cluster.place, 'b', part), '12m')
-  if (grow === undefined) return t.skip('mounting a small file system is not allowed here: this test needs root')
+  const small = mountSmall(join(cluster.place, 'b', part), '12m')
+  if (small === undefined) return t.skip('mounting a small file system is not allowed here: this test needs root')
+  cluster.onClose(() => small.unmount())
   const a = await cluster.found('a')
   const b = await cluster.join('b')
   await cluster.equal()
@@ -43,7 +32,7 @@ async function fillsUp(
   await reports(b, 'disk-full')
   await then(a, b)
   assert.ok(b.running)
-  grow('200m')
+  small.resize('200m')
   await until('b has caught up by itself', () => names.every((name) => existsSync(join(b.dir, name))))
   await cluster.equal()
   writeFileSync(join(b.dir, 'from b.txt'), 'writes again')

@@ -1,8 +1,7 @@
 /** Why a daemon cannot write: injected, or made with the means of the system. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Cluster } from '../e2e/cluster.js'
 import type { Node } from '../e2e/node.js'
 import type { DaemonFaults } from './daemon.js'
 import type { Rule } from './files.js'
@@ -58,18 +57,6 @@ export function noDescriptors(node: Node): Cause {
     },
     end: () => limit(before)
   }
-}
-
-/** A file system of its own for a directory of a node that is yet to be made; undefined where we may not mount. */
-export function smallFileSystem(cluster: Cluster, path: string, size: string): string | undefined {
-  mkdirSync(path, { recursive: true })
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=700`, 'grapevine-e2e', path], { stdio: 'ignore' })
-  } catch {
-    return undefined
-  }
-  cluster.onClose(() => void execFileSync('umount', ['-l', path], { stdio: 'ignore' }))
-  return path
 }
 
 /** The file system a directory lies on has no byte left. */

@@ -1,35 +1,21 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { GrapevineError } from '../../src/errors.js'
 import { LevelStore } from '../../src/store/index.js'
 import { bytes } from '../contract/store.js'
+import { mountSmall } from '../small-fs.js'
 import { temporaryDirectory } from './temporary.js'
 
-/** A file system of a few megabytes, or undefined where we may not mount one. */
-async function smallFileSystem(t: TestContext, size: string): Promise<string | undefined> {
-  const directory = await temporaryDirectory()
-  t.after(async () => {
-    if (mounted) execFileSync('umount', ['-l', directory.path])
-    await directory.remove()
-  })
-  let mounted = false
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'grapevine-test', directory.path], { stdio: 'ignore' })
-    mounted = true
-  } catch {
-    t.skip('mounting a small file system is not allowed here')
-    return undefined
-  }
-  return directory.path
-}
-
 test('on a full disk writes are refused as disk-full, reads go on, and writing resumes once there is space', async (t) => {
-  const root = await smallFileSystem(t, '6m')
-  if (root === undefined) return
+  const directory = await temporaryDirectory()
+  t.after(() => directory.remove())
+  const root = directory.path
+  const small = mountSmall(root, '6m')
+  if (small === undefined) return t.skip('mounting a small file system is not allowed here')
+  t.after(() => small.unmount())
   const options = { writeBufferBytes: 256 * 1024 }
   const store = await LevelStore.open(join(root, 'index'), options)
   await writeFile(join(root, 'ballast'), randomBytes(4 * 1024 * 1024))
