@@ -11,11 +11,13 @@ import { temporaryDirectory } from './temporary.js'
 
 test('on a full disk writes are refused as disk-full, reads go on, and writing resumes once there is space', async (t) => {
   const directory = await temporaryDirectory()
-  t.after(() => directory.remove())
   const root = directory.path
   const small = mountSmall(root, '6m')
+  t.after(async () => {
+    small?.unmount()
+    await directory.remove()
+  })
   if (small === undefined) return t.skip('mounting a small file system is not allowed here')
-  t.after(() => small.unmount())
   const options = { writeBufferBytes: 256 * 1024 }
   const store = await LevelStore.open(join(root, 'index'), options)
   await writeFile(join(root, 'ballast'), randomBytes(4 * 1024 * 1024))
