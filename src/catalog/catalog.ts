@@ -2,6 +2,7 @@
  * The catalog: a pure fold over the valid records of its space, kept in the index. Records come in causal order; each is
  * applied whole or rejected whole, with the same verdict on every node.
  */
+import { GrapevineError } from '../errors.js'
 import { prefixRange, type Overlay, type Store } from '../store/index.js'
 import { sha256, type Op, type SignedRecord } from '../wire/index.js'
 import { Buckets } from './buckets.js'
@@ -31,6 +32,17 @@ export interface CatalogDelta {
   /** Entries whose tuples, listing or shown name changed. */
   readonly entries: ReadonlySet<string>
   readonly conflicts: readonly ConflictChange[]
+}
+
+/** A record that touched an entry, and what it knows. */
+export interface Touch {
+  readonly record: SignedRecord
+  readonly knows: (log: string, seq: number) => boolean
+}
+
+interface Committed {
+  readonly log: string
+  readonly body: { readonly seq: number; readonly time: number }
 }
 
 const BODY_ROWS = 'b/'
@@ -97,8 +109,53 @@ export class Catalog {
     })
   }
 
+  /**
+   * Takes note that a record which counts for nothing touched its entries: what it said may count later. What does not
+   * decode never will.
+   */
+  noteVoid(record: SignedRecord): CatalogDelta {
+    const stage = this.stage()
+    for (const op of record.body.ops) {
+      if (op.k === 'body') stage.put(bodyKey(sha256(op.bytes).toString('hex')), op.bytes)
+      if (op.k === 'edit') stage.write(stage.cell(op.entry))
+    }
+    return this.commit(stage, record)
+  }
+
+  /** Whether a record would have been taken where its author had written `own`, its earlier records by entry. */
+  wouldHold(record: SignedRecord, own: ReadonlyMap<string, readonly Touch[]>): boolean {
+    const stage = new Stage({ get: () => undefined }, this.#deps.authorOf)
+    try {
+      for (const [id, touches] of own)
+        for (const { record: earlier, knows } of touches)
+          for (const op of earlier.body.ops)
+            if (op.k === 'edit' && op.entry === id) this.#stageOp(stage, op, earlier, knows)
+      for (const op of record.body.ops) this.#stageOp(stage, op, record, () => false)
+      return true
+    } catch (error) {
+      if (!(error instanceof GrapevineError)) throw error
+      return false
+    }
+  }
+
+  /** Makes entries anew from the records that count, each entry's in causal order. */
+  refold(entries: ReadonlyMap<string, readonly Touch[]>): CatalogDelta {
+    const stage = this.stage()
+    for (const [id, touches] of entries) {
+      const cell = stage.cell(id)
+      stage.write(cell)
+      Object.assign(cell.state, { clients: [], tuples: [], doc: [] })
+      for (const { record, knows } of touches)
+        for (const op of record.body.ops) {
+          if (op.k === 'body' || (op.k === 'edit' && op.entry === id)) this.#stageOp(stage, op, record, knows)
+        }
+    }
+    new Tree(stage).settle([...stage.cells.values()].filter((cell) => cell.written))
+    return this.commit(stage)
+  }
+
   /** Moves what a settled stage holds into the index. Nothing can fail from here on. */
-  commit(stage: Stage, record: { log: string; body: { seq: number; time: number } }): CatalogDelta {
+  commit(stage: Stage, record?: Committed): CatalogDelta {
     const conflicts: ConflictChange[] = []
     for (const cell of stage.cells.values()) this.#commitCell(stage, cell, record, conflicts)
     const entries = changedEntries(stage)
@@ -118,12 +175,7 @@ export class Catalog {
     return { entries, conflicts }
   }
 
-  #commitCell(
-    stage: Stage,
-    cell: Cell,
-    record: { log: string; body: { seq: number; time: number } },
-    conflicts: ConflictChange[]
-  ): void {
+  #commitCell(stage: Stage, cell: Cell, record: Committed | undefined, conflicts: ConflictChange[]): void {
     const { id } = cell
     if (cell.written) {
       compactIfLong(cell.state)
@@ -133,9 +185,8 @@ export class Catalog {
         cell.hashBefore,
         cell.state.tuples.length === 0 ? undefined : entryHash(cell.id, cell.state)
       )
-      if (cell.state.born === undefined)
-        cell.state.born = { log: record.log, seq: record.body.seq, time: record.body.time }
-      else this.#noteHistory(stage, cell, record)
+      // an entry made anew has the history it had
+      if (record !== undefined) this.#noteRecord(stage, cell, record)
       const meaning = stage.meaning(cell)
       const kind = meaning.conflicts.length > 0 ? 'field' : meaning.editDelete ? 'edit-delete' : undefined
       this.#setConflict(stage, `e/${id}`, kind && { kind, id }, conflicts)
@@ -144,7 +195,13 @@ export class Catalog {
     stage.put(entryKey(cell.id), encodeEntry(cell.state))
   }
 
-  #noteHistory(stage: Stage, cell: Cell, record: { log: string; body: { seq: number; time: number } }): void {
+  #noteRecord(stage: Stage, cell: Cell, record: Committed): void {
+    if (cell.state.born === undefined)
+      cell.state.born = { log: record.log, seq: record.body.seq, time: record.body.time }
+    else this.#noteHistory(stage, cell, record)
+  }
+
+  #noteHistory(stage: Stage, cell: Cell, record: Committed): void {
     const stamp = `${record.body.time.toString(16).padStart(14, '0')}/${record.log}/${record.body.seq.toString(16).padStart(12, '0')}`
     stage.put(historyPrefix(cell.id) + stamp, new Uint8Array())
   }

@@ -1,4 +1,4 @@
-export { Catalog, bodyKey, conflictRange, type CatalogDelta, type ConflictChange } from './catalog.js'
+export { Catalog, bodyKey, conflictRange, type CatalogDelta, type ConflictChange, type Touch } from './catalog.js'
 export { CatalogReader, type Entry, type Listed } from './reader.js'
 export { PathEditor, checkPath, type PathEdit } from './paths.js'
 export { TargetEditor, type TargetPlace } from './target-editor.js'
@@ -10,6 +10,7 @@ export {
   winnerOf,
   TOMBSTONE,
   PLACE,
+  readPlace,
   BODY,
   EXEC,
   type AuthorOf,

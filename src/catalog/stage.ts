@@ -42,9 +42,9 @@ export class Stage {
   readonly rows = new Map<string, Uint8Array | null>()
   readonly delta: TreeDelta = { listed: 0, names: new Set() }
   readonly authorOf: AuthorOf
-  readonly #below: Overlay
+  readonly #below: Pick<Overlay, 'get'>
 
-  constructor(below: Overlay, authorOf: AuthorOf) {
+  constructor(below: Pick<Overlay, 'get'>, authorOf: AuthorOf) {
     this.#below = below
     this.authorOf = authorOf
   }

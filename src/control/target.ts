@@ -140,7 +140,7 @@ export interface RecordLine {
   ops: string[]
   size: number
   /** `forked`: it contradicts the record that is held at its place, and is kept as proof. */
-  state: 'applied' | 'waiting' | 'rejected' | 'forked'
+  state: 'applied' | 'waiting' | 'rejected' | 'void' | 'forked'
   reason?: string
 }
 

@@ -1,4 +1,7 @@
 export * from './keys.js'
 export * from './node-id.js'
 export * from './cluster.js'
+export { MEMBERS_SPACE, type Knows, type Member, type Verdict } from './fold.js'
+export { invitationState, makeInvitation, type Invitation, type InvitationState } from './invitations.js'
 export * from './members.js'
+export { placeKey, type Place, type Revocation } from './revocations.js'

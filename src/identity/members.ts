@@ -1,218 +1,198 @@
 /**
- * The fold of the members space: who belongs to the cluster, with which role, and which invitations are open. A pure
- * function of the valid records; every node comes to the same answer.
- *
- * Rules:
- * 1. The cluster begins with a record whose root key hashes to the cluster id and signs its author.
- * 2. Any other record of this space counts only when its author was an admin in the record's own past.
- * 3. A key keeps the first role it was admitted with. Of admissions that did not know of each other the first is the one
- *    of the least depth, then of the least log id; a record is judged by those in its own past, so that every node comes
- *    to the same verdict whatever it received first.
+ * The fold of the members space as a node keeps it: who belongs to the cluster, with which role, which invitations are
+ * open and who was removed. Without removals each record is folded as it comes. With them everything is folded anew, for
+ * a removal decides about records that were folded before it was heard of; the space is small.
  */
-import { timingSafeEqual } from 'node:crypto'
-import { GrapevineError } from '../errors.js'
 import type { Overlay } from '../store/index.js'
 import {
   decodeCborRaw,
   encodeCbor,
   hexOf,
-  sha256,
-  type AdmitOp,
-  type InviteOp,
   type JoinRequest,
-  type Op,
+  type RevokeOp,
   type Role,
   type SignedRecord
 } from '../wire/index.js'
-import { clusterIdOf, isFounder } from './cluster.js'
+import { MembersFold, type Admission, type Knows, type Member, type Verdict } from './fold.js'
+import { checkRedeemable, INVITE_GRACE_MS, type Invitation } from './invitations.js'
+import {
+  placeKey,
+  revocationOf,
+  revocationOfRow,
+  Revocations,
+  rowOf,
+  type Place,
+  type Revocation,
+  type RevocationRow
+} from './revocations.js'
 
-export const MEMBERS_SPACE = 'members'
-
-export interface Member {
-  readonly key: Uint8Array
-  readonly role: Role
-  readonly name: string
-  /** The record that admitted it. */
-  readonly log: string
-  readonly seq: number
-  readonly depth: number
+/** A record of the members space and what it knows. */
+export interface KnownRecord {
+  readonly record: SignedRecord
+  readonly knows: Knows
 }
-
-export interface Invitation {
-  readonly invite: string
-  readonly secretHash: Uint8Array
-  readonly role: Role
-  readonly expires: number
-  readonly uses: number
-  readonly used: number
-  readonly issuer: Uint8Array
-  /** Absent: it was not taken back. */
-  readonly revoked?: true
-}
-
-export type InvitationState = 'open' | 'used' | 'expired' | 'revoked'
-
-/** Whether the record being judged has (log, seq) in its past. */
-export type Knows = (log: string, seq: number) => boolean
-
-/** How long after its end an invitation is still answered, ms. */
-const INVITE_GRACE_MS = 86_400_000
 
 const MEMBER_KEY = 'm/k/'
 const INVITE_KEY = 'm/i/'
+const REVOCATION_KEY = 'm/r/'
 const CLUSTER_KEY = 'm/c'
 
 export class Members {
   readonly cluster: string
-  clusterName = ''
-  root: Uint8Array | undefined
-  /** Admissions of a key that did not know of each other, the first in front: nearly always one. */
-  readonly #members = new Map<string, readonly Member[]>()
-  readonly #invites = new Map<string, Invitation>()
+  #fold: MembersFold
 
   constructor(cluster: string) {
     this.cluster = cluster
+    this.#fold = new MembersFold(cluster)
+  }
+
+  get clusterName(): string {
+    return this.#fold.clusterName
+  }
+
+  get root(): Uint8Array | undefined {
+    return this.#fold.root
   }
 
   /** Reads what the fold left in the index. */
   async load(rows: AsyncIterable<[string, Uint8Array]>): Promise<void> {
     for await (const [key, bytes] of rows) {
       const row = decodeCborRaw(bytes) as Record<string, unknown>
-      if (key.startsWith(MEMBER_KEY))
-        this.#members.set(key.slice(MEMBER_KEY.length), row as unknown as readonly Member[])
-      else if (key.startsWith(INVITE_KEY)) this.#invites.set(key.slice(INVITE_KEY.length), row as unknown as Invitation)
+      const fold = this.#fold
+      if (key.startsWith(MEMBER_KEY)) {
+        // rows of a version that knew no removals lack `knew`
+        const all = (row as unknown as Admission[]).map((each) => ({ ...each, knew: each.knew ?? [] }))
+        fold.admissions.set(key.slice(MEMBER_KEY.length), all)
+      } else if (key.startsWith(INVITE_KEY))
+        fold.invites.set(key.slice(INVITE_KEY.length), row as unknown as Invitation)
+      else if (key.startsWith(REVOCATION_KEY)) fold.revocations.add(revocationOfRow(row as unknown as RevocationRow))
       else if (key === CLUSTER_KEY) {
-        this.clusterName = row.name as string
-        this.root = row.root as Uint8Array
+        fold.clusterName = row.name as string
+        fold.root = row.root as Uint8Array
       }
     }
   }
 
   get(key: Uint8Array): Member | undefined {
-    return this.#members.get(hexOf(key))?.[0]
+    return this.#fold.get(key)
   }
 
   list(): Member[] {
-    return [...this.#members.values()].flatMap(([first]) => (first === undefined ? [] : [first]))
+    return [...this.#fold.admissions.values()].flatMap(([first]) => {
+      const member = first === undefined ? undefined : this.get(first.key)
+      return member === undefined ? [] : [member]
+    })
+  }
+
+  /** Members that were removed and not admitted again, as they were first admitted. */
+  removed(): Member[] {
+    return [...this.#fold.admissions.values()].flatMap(([first]) =>
+      first === undefined || this.get(first.key) !== undefined ? [] : [first]
+    )
+  }
+
+  /** Whether this key is or was a member: its records belong to the history even when they count for nothing. */
+  wasAdmitted(key: Uint8Array): boolean {
+    return this.#fold.admissions.has(hexOf(key))
+  }
+
+  /** Whether some removal takes effect from records of this key, or from those who admitted it. */
+  isTouchedByRemovals(key: Uint8Array): boolean {
+    const admissions = this.#fold.admissions.get(hexOf(key)) ?? []
+    return this.#fold.revocations.of(key).length > 0 || admissions.some((each) => each.voidBy !== undefined)
+  }
+
+  revocations(): Revocation[] {
+    return [...this.#fold.revocations]
   }
 
   invitation(invite: string): Invitation | undefined {
-    return this.#invites.get(invite)
+    return this.#fold.invites.get(invite)
   }
 
   invitations(): Invitation[] {
-    return [...this.#invites.values()]
+    return [...this.#fold.invites.values()]
   }
 
-  /** Whether `key` has one of `roles` by the first of its admissions in the past of the record being judged. */
-  mayAct(key: Uint8Array, roles: readonly Role[], knows: Knows): boolean {
-    const admission = this.#members.get(hexOf(key))?.find((each) => knows(each.log, each.seq))
-    return admission !== undefined && roles.includes(admission.role)
+  isFounding(record: SignedRecord): boolean {
+    return this.#fold.isFounding(record)
   }
 
-  /** Applies one record of the members space, or throws `record-refused` and changes nothing. Returns the keys admitted. */
+  /** Whether a record of `key` at this place may do what `roles` may, by its own past and the removals known here. */
+  verdict(key: Uint8Array, roles: readonly Role[], at: Place, knows: Knows): Verdict {
+    return this.#fold.verdict(key, roles, at, knows)
+  }
+
+  /** What a record of the members space may do. */
+  judge(record: SignedRecord, knows: Knows): Verdict {
+    return this.#fold.judge(record, knows)
+  }
+
+  /** Whether `record` of the members space needs everything folded anew, by `refold`, once it is applied. */
+  needsRefold(record: SignedRecord): boolean {
+    return this.#fold.revocations.size > 0 || record.body.ops.some((op) => op.k === 'revoke')
+  }
+
+  /** Applies one record of the members space; returns the keys it admitted. */
   apply(record: SignedRecord, knows: Knows, rows: Overlay): Uint8Array[] {
-    const { author, ops } = record.body
-    if (
-      !this.isFounding(record) &&
-      !this.mayAct(author, ['admin'], (log, at) => log === record.log || knows(log, at))
-    ) {
-      throw new GrapevineError('record-refused', 'a record of the members space was not written by an admin', {
-        next: 'nothing: it has no effect'
-      })
+    const { admitted } = this.#fold.apply(record, knows)
+    for (const op of record.body.ops) {
+      if (op.k === 'found') this.#save(rows, CLUSTER_KEY)
+      else if (op.k === 'admit') this.#save(rows, MEMBER_KEY + hexOf(op.key))
+      if (op.k === 'found') this.#save(rows, MEMBER_KEY + hexOf(record.body.author))
+      if (op.k === 'invite' || op.k === 'uninvite') this.#save(rows, INVITE_KEY + op.invite)
+      if (op.k === 'admit' && op.invite !== undefined) this.#save(rows, INVITE_KEY + op.invite)
     }
-    const admitted: Uint8Array[] = []
-    for (const op of ops) this.#applyOp(op, record, knows, rows, admitted)
     return admitted
   }
 
-  #applyOp(op: Op, record: SignedRecord, knows: Knows, rows: Overlay, admitted: Uint8Array[]): void {
-    switch (op.k) {
-      case 'found':
-        // an admin's later word on the founding has no effect
-        if (record.body.ops[0] !== op || !this.isFounding(record)) return
-        this.clusterName = op.name
-        this.root = op.root
-        rows.put(CLUSTER_KEY, encodeCbor({ name: op.name, root: op.root }))
-        return this.#admit({ key: record.body.author, role: 'admin', name: op.nodeName }, record, knows, rows, admitted)
-      case 'invite':
-        return this.#invite(op, record, rows)
-      case 'uninvite': {
-        const open = this.#invites.get(op.invite)
-        if (open !== undefined) this.#saveInvite({ ...open, revoked: true }, rows)
-        return
-      }
-      case 'admit':
-        this.#admit(op, record, knows, rows, admitted)
-        if (op.invite !== undefined) this.#use(op.invite, rows)
-        return
-      default:
-        return
+  /**
+   * Folds all records of the space, which come each after what it knows. Of removals that would undo each other the one of
+   * the senior admin counts: who was admitted first, by depth and then by log id.
+   */
+  refold(records: readonly KnownRecord[], rows: Overlay): void {
+    const before = this.#rows()
+    const accepted = new Revocations()
+    for (const { record, knows, op } of bySeniority(removalsIn(records), this.#foldOf(records, accepted))) {
+      if (this.#foldOf(records, accepted).judge(record, knows) === 'may') accepted.add(revocationOf(record, op))
     }
+    this.#fold = this.#foldOf(records, accepted)
+    const after = this.#rows()
+    for (const key of before) if (!after.has(key)) rows.delete(key)
+    for (const key of after) this.#save(rows, key)
   }
 
-  /** Whether this is the first record of this cluster: its root vouches for the author. */
-  isFounding(record: SignedRecord): boolean {
-    const { space, seq, author, ops } = record.body
-    const [op] = ops
-    return (
-      space === MEMBERS_SPACE &&
-      seq === 1 &&
-      op?.k === 'found' &&
-      clusterIdOf(op.root) === this.cluster &&
-      isFounder(op.root, author, op.signature)
-    )
+  #foldOf(records: readonly KnownRecord[], revocations: Revocations): MembersFold {
+    const fold = new MembersFold(this.cluster, revocations)
+    for (const { record, knows } of records) fold.apply(record, knows)
+    return fold
   }
 
-  #admit(
-    op: Pick<AdmitOp, 'key' | 'role' | 'name'>,
-    record: SignedRecord,
-    knows: Knows,
-    rows: Overlay,
-    admitted: Uint8Array[]
-  ): void {
-    const name = hexOf(op.key)
-    const before = this.#members.get(name) ?? []
-    // who admits a key that it knows to be admitted changes nothing
-    if (before.some(({ log, seq }) => log === record.log || knows(log, seq))) return
-    const member: Member = {
-      key: op.key,
-      role: op.role,
-      name: op.name,
-      log: record.log,
-      seq: record.body.seq,
-      depth: record.body.depth
+  #rows(): Set<string> {
+    const { admissions, invites, revocations } = this.#fold
+    return new Set([
+      CLUSTER_KEY,
+      ...[...admissions.keys()].map((name) => MEMBER_KEY + name),
+      ...[...invites.keys()].map((invite) => INVITE_KEY + invite),
+      ...[...revocations].map((each) => revocationKey(each))
+    ])
+  }
+
+  #save(rows: Overlay, key: string): void {
+    const row = this.#rowAt(key)
+    if (row !== undefined) rows.put(key, encodeCbor(row))
+  }
+
+  #rowAt(key: string): unknown {
+    const { admissions, invites, revocations, clusterName, root } = this.#fold
+    if (key === CLUSTER_KEY) return root === undefined ? undefined : { name: clusterName, root }
+    if (key.startsWith(MEMBER_KEY)) return admissions.get(key.slice(MEMBER_KEY.length))
+    if (key.startsWith(INVITE_KEY)) {
+      const open = invites.get(key.slice(INVITE_KEY.length))
+      return open === undefined ? undefined : { ...open }
     }
-    const all = [...before, member].toSorted((a, b) => a.depth - b.depth || (a.log < b.log ? -1 : 1))
-    this.#members.set(name, all)
-    rows.put(MEMBER_KEY + name, encodeCbor(all))
-    if (all[0] === member) admitted.push(op.key)
-  }
-
-  #invite(op: InviteOp, record: SignedRecord, rows: Overlay): void {
-    if (this.#invites.has(op.invite)) return
-    this.#saveInvite(
-      {
-        invite: op.invite,
-        secretHash: op.secretHash,
-        role: op.role,
-        expires: op.expires,
-        uses: op.uses,
-        used: 0,
-        issuer: record.body.author
-      },
-      rows
-    )
-  }
-
-  #use(invite: string, rows: Overlay): void {
-    const open = this.#invites.get(invite)
-    if (open !== undefined) this.#saveInvite({ ...open, used: open.used + 1 }, rows)
-  }
-
-  #saveInvite(invitation: Invitation, rows: Overlay): void {
-    this.#invites.set(invitation.invite, invitation)
-    rows.put(INVITE_KEY + invitation.invite, encodeCbor({ ...invitation }))
+    const found = [...revocations].find((each) => revocationKey(each) === key)
+    return found === undefined ? undefined : rowOf(found)
   }
 
   /**
@@ -231,47 +211,41 @@ export class Members {
    * `token-used`.
    */
   checkRedemption(request: JoinRequest, issuer: Uint8Array, now: number): Invitation {
-    const open = this.#invites.get(request.invite)
-    const offered = sha256(request.secret)
-    if (open === undefined || hexOf(open.issuer) !== hexOf(issuer) || !timingSafeEqual(offered, open.secretHash)) {
-      throw refusal('token-unknown', 'this node never issued such an invitation')
-    }
-    const state = invitationState(open, now)
-    if (state !== 'open') throw refusal(`token-${state}`, SPENT[state])
-    return open
+    return checkRedeemable(this.invitation(request.invite), request, issuer, now)
   }
 }
 
-const SPENT = {
-  used: 'the invitation has no uses left',
-  expired: 'the invitation has expired',
-  revoked: 'the invitation was taken back'
+interface Removal extends KnownRecord {
+  readonly op: RevokeOp
 }
 
-/** What an invitation is good for at `now`, ms at its issuer. */
-export function invitationState({ revoked, expires, used, uses }: Invitation, now: number): InvitationState {
-  if (revoked === true) return 'revoked'
-  if (expires <= now) return 'expired'
-  return used >= uses ? 'used' : 'open'
+function removalsIn(records: readonly KnownRecord[]): Removal[] {
+  return records.flatMap(({ record, knows }) =>
+    record.body.ops.flatMap((op) => (op.k === 'revoke' ? [{ record, knows, op }] : []))
+  )
 }
 
-function refusal(code: `token-${'unknown' | keyof typeof SPENT}`, message: string): GrapevineError {
-  return new GrapevineError(code, message, { next: 'ask for a new invitation' })
+/** The senior admin's first; of one admin in the order of its records. */
+function bySeniority(removals: readonly Removal[], fold: MembersFold): Removal[] {
+  const first = ({ record }: Removal): Admission | undefined => fold.admissions.get(hexOf(record.body.author))?.[0]
+  return removals.toSorted((a, b) => {
+    const [one, other] = [first(a), first(b)]
+    return (
+      (one?.depth ?? Infinity) - (other?.depth ?? Infinity) ||
+      compareText(one?.log ?? '', other?.log ?? '') ||
+      a.record.body.depth - b.record.body.depth ||
+      compareText(a.record.log, b.record.log) ||
+      a.record.body.seq - b.record.body.seq
+    )
+  })
 }
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+const revocationKey = (revocation: Revocation): string =>
+  `${REVOCATION_KEY}${placeKey(revocation)}/${hexOf(revocation.key)}`
 
 /** The rows `load` wants. */
 export const MEMBER_ROWS = 'm/'
-
-/** An invitation op and its secret, from 32 random bytes. */
-export function makeInvitation(
-  random: Uint8Array,
-  role: Role,
-  expires: number,
-  uses: number
-): { op: InviteOp; secret: Uint8Array } {
-  const secret = random.slice(16, 32)
-  return {
-    op: { k: 'invite', invite: hexOf(random.subarray(0, 16)), secretHash: sha256(secret), role, expires, uses },
-    secret
-  }
-}

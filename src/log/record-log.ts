@@ -13,6 +13,7 @@ import { GrapevineError } from '../errors.js'
 import type { Logger } from '../runtime.js'
 import { prefixRange, type Overlay, type Store } from '../store/index.js'
 import { bodyOf, decodeRecord, sha256, type SignedRecord, type VectorEntry } from '../wire/index.js'
+import { ForkProofs } from './fork-proofs.js'
 import { earlier, isBehind } from './positions.js'
 import {
   decodeKnowledge,
@@ -64,9 +65,6 @@ const MAX_APPEND_RECORD_BYTES = 8 * 1024 * 1024
 const MARK = '~mark'
 /** Where the first record behind a hole lies, so that the next open finds it again. */
 const STRANDED = '~stranded'
-const FORKS = 'F/'
-/** Proofs kept of one forked log: one is enough, and an author must not fill our disk with more. */
-const MAX_FORK_PROOFS = 8
 /** Damaged records remembered; a scrub finds them all. */
 const MAX_UNREAD = 10_000
 const NOTHING: Knowledge = new Map()
@@ -79,11 +77,11 @@ export class RecordLog {
   readonly #stranded = new Stranded()
   /** Ids of records that did not read back and were not stored anew yet: whoever heals them may come later than the read. */
   readonly unread = new Set<string>()
-  /** Log -> seq and id of records that contradict the one held at that seq. */
-  readonly #forks = new Map<string, Array<{ seq: number; id: string }>>()
+  readonly #forks: ForkProofs
 
   constructor(deps: RecordLogDeps) {
     this.#deps = deps
+    this.#forks = new ForkProofs(deps.rows)
   }
 
   /**
@@ -95,7 +93,7 @@ export class RecordLog {
   ): Promise<{ indexed: number; damaged: DamagedRange[] }> {
     for await (const [key, bytes] of this.#deps.store.iterate(prefixRange(LOG_ROWS)))
       this.#load(key.slice(LOG_ROWS.length), decodeLogRow(bytes))
-    for await (const [key] of this.#deps.store.iterate(prefixRange(FORKS))) this.#loadFork(key)
+    await this.#forks.load(this.#deps.store)
     const damaged: DamagedRange[] = []
     let indexed = 0
     const mark = this.#mark()
@@ -377,31 +375,16 @@ export class RecordLog {
   }
 
   #rememberFork(record: SignedRecord): boolean {
-    const { log, id, body } = record
-    const head = this.#logs.get(log)
-    const known = this.#forks.get(log) ?? []
-    if (head === undefined || known.length >= MAX_FORK_PROOFS || known.some((fork) => fork.id === id)) return false
-    this.#forks.set(log, [...known, { seq: body.seq, id }])
-    this.#deps.rows.put(forkKey(log, body.seq, id), record.bytes)
+    const head = this.#logs.get(record.log)
+    if (head === undefined || !this.#forks.add(record)) return false
     head.frozen = true
     this.#saveHead(head)
     return true
   }
 
-  #loadFork(key: string): void {
-    const [log, seq, id] = key.slice(FORKS.length).split('/')
-    if (log !== undefined && seq !== undefined && id !== undefined)
-      this.#forks.set(log, [...(this.#forks.get(log) ?? []), { seq: Number.parseInt(seq, 16), id }])
-  }
-
   /** Records that contradict the ones held of this log: the other halves of the proofs, in order. */
   twins(log: string): SignedRecord[] {
-    return (this.#forks.get(log) ?? [])
-      .toSorted((a, b) => a.seq - b.seq)
-      .flatMap(({ seq, id }) => {
-        const bytes = this.#deps.rows.get(forkKey(log, seq, id))
-        return bytes === undefined ? [] : [decodeRecord(bytes)]
-      })
+    return this.#forks.of(log)
   }
 
   // --- causal order -------------------------------------------------------------------------------------------
@@ -467,8 +450,12 @@ export class RecordLog {
     return bytes === undefined ? NOTHING : decodeKnowledge(bytes)
   }
 
-  /** Marks the next record of its log as folded (or rejected, with the reason). */
-  setApplied(record: SignedRecord, past: { knowledge: Knowledge; changed: boolean }, rejected?: string): void {
+  /** Marks the next record of its log as folded, rejected or void. */
+  setApplied(
+    record: SignedRecord,
+    past: { knowledge: Knowledge; changed: boolean },
+    { state, reason }: Outcome = { state: 'applied', reason: '' }
+  ): void {
     const head = this.#logs.get(record.log)!
     const { seq } = record.body
     if (past.changed) {
@@ -483,16 +470,28 @@ export class RecordLog {
       encodeRecordRow({
         ...row,
         knowledge: head.knowledgeAt,
-        state: rejected === undefined ? 'applied' : 'rejected',
-        reason: rejected ?? ''
+        state,
+        reason
       })
     )
     this.#saveHead(head)
   }
+
+  /** An applied record has come to count for something else. */
+  setOutcome(log: string, seq: number, { state, reason }: Outcome): void {
+    const row = this.row(log, seq)!
+    this.#deps.rows.put(recordKey(log, seq), encodeRecordRow({ ...row, state, reason }))
+  }
+
+  /** What the applied record at (log, seq) has in its past, itself not among it. */
+  knowledgeOf(log: string, seq: number): (log: string, seq: number) => boolean {
+    const knowledge = this.#knowledgeAt(log, this.row(log, seq)?.knowledge ?? 0)
+    return (other, at) => (other === log ? at < seq : (knowledge.get(other) ?? 0) >= at)
+  }
 }
 
-const forkKey = (log: string, seq: number, id: string): string =>
-  `${FORKS}${log}/${seq.toString(16).padStart(12, '0')}/${id}`
+/** What became of a record once it was judged. */
+export type Outcome = Pick<RecordRow, 'state' | 'reason'>
 
 export interface DamagedRange {
   readonly segment: number

@@ -3,8 +3,9 @@ import { prefixRange, type Store } from '../store/index.js'
 import { decodeCborRaw, encodeCbor } from '../wire/index.js'
 import type { Location } from './segments.js'
 
-export type RecordState = 'waiting' | 'applied' | 'rejected'
-const STATES: readonly RecordState[] = ['waiting', 'applied', 'rejected']
+/** `void`: good in itself, and counts for nothing because its author was removed. */
+export type RecordState = 'waiting' | 'applied' | 'rejected' | 'void'
+const STATES: readonly RecordState[] = ['waiting', 'applied', 'rejected', 'void']
 
 /** Where a record lies and what became of it. */
 export interface RecordRow {
@@ -16,7 +17,7 @@ export interface RecordRow {
   /** Seq of the record of the same log whose row of knowledge holds for this one; 0: it knows nothing of others. */
   readonly knowledge: number
   readonly state: RecordState
-  /** Why it was rejected. */
+  /** Why it was rejected; of a void one the record of the removal, as `log/seq`. */
   readonly reason: string
 }
 

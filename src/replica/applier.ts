@@ -1,12 +1,14 @@
 /** Applies held records in causal order: to the members' fold or the catalog's, whole or not at all. */
 import type { Catalog, CatalogDelta, ConflictChange } from '../catalog/index.js'
 import { GrapevineError } from '../errors.js'
-import { MEMBERS_SPACE, type Members } from '../identity/index.js'
-import type { LogHead, RecordLog } from '../log/index.js'
+import { MEMBERS_SPACE, type Knows, type Member, type Members, type Verdict } from '../identity/index.js'
+import type { LogHead, Outcome, RecordLog } from '../log/index.js'
 import type { Clock, Logger } from '../runtime.js'
 import type { Overlay } from '../store/index.js'
-import type { SignedRecord } from '../wire/index.js'
+import { hexOf, type SignedRecord } from '../wire/index.js'
 import type { Heads } from './heads.js'
+import type { Removals } from './removals.js'
+import { dependsOnRemovals, NO_RIGHT, WRITERS, withoutRight } from './removed.js'
 
 export const CATALOG_SPACE = 'catalog'
 
@@ -15,6 +17,7 @@ export interface ApplierDeps {
   readonly members: Members
   readonly catalog: Catalog
   readonly heads: Heads
+  readonly removals: Removals
   readonly rows: Overlay
   readonly logger: Logger
   readonly clock: Clock
@@ -24,11 +27,15 @@ export interface ApplierDeps {
 export interface Applied {
   readonly entries: Set<string>
   readonly admitted: Uint8Array[]
+  /** Keys that were members and are no more. */
+  readonly removed: Uint8Array[]
   readonly rejected: Array<{ record: SignedRecord; reason: string }>
   readonly conflicts: ConflictChange[]
   records: number
 }
 
+/** As `NO_RIGHT`, whatever becomes known of removals. */
+const NEVER = `${NO_RIGHT}, nor was it ever admitted to`
 /** Records folded before other work gets a chance. */
 const YIELD_EVERY = 20
 /** Index rows that may wait to be written; a few megabytes. */
@@ -52,10 +59,12 @@ export class Applier {
     const result: Applied = {
       entries: new Set(),
       admitted: [],
+      removed: [],
       rejected: [],
       conflicts: [],
       records: 0
     }
+    if (this.#deps.removals.isPending) await this.#carryThrough(result)
     const work = new Set(logs)
     for (const next of work) {
       work.delete(next)
@@ -64,7 +73,8 @@ export class Applier {
         const record = atHand.get(`${next}/${head.applied + 1}`) ?? this.#read(next, head.applied + 1)
         // damaged: it is fetched again, and this log goes on when it is back
         if (record === undefined) break
-        if (!this.#applyOne(head, record, result)) break
+        if (!(await this.#applyOne(head, record, result))) break
+        if (this.#deps.removals.isPending) await this.#carryThrough(result)
         for (const waiting of log.unblock(next)) work.add(waiting)
         await this.#breathe(result)
       }
@@ -93,7 +103,7 @@ export class Applier {
   }
 
   /** False when the record has to wait. */
-  #applyOne(head: LogHead, record: SignedRecord, result: Applied): boolean {
+  async #applyOne(head: LogHead, record: SignedRecord, result: Applied): Promise<boolean> {
     const { log, heads } = this.#deps
     const missing = log.missing(record)
     if (missing !== undefined) {
@@ -109,55 +119,132 @@ export class Applier {
     }
     const knows = (other: string, seq: number): boolean =>
       other === record.log ? seq < record.body.seq : (past.knowledge.get(other) ?? 0) >= seq
-    const reason = this.#fold(record, past.depth, knows, result)
-    log.setApplied(record, past, reason)
+    const foreseen = await this.#foresee(record, past.depth, knows, result)
+    // from here on without a pause: a flush in between would part what was folded from the word that it was
+    const outcome = this.#outcome(record, foreseen, knows, result)
+    log.setApplied(record, past, outcome)
     heads.applied(record)
-    if (reason !== undefined) result.rejected.push({ record, reason })
+    if (outcome.state === 'rejected') result.rejected.push({ record, reason: outcome.reason })
     result.records += 1
     return true
   }
 
-  /** Why the record counts for nothing, or undefined. The same on every node: it depends on the record's past alone. */
-  #fold(
+  /**
+   * What becomes of a record, as far as that is certain before it is folded. The same on every node: it depends on the
+   * record's past, and on the removals, alone. What an honest record built on is counted again before it is folded.
+   */
+  async #foresee(
     record: SignedRecord,
     depth: number,
-    knows: (log: string, seq: number) => boolean,
+    knows: Knows,
     result: Applied
-  ): string | undefined {
-    if (record.body.depth !== depth + 1) return `its depth is ${record.body.depth} where ${depth + 1} follows`
+  ): Promise<Outcome | { state: 'fold'; madeRoom: boolean }> {
+    const { removals } = this.#deps
+    if (record.body.depth !== depth + 1) return rejected(`its depth is ${record.body.depth} where ${depth + 1} follows`)
+    const verdict = this.#verdict(record, knows)
+    if (verdict === 'never') return rejected(NEVER)
+    if (verdict !== 'may') {
+      if (record.body.space === CATALOG_SPACE && !(await removals.wouldHold(record)))
+        return rejected('one of its edits does not hold')
+      return withoutRight(verdict.removedBy)
+    }
+    return { state: 'fold', madeRoom: await this.#makeRoom(record, knows, result) }
+  }
+
+  #verdict(record: SignedRecord, knows: Knows): Verdict {
+    const { members } = this.#deps
+    const { space, author, seq } = record.body
+    if (space === MEMBERS_SPACE) return members.judge(record, knows)
+    return members.verdict(author, WRITERS, { log: record.log, seq }, knows)
+  }
+
+  async #makeRoom(record: SignedRecord, knows: Knows, result: Applied): Promise<boolean> {
+    const { removals } = this.#deps
+    if (record.body.space !== CATALOG_SPACE || removals.voids.size === 0) return false
+    const delta = await removals.makeRoomFor(record, knows)
+    if (delta !== undefined) collect(result, delta)
+    return delta !== undefined
+  }
+
+  #outcome(
+    record: SignedRecord,
+    foreseen: Outcome | { state: 'fold'; madeRoom: boolean },
+    knows: Knows,
+    result: Applied
+  ): Outcome {
+    const { removals } = this.#deps
+    if (foreseen.state !== 'fold') {
+      if (dependsOnRemovals(foreseen)) this.#takeVoid(record, foreseen, knows, result)
+      return foreseen.state === 'void' ? foreseen : this.#told(record, foreseen)
+    }
+    const reason = this.#fold(record, knows, result)
+    if (reason === undefined) return { state: 'applied', reason: '' }
+    // a record that is refused builds on nothing
+    if (foreseen.madeRoom) removals.begin()
+    return this.#told(record, rejected(reason))
+  }
+
+  /** What has no effect may have one when more is known of removals. */
+  #takeVoid(record: SignedRecord, { state, reason }: Outcome, knows: Knows, result: Applied): void {
+    const { members, removals, rows } = this.#deps
+    if (record.body.space === CATALOG_SPACE) collect(result, removals.takeVoid(record, state === 'void' ? reason : ''))
+    else {
+      members.apply(record, knows, rows)
+      if (members.needsRefold(record)) removals.begin()
+    }
+  }
+
+  #told(record: SignedRecord, outcome: Outcome): Outcome {
+    const { id, log, body } = record
+    this.#deps.logger.warn('A record was rejected.', { id, log, seq: body.seq, reason: outcome.reason })
+    return outcome
+  }
+
+  /** Why the record counts for nothing, or undefined. */
+  #fold(record: SignedRecord, knows: Knows, result: Applied): string | undefined {
+    const { members, catalog, rows, removals } = this.#deps
     try {
-      this.#foldSpace(record, knows, result)
+      if (record.body.space === CATALOG_SPACE) collect(result, catalog.apply(record, knows))
+      if (record.body.space !== MEMBERS_SPACE) return undefined
+      result.admitted.push(...members.apply(record, knows, rows))
+      if (members.needsRefold(record)) removals.begin()
       return undefined
     } catch (error) {
       if (!(error instanceof GrapevineError)) throw error
-      this.#deps.logger.warn('A record was rejected.', {
-        id: record.id,
-        log: record.log,
-        seq: record.body.seq,
-        reason: error.message
-      })
       return error.message
     }
   }
 
-  #foldSpace(record: SignedRecord, knows: (log: string, seq: number) => boolean, result: Applied): void {
-    const { members, catalog, rows } = this.#deps
-    const { space, author } = record.body
-    if (space === MEMBERS_SPACE) {
-      result.admitted.push(...members.apply(record, knows, rows))
-    } else if (!members.mayAct(author, ['admin', 'author'], knows)) {
-      throw new GrapevineError('record-refused', 'its author may not write to this space', {
-        next: 'nothing: it has no effect'
-      })
-    } else if (space === CATALOG_SPACE) {
-      collect(result, catalog.apply(record, knows))
+  /** What was said about members is carried through everything that was folded before it was heard. */
+  async #carryThrough(result: Applied): Promise<void> {
+    const { members, removals, logger } = this.#deps
+    const before = members.list()
+    try {
+      collect(result, await removals.carryThrough())
+    } catch (error) {
+      if (!(error instanceof GrapevineError) || error.code !== 'store-damaged') throw error
+      // tried again with the next record, and when the damaged one is back
+      logger.warn('A removal cannot take effect before a damaged record is back.', { reason: error.message })
+      return
     }
+    result.admitted.push(...unlike(members.list(), before))
+    result.removed.push(...unlike(before, members.list()))
   }
 
   /** After a crash, or a rebuild: everything held and not applied. */
   drainAll(): Promise<Applied> {
     return this.drain([...this.#deps.log.logs()].map((head) => head.log))
   }
+}
+
+function rejected(reason: string): Outcome {
+  return { state: 'rejected', reason }
+}
+
+/** Keys of `some` that are not among `others`. */
+function unlike(some: readonly Member[], others: readonly Member[]): Uint8Array[] {
+  const known = new Set(others.map(({ key }) => hexOf(key)))
+  return some.map(({ key }) => key).filter((key) => !known.has(hexOf(key)))
 }
 
 function collect(result: Applied, delta: CatalogDelta): void {

@@ -138,7 +138,8 @@ export class Intake {
 
   /** The founder is vouched for by the cluster's root, checked when the record is applied; everybody else by a record. */
   #authorKnown(record: SignedRecord): boolean {
-    return this.#deps.members.get(record.body.author) !== undefined || this.#deps.members.isFounding(record)
+    // what a removed member wrote before is history that others built on
+    return this.#deps.members.wasAdmitted(record.body.author) || this.#deps.members.isFounding(record)
   }
 }
 

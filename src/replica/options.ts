@@ -42,6 +42,8 @@ export interface ReplicaEvents {
   /** A peer was found to hold the same records and the same catalog, after it had not. */
   inSync?(node: NodeId): void
   membersChanged?(keys: readonly Uint8Array[]): void
+  /** These keys were members and are no more. */
+  membersRemoved?(keys: readonly Uint8Array[]): void
   recordRejected?(record: SignedRecord, reason: string): void
   forkFound?(log: string, author: NodeId): void
   /** What a peer's clock says, and how far that is ahead of ours, ms. */

@@ -36,7 +36,9 @@ import { Holds } from './holds.js'
 import { Intake } from './intake.js'
 import type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './options.js'
 import { OwnHistory } from './own-history.js'
+import { Removals } from './removals.js'
 import { Replication } from './replication.js'
+import { checkWriter } from './rights.js'
 import { scrub, type Scrubbed } from './scrub.js'
 import { atHand, tipsOf } from './tips.js'
 import { Turns } from './turns.js'
@@ -69,6 +71,7 @@ export class Replica {
   readonly #heads = new Heads()
   readonly #turns = new Turns()
   readonly #applier: Applier
+  readonly removals: Removals
   readonly #intake: Intake
   readonly #writer: Writer
   readonly #gossiper: Gossiper
@@ -137,7 +140,16 @@ export class Replica {
     // a listing of what could be written must not fail because something else could not
     const readable = { get: (key: string) => rows.get(key), flush: () => rows.flush().catch(() => undefined) }
     this.reader = new CatalogReader({ rows: readable, store, authorOf })
+    this.removals = new Removals({
+      log: this.log,
+      members: this.members,
+      catalog: this.catalog,
+      reader: this.reader,
+      rows,
+      store
+    })
     this.#applier = new Applier({
+      removals: this.removals,
       log: this.log,
       members: this.members,
       catalog: this.catalog,
@@ -193,6 +205,7 @@ export class Replica {
   async #open(): Promise<{ indexed: number; damaged: DamagedRange[] }> {
     await this.catalog.load()
     await this.members.load(this.#deps.store.iterate(prefixRange(MEMBER_ROWS)))
+    await this.removals.load()
     const report = await this.log.open({
       onProgress: ({ records }) => {
         this.#onProgress?.(records)
@@ -345,7 +358,7 @@ export class Replica {
 
   /** Begins the epoch this node writes under, so that it is known to be the newest; does nothing once it has begun. */
   async openEpoch(): Promise<void> {
-    this.#checkRole()
+    checkWriter(this.members, this.#deps.keys.publicKey)
     const record = await this.#writer.open()
     if (record !== undefined) this.#announce([record])
   }
@@ -365,21 +378,10 @@ export class Replica {
 
   #checkMayWrite(): void {
     if (this.failure !== undefined) throw this.failure
-    this.#checkRole()
+    checkWriter(this.members, this.#deps.keys.publicKey)
     this.#epoch.renewIfWaiting()
-  }
-
-  #checkRole(): void {
-    const member = this.members.get(this.#deps.keys.publicKey)
-    if (member === undefined || (member.role !== 'admin' && member.role !== 'author')) {
-      throw new GrapevineError(
-        'role-forbids',
-        `this node is ${member === undefined ? 'not a member yet' : `a ${member.role} node`} and may not write`,
-        {
-          next: 'make the change on a node with the role author or admin'
-        }
-      )
-    }
+    // who was removed and is back writes on where nothing of its own is without effect
+    for (const { log } of this.removals.voids) if (this.#epoch.writesTo(log)) this.#epoch.renewIfUsed()
   }
 
   #wroteLocally(record: SignedRecord, { entries, conflicts }: CatalogDelta): void {
@@ -594,6 +596,7 @@ export class Replica {
       this.#events.membersChanged?.(applied.admitted)
       this.#perform(this.engine.retryNow(this.#deps.clock.monotonic()))
     }
+    if (applied.removed.length > 0) this.#events.membersRemoved?.(applied.removed)
     if (applied.entries.size > 0) this.#events.entriesChanged?.(applied.entries, false)
     for (const change of applied.conflicts) this.#events.conflictChanged?.(change)
   }

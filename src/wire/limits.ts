@@ -4,6 +4,8 @@
 export const MAX_RECORD_BYTES = 512 * 1024
 /** Ops of one record: bounds the work one signature can cause. */
 export const MAX_RECORD_OPS = 2_000
+/** Seq and depth stay far below 2^53 so that adding one is always exact. */
+export const MAX_SEQ = 2 ** 48
 /** Heads named by one record. */
 export const MAX_RECORD_DEPS = 1_024
 /** One Yjs update of one entry. */
@@ -36,6 +38,8 @@ export const BLOB_TREE_FANOUT = 8_192
 export const MAX_BODY_BYTES = 2 ** 40
 /** Uses of one invitation. */
 export const MAX_INVITE_USES = 10_000
+/** Logs one revocation names: every epoch a key has written under, in each space. */
+export const MAX_REVOCATION_CUTS = 2_048
 /** Life of an invitation, ms (one year). */
 export const MAX_INVITE_MS = 366 * 86_400_000
 /** Logical steps a clock value may be: microseconds since 1970, below 2^53. */

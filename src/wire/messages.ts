@@ -5,7 +5,7 @@
 import { sha256 } from './body.js'
 import { decodeMessage, encodeCbor, malformed } from './cbor.js'
 import { bytesOf, Fields, hexOf } from './fields.js'
-import { MAX_FRAME_BYTES, MAX_GOSSIP_BYTES, MAX_RECORD_BYTES, MAX_TIME } from './limits.js'
+import { MAX_FRAME_BYTES, MAX_GOSSIP_BYTES, MAX_RECORD_BYTES, MAX_SEQ, MAX_TIME } from './limits.js'
 
 /** How far a node holds one log. `log` 32 hex, `head` first 8 bytes of the newest record's id as 16 hex. */
 export interface VectorEntry {
@@ -97,7 +97,6 @@ export const BUCKETS = 4_096
 /** Logs one vector may name: 65,536 x 28 bytes stays within a frame. */
 export const MAX_VECTOR_LOGS = 60_000
 export const MAX_PULL_RECORDS = 4_096
-const MAX_SEQ = 2 ** 48
 
 export function encodeNotice(message: SyncNotice): Uint8Array {
   if (message.t === 'ask-vector') return encodeCbor({ t: message.t })

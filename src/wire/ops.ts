@@ -4,7 +4,14 @@
  */
 import { isMap } from './cbor.js'
 import { bytesOf, Fields, hexOf } from './fields.js'
-import { MAX_INLINE_BODY_BYTES, MAX_INVITE_USES, MAX_TIME, MAX_UPDATE_BYTES } from './limits.js'
+import {
+  MAX_INLINE_BODY_BYTES,
+  MAX_INVITE_USES,
+  MAX_REVOCATION_CUTS,
+  MAX_SEQ,
+  MAX_TIME,
+  MAX_UPDATE_BYTES
+} from './limits.js'
 import { refuseRecord } from './refusal.js'
 
 export const ROLES = ['admin', 'author', 'public', 'relay'] as const
@@ -60,13 +67,28 @@ export interface AdmitOp {
   readonly invite?: string
 }
 
+/** How much of one log still counts. `log` 32 hex. */
+export interface Cut {
+  readonly log: string
+  readonly seq: number
+  /** Id of the record at `seq`, 64 hex: which branch is meant. */
+  readonly id: string
+}
+
+/** Members: a key belongs to the cluster no more. What it wrote beyond the cuts, or to other logs, counts nowhere. */
+export interface RevokeOp {
+  readonly k: 'revoke'
+  readonly key: Uint8Array
+  readonly cuts: readonly Cut[]
+}
+
 /** A kind of a later version: kept as it came. */
 export interface UnknownOp {
   readonly k: 'unknown'
   readonly raw: Readonly<Record<string, unknown>>
 }
 
-export type Op = EditOp | BodyOp | FoundOp | InviteOp | UninviteOp | AdmitOp | UnknownOp
+export type Op = EditOp | BodyOp | FoundOp | InviteOp | UninviteOp | AdmitOp | RevokeOp | UnknownOp
 
 const MAX_LABEL_BYTES = 128
 
@@ -87,6 +109,8 @@ export function encodeOp(op: Op): Record<string, unknown> {
       if (op.invite !== undefined) map.i = bytesOf(op.invite)
       return map
     }
+    case 'revoke':
+      return { k: 'revoke', key: op.key, c: op.cuts.map((cut) => [bytesOf(cut.log), cut.seq, bytesOf(cut.id)]) }
     case 'unknown':
       return { ...op.raw }
   }
@@ -129,9 +153,17 @@ export function decodeOp(value: unknown): Op {
       }
       return invite === undefined ? op : { ...op, invite: hexOf(invite) }
     }
+    case 'revoke':
+      return { k: 'revoke', key: fields.bytes('key', 32), cuts: fields.list('c', MAX_REVOCATION_CUTS).map(readCut) }
     default:
       return { k: 'unknown', raw: value }
   }
+}
+
+function readCut(value: unknown): Cut {
+  if (!Array.isArray(value) || value.length !== 3) throw refuseRecord('has a cut that is not [log, seq, id]')
+  const fields = new Fields({ log: value[0], seq: value[1], id: value[2] }, refuseRecord)
+  return { log: fields.hex('log', 16), seq: fields.int('seq', 1, MAX_SEQ), id: fields.hex('id', 32) }
 }
 
 /** A short name of an op for listings. */
@@ -147,6 +179,8 @@ export function describeOp(op: Op): string {
       return `invite ${op.role} x${op.uses}`
     case 'uninvite':
       return `uninvite ${op.invite.slice(0, 8)}`
+    case 'revoke':
+      return `revoke ${hexOf(op.key).slice(0, 8)}`
     case 'found':
       return `found ${op.name}`
     case 'unknown':

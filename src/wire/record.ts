@@ -5,7 +5,7 @@
 import { sha256 } from './body.js'
 import { decodeCborRaw, encodeCbor, isMap } from './cbor.js'
 import { bytesOf, Fields, hexOf } from './fields.js'
-import { MAX_RECORD_BYTES, MAX_RECORD_DEPS, MAX_RECORD_OPS, MAX_TIME } from './limits.js'
+import { MAX_RECORD_BYTES, MAX_RECORD_DEPS, MAX_RECORD_OPS, MAX_SEQ, MAX_TIME } from './limits.js'
 import { decodeOp, encodeOp, type Op } from './ops.js'
 import { refuseRecord } from './refusal.js'
 
@@ -14,8 +14,6 @@ export const SIGNATURE_BYTES = 64
 /** What the signature covers: this prefix, then the body. */
 export const RECORD_DOMAIN = Buffer.from('grapevine/record/1\0')
 const LOG_DOMAIN = Buffer.from('grapevine/log/1\0')
-/** Seq and depth stay far below 2^53 so that adding one is always exact. */
-const MAX_SEQ = 2 ** 48
 
 /** A record elsewhere in the graph. `log` 32 hex, `id` 64 hex. */
 export interface Dep {

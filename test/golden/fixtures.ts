@@ -219,6 +219,13 @@ const admitted = recordOf(
   ]
 )
 const uninvited = recordOf('members', 4, admitted, [], [{ k: 'uninvite', invite }])
+const revoked = recordOf(
+  'members',
+  5,
+  uninvited,
+  [],
+  [{ k: 'revoke', key: newcomer.publicKey, cuts: [{ log: admitted.log, seq: 2, id: invited.id }] }]
+)
 const created = recordOf(
   'catalog',
   1,
@@ -248,7 +255,8 @@ export const RECORDS: readonly GoldenRecord[] = [
   { name: 'edit that moves', record: moved },
   { name: 'edit that deletes', record: deleted },
   { name: 'an op of a later version', record: unknown },
-  { name: 'uninvite', record: uninvited }
+  { name: 'uninvite', record: uninvited },
+  { name: 'revoke', record: revoked }
 ]
 
 /** A later version's field in the body: kept as bytes, and not read. */

@@ -40,7 +40,11 @@ class Rig {
           if (this.log.missing(record) !== undefined) break
           const past = this.log.past(record.log, record.body.deps)
           if (past === undefined) break
-          this.log.setApplied(record, past, record.body.depth === past.depth + 1 ? undefined : 'wrong depth')
+          this.log.setApplied(
+            record,
+            past,
+            record.body.depth === past.depth + 1 ? undefined : { state: 'rejected', reason: 'wrong depth' }
+          )
           applied.push(record.id)
           moved = true
         }

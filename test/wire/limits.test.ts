@@ -150,8 +150,18 @@ const LIMITS: Record<keyof typeof limits, Case> = {
     take: (uses) => decodeOp({ k: 'invite', i: new Uint8Array(16), h: new Uint8Array(32), r: 'admin', x: 0, n: uses }),
     refused: malformed
   },
+  MAX_REVOCATION_CUTS: {
+    take: (cuts) => decodeOp(revokeOp(Array.from({ length: cuts }, () => 1))),
+    refused: malformed
+  },
+  MAX_SEQ: { take: (seq) => decodeOp(revokeOp([seq])), refused: malformed },
   MAX_INVITE_MS: { take: (expiresMs) => inviteBody.parse({ role: 'author', expiresMs, uses: 1 }), refused: /Too big/ },
   MAX_TIME: { take: (time) => decodeRecord(withTime(BigInt(time))), refused: malformed }
+}
+
+/** A removal with cuts at these seqs. */
+function revokeOp(seqs: readonly number[]): Record<string, unknown> {
+  return { k: 'revoke', key: new Uint8Array(32), c: seqs.map((seq) => [new Uint8Array(16), seq, new Uint8Array(32)]) }
 }
 
 function throwProblem(problem: string | undefined): void {
