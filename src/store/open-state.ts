@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { isErrno } from '../errors.js'
@@ -90,16 +90,15 @@ async function writeMarker(path: string, marker: Marker): Promise<void> {
 }
 
 /**
- * Names and sizes of the data files and the content of CURRENT and the manifest. LevelDB does not check its manifest:
- * one flipped byte made it open with half of the keys gone and no error. Files of a closed database do not change, so
- * comparing them is enough to notice.
+ * Names and content of the data files. LevelDB says nothing of what it does not find: one flipped byte of a manifest hid
+ * half of the keys, one of its log all that was written behind it, and a node that misses entries of its own writes them
+ * anew. Files of a closed database do not change, so comparing them is enough to notice. Takes about 1 ms a megabyte.
  */
 async function sealOf(path: string): Promise<string> {
   const parts: string[] = []
   for (const name of (await listOrEmpty(path)).filter(isDataFile).sort()) {
-    const file = join(path, name)
-    parts.push(`${name}:${(await stat(file)).size}`)
-    if (name === 'CURRENT' || name.startsWith('MANIFEST-')) parts.push(crc32(await readFile(file)).toString(16))
+    const bytes = await readFile(join(path, name))
+    parts.push(`${name}:${bytes.length}:${crc32(bytes).toString(16)}`)
   }
   return parts.join(' ')
 }

@@ -157,6 +157,21 @@ describe('how the last use of an index ended', () => {
     assert.equal(await storeState(path), 'damaged')
   })
 
+  test('a closed store of which any byte has changed is damage: rows could seem never written', async () => {
+    const rows = 12_000
+    const closed = await closedStore(rows)
+    for (const part of [0.01, 0.5, 0.9, 0.99]) {
+      const path = fresh()
+      await cp(closed, path, { recursive: true })
+      for (const file of await tablesOf(path)) await flip(file, Math.floor((await stat(file)).size * part))
+      assert.equal(await storeState(path), 'damaged', `at ${part}`)
+    }
+    const path = fresh()
+    await cp(closed, path, { recursive: true })
+    await flip(await fileOf(path, /\.log$/), 100)
+    assert.equal(await storeState(path), 'damaged', 'in what was written last')
+  })
+
   test('a probe finds an intact store ok and leaves its state as it was', async () => {
     const killed = await killedStore(50)
     assert.equal(await probeStore(killed), 'ok')
