@@ -160,6 +160,16 @@ export class SegmentLog {
     await closeSegments(this.#segments)
   }
 
+  /** What the opening of something over this log gives; when it fails, the log is closed for whoever opens it anew. */
+  async closedUnless<T>(opened: Promise<T>): Promise<T> {
+    try {
+      return await opened
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
   /**
    * Takes over freshly opened segments, cutting a torn tail. What is left is made durable before anybody builds on it. What
    * is known to have been durable is no torn tail, however it reads now.

@@ -103,7 +103,7 @@ export class Replica {
       options.maxSegmentBytes === undefined ? {} : { maxSegmentBytes: options.maxSegmentBytes }
     )
     const replica = new Replica(deps, options, events, segments)
-    const report = await replica.#open()
+    const report = await segments.closedUnless(replica.#open())
     return { replica, report: { ...report, cutBytes: segments.recovered.cutBytes } }
   }
 

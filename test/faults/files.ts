@@ -34,15 +34,20 @@ export async function withFaults<T>(rules: Rule | readonly Rule[], work: () => P
   }
 }
 
-/** Every call made for files while `work` runs, as `op path`, in order. */
-export async function callsOf(work: () => Promise<unknown>): Promise<string[]> {
-  const calls: string[] = []
-  hook.onCall((call) => calls.push(call))
+/** Tells every call made for files while `work` runs, as `op path`, before it is made. */
+export async function watchCalls<T>(listener: (call: string) => void, work: () => Promise<T>): Promise<T> {
+  hook.onCall(listener)
   try {
-    await work()
+    return await work()
   } finally {
     hook.onCall(undefined)
   }
+}
+
+/** Every call made for files while `work` runs, as `op path`, in order. */
+export async function callsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const calls: string[] = []
+  await watchCalls((call) => calls.push(call), work)
   return calls
 }
 

@@ -1,6 +1,6 @@
 /** A log that is older than its index: what it lost is never written over, also when the node ends before its next write. */
 import assert from 'node:assert/strict'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -12,6 +12,7 @@ import { openOffline } from '../../src/node/offline.js'
 import { rebuildIndex } from '../../src/node/rebuild.js'
 import { initHome } from '../../src/node/setup.js'
 import { silentLogger } from '../../src/runtime.js'
+import { openBelow, watchCalls } from '../faults/files.js'
 
 async function write(opened: Opened, path: string): Promise<void> {
   const { replica } = opened
@@ -23,14 +24,14 @@ async function opened(path: string, freshEpoch = false): Promise<Opened> {
   return openHome(home, noTransport(home.node), silentLogger, { freshEpoch })
 }
 
-/** A home whose log was put back to where it held one change less than the index knows. */
-async function homeWithOlderLog(t: TestContext): Promise<{ path: string; epoch: string }> {
+/** A home whose log was put back to where it held one change less than the index knows; `changes` are kept. */
+async function homeWithOlderLog(t: TestContext, changes = 1): Promise<{ path: string; epoch: string }> {
   const place = mkdtempSync(join(tmpdir(), 'gv-older-'))
   t.after(() => rmSync(place, { recursive: true, force: true }))
   const path = join(place, 'home')
   await initHome({ home: path })
   const first = await opened(path)
-  await write(first, 'kept')
+  for (let at = 0; at < changes; at++) await write(first, `kept ${at}`)
   await first.close()
   cpSync(join(path, 'log'), join(place, 'log'), { recursive: true })
   const second = await opened(path)
@@ -63,4 +64,41 @@ test('who only looks into the stopped home, or makes its index again, does not w
   const rebuilt = await homeWithOlderLog(t)
   await rebuildIndex({ home: rebuilt.path })
   assert.notEqual(await epochOfNext(rebuilt.path), rebuilt.epoch)
+})
+
+test('the log that was opened before the index was found to know more is closed again', async (t) => {
+  const { path } = await homeWithOlderLog(t)
+  const { close } = await opened(path)
+  await close()
+  assert.deepEqual(openBelow(join(path, 'log')), [])
+})
+
+/**
+ * The greatest table of a closed index loses its first half. Not to zeros: over those LevelDB ends the whole process.
+ */
+function rot(index: string): void {
+  const tables = readdirSync(index)
+    .filter((name) => name.endsWith('.ldb'))
+    .map((name) => join(index, name))
+  const [greatest] = tables.toSorted((a, b) => statSync(b).size - statSync(a).size)
+  const bytes = readFileSync(greatest!)
+  writeFileSync(greatest!, bytes.fill(0xff, 0, Math.floor(bytes.length / 2)))
+}
+
+test('an index that rots before it was asked what the log lost is made again all the same, under another epoch', async (t) => {
+  // so many that what it is asked for does not lie beside what its opening reads
+  const { path, epoch } = await homeWithOlderLog(t, 60)
+  const index = join(path, 'index')
+  let marks = 0
+  const next = await watchCalls(
+    (call) => {
+      // it is marked as open, as closed once the log was found to hold less, and as open for a last time
+      if (call === `rename ${join(index, 'open-state.json.new')}` && ++marks === 3) rot(index)
+    },
+    () => opened(path)
+  )
+  assert.notEqual(next.replica.epoch, epoch)
+  assert.deepEqual(next.heldBefore, [], 'nothing could be read')
+  assert.ok(next.replica.reader.resolve('kept 59') !== undefined)
+  await next.close()
 })
