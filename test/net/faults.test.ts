@@ -2,6 +2,7 @@
 import './nodes.js'
 import { bytes, Cluster, clock, connected, type Node } from './nodes.js'
 import assert from 'node:assert/strict'
+import crypto from 'node:crypto'
 import dgram from 'node:dgram'
 import { syncBuiltinESMExports } from 'node:module'
 import os from 'node:os'
@@ -198,4 +199,17 @@ describe('a listener that throws', { timeout: 60_000 }, () => {
     await until('it is told', () => told.length > 0 && a.log.some(({ message }) => /events failed/.test(message)))
     await twin.network.stop()
   })
+})
+
+test('gossip that cannot be made into a message is told, and reaches nobody', async (t) => {
+  const cluster = new Cluster()
+  t.after(() => cluster.stop())
+  const a = await cluster.started()
+  await withMethod(crypto, 'createHash', throws('no memory'), async () => {
+    syncBuiltinESMExports()
+    assert.equal(await a.network.publish(bytes('x')), 0)
+  }).finally(() => syncBuiltinESMExports())
+  assert.ok(
+    a.log.some(({ level, message }) => level === 'warn' && /gossip message could not be published/.test(message))
+  )
 })

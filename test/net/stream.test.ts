@@ -3,12 +3,15 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Stream } from '@libp2p/interface'
+import type { GrapevineError } from '../../src/errors.js'
+import { FrameType } from '../../src/net/frames.js'
 import { createHost, type Host } from '../../src/net/host.js'
 import { keyFromSeed } from '../../src/net/keys.js'
 import { READ_QUEUE_BYTES, STREAM_WINDOW_BYTES, WRITE_AHEAD_BYTES } from '../../src/net/limits.js'
+import { Outgoing } from '../../src/net/outgoing.js'
 import { readable } from '../../src/net/readable.js'
 import { FrameWriter } from '../../src/net/writer.js'
-import { until } from './nodes.js'
+import { bytes, clock, until } from './nodes.js'
 
 const FRAME = 256 * 1024
 const FRAMES = 160
@@ -64,5 +67,19 @@ describe('a stream with a fast writer and a slow reader', { timeout: 30_000 }, (
       ahead < WRITE_AHEAD_BYTES + STREAM_WINDOW_BYTES + READ_QUEUE_BYTES + socketBuffers,
       `the writer was ${ahead} bytes ahead`
     )
+  })
+
+  it('that no longer takes anything fails a request at once, and not when its time is over', async () => {
+    const stream = await hosts[1]!.libp2p.dialProtocol(hosts[0]!.libp2p.getMultiaddrs(), '/test/1')
+    await until('it is accepted', () => taken !== undefined)
+    const outgoing = new Outgoing({ clock, closed: () => undefined }, 'peer', stream)
+    // its writing end alone, as while a connection is being closed
+    await stream.close()
+    assert.equal(stream.status, 'open')
+    await assert.rejects(
+      outgoing.call(FrameType.request, bytes('x'), { timeoutMs: 20_000 }),
+      (error: GrapevineError) => error.code === 'peer-unreachable' && /could not be written to/.test(error.message)
+    )
+    assert.equal(outgoing.inFlight, 0)
   })
 })

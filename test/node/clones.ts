@@ -27,7 +27,7 @@ async function text(node: Node, path: string): Promise<string> {
 }
 
 /** As `cp -a` copies a home; the socket of a running daemon is left out. */
-function copyHome(from_: string, to: string): void {
+export function copyHome(from_: string, to: string): void {
   rmSync(to, { recursive: true, force: true })
   cpSync(from_, to, {
     recursive: true,
@@ -37,7 +37,7 @@ function copyHome(from_: string, to: string): void {
 }
 
 /** Makes a copy look as a snapshot of the whole disk would: its own stamp tells nothing. */
-function asSnapshot(home: string): void {
+export function asSnapshot(home: string): void {
   const { ino, ctimeNs } = statSync(join(home, 'life'), { bigint: true })
   const stamp = JSON.parse(readFileSync(join(home, 'life.json'), 'utf8')) as object
   writeFileSync(join(home, 'life.json'), JSON.stringify({ ...stamp, inode: String(ino), changedNs: String(ctimeNs) }), {
@@ -50,7 +50,7 @@ function ownPlaces(home: string): void {
   rmSync(join(home, 'config.json'), { force: true })
 }
 
-async function problem(node: Node, code: string): Promise<StatusView> {
+export async function problem(node: Node, code: string): Promise<StatusView> {
   return until(
     `${node.name} shows ${code}`,
     async () => {
@@ -65,7 +65,7 @@ async function writable(node: Node): Promise<void> {
   await until(`${node.name} may write`, async () => (await node.status()).state === 'running')
 }
 
-async function two(cluster: Cluster, role: 'author' | 'admin' = 'author'): Promise<[Node, Node]> {
+export async function two(cluster: Cluster, role: 'author' | 'admin' = 'author'): Promise<[Node, Node]> {
   const a = await cluster.found('a')
   const b = await cluster.join('b', { role })
   await cluster.connected()

@@ -207,3 +207,16 @@ test('a fault while changes are looked at is told, and they are found by the nex
     })
     assert.ok((await world.adapter.scan()).entries.has('late.txt'))
   }))
+
+test('what lies in a directory that cannot be opened is hinted all the same: the scan says what is wrong with it', () =>
+  withWorld(async (world) => {
+    await fill(world)
+    await world.adapter.start()
+    await withFaults({ op: 'open', path: 'target/d$' }, async () => {
+      await writeFile(world.at('d/new.txt'), 'new')
+      await until('it is hinted', () => JSON.stringify(world.hints).includes('d/new.txt'))
+      const { problems } = await world.adapter.scan({ paths: ['d/new.txt'] })
+      assert.equal(problems[0]?.error.code, 'file-unreadable')
+    })
+    assert.ok((await world.adapter.scan()).entries.has('d/new.txt'))
+  }))
