@@ -1,10 +1,9 @@
 /** One node of a test cluster: a daemon of its own, with a home and a directory of its own. */
-import type { ChildProcess } from 'node:child_process'
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ControlClient } from '../../src/control/index.js'
 import type { SpaceStatus, StatusView } from '../../src/control/target.js'
-import { launch, run, type Outcome, type Where } from './program.js'
+import { launch, run, type Launched, type Launcher, type Outcome, type Where } from './program.js'
 import { TreeHasher } from './tree.js'
 import { PATIENCE_MS, until } from './until.js'
 
@@ -22,6 +21,8 @@ export interface NodeOptions extends Where {
   readonly also?: readonly string[]
   readonly home?: string
   readonly dir?: string
+  /** Runs the daemon in place of a process of its own. */
+  readonly launcher?: Launcher
 }
 
 export interface Counters {
@@ -41,14 +42,15 @@ export class Node {
   readonly #flags: readonly string[] | undefined
   readonly #also: readonly string[]
   readonly #hasher = new TreeHasher()
-  #child: ChildProcess | undefined
+  readonly #launch: Launcher
+  #child: Launched | undefined
   #exited: Promise<number> = Promise.resolve(0)
   /** Kept over restarts, as an installed daemon keeps its port. */
   #listen = '/ip4/127.0.0.1/tcp/0'
   /** The node id, known from the first start on. */
   id = ''
 
-  constructor({ name, place, flags, also = [], home, dir, ...where }: NodeOptions) {
+  constructor({ name, place, flags, also = [], home, dir, launcher = launch, ...where }: NodeOptions) {
     this.name = name
     this.home = home ?? join(place, 'home')
     this.dir = dir ?? join(place, 'catalog')
@@ -57,6 +59,7 @@ export class Node {
     this.#where = where
     this.#flags = flags
     this.#also = also
+    this.#launch = launcher
     mkdirSync(this.dir, { recursive: true })
   }
 
@@ -71,7 +74,8 @@ export class Node {
   /** Starts the daemon; resolves when it says that it is running. */
   async start(...more: string[]): Promise<void> {
     const own = this.#flags ?? ['--listen', this.#listen, '--no-mdns']
-    const child = launch(['--home', this.home, 'start', '--dir', this.dir, ...own, ...this.#also, ...more], this.#where)
+    const words = ['--home', this.home, 'start', '--dir', this.dir, ...own, ...this.#also, ...more]
+    const child = this.#launch(words, this.#where)
     this.#child = child
     let stdout = ''
     child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()))

@@ -1,5 +1,6 @@
 /** The program under test, and processes of it that end with us. */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import type { EventEmitter } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -54,20 +55,37 @@ for (const [signal, code] of [
 ] as const)
   process.once(signal, () => process.exit(code))
 
+/** What a node needs of the process that runs it. */
+export interface Launched {
+  readonly pid?: number | undefined
+  readonly stdout: EventEmitter | null
+  readonly stderr: EventEmitter | null
+  kill(signal: NodeJS.Signals): boolean
+  once(event: 'exit', listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown
+}
+
+export type Launcher = (args: readonly string[], where: Where) => Launched
+
 /** Starts the program. It is killed with us at the latest. */
 export function launch(args: readonly string[], where: Where = {}): ChildProcess {
+  const child = spawnNode([MAIN, ...args], where, ['pipe', 'pipe', 'pipe'])
+  // a process that ends early closes its stdin under our hands
+  child.stdin!.on('error', () => undefined)
+  return child
+}
+
+/** Starts node with a script of the program's; it is killed with us at the latest. */
+export function spawnNode(args: readonly string[], where: Where, stdio: StdioOptions): ChildProcess {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: build first with "npm run build"`)
-  const [command, ...words] = [...(where.prefix ?? []), process.execPath, MAIN, ...args]
+  const [command, ...words] = [...(where.prefix ?? []), process.execPath, ...args]
   const child = spawn(command!, words, {
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio,
     cwd: where.cwd,
     ...(where.uid === undefined ? {} : { uid: where.uid, gid: where.gid ?? where.uid }),
     env: { ...cleanEnvironment(), ...where.env }
   })
   children.add(child)
   child.once('exit', () => children.delete(child))
-  // a process that ends early closes its stdin under our hands
-  child.stdin!.on('error', () => undefined)
   return child
 }
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withCluster, type Cluster } from '../e2e/cluster.js'
-import { GOOD, makeRig, runCase, type Case, type Outcome } from './corruption.js'
+import { GOOD, makeRig, runCase, type Outcome } from './corruption.js'
+import type { Case } from './harm.js'
 
 type Short = [file: RegExp, harm: Case['harm'], place: number, expected: Outcome]
 

@@ -3,20 +3,15 @@
  * where somebody has it, named where nobody does. With real daemons.
  */
 import {
-  closeSync,
   cpSync,
   existsSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
-  readSync,
   rmSync,
   statSync,
-  truncateSync,
   unlinkSync,
-  writeFileSync,
-  writeSync
+  writeFileSync
 } from 'node:fs'
 import { join } from 'node:path'
 import type { LossView, ScrubReport, StatusView } from '../../src/control/target.js'
@@ -24,18 +19,8 @@ import { GrapevineError, reasonOf } from '../../src/errors.js'
 import { type Cluster } from '../e2e/cluster.js'
 import type { Node } from '../e2e/node.js'
 import { until } from '../e2e/until.js'
-
-export const HARMS = ['flip', 'zero', 'cut-tail', 'cut-half', 'delete'] as const
-export type Harm = (typeof HARMS)[number]
-
-export interface Case {
-  /** Relative to the home. */
-  readonly file: string
-  readonly harm: Harm
-  /** Where, 0 to 1, for those harms that have a place. */
-  readonly place: number
-  readonly alone: boolean
-}
+import { WarmProgram } from '../e2e/warm.js'
+import { harmed, type Case } from './harm.js'
 
 /**
  * healed: everything is right again. named: what is lost is named, the rest is right. refused: the node does not start and
@@ -56,10 +41,11 @@ export const GOOD: ReadonlySet<Outcome> = new Set(['healed', 'named', 'refused',
 const LEFT_OUT = /(^|\/)(config\.json|LOCK|LOG|LOG\.old|control\.sock|control\.path)$/
 /** Starts before a daemon counts as dead. */
 const MAX_STARTS = 4
-const ZERO_BYTES = 4_096
-const CUT_BYTES = 57
 /** How long a node with a peer may call something lost before that counts, ms. */
 const SETTLE_MS = 20_000
+
+/** How long a daemon may take to end in order before it is killed, ms. */
+const ORDERLY_END_MS = 5_000
 
 /** A home at rest, and the content every file must have. */
 export interface Template {
@@ -84,8 +70,11 @@ async function* from(bytes: Uint8Array | string): AsyncGenerator<Uint8Array> {
 
 /** A node with some history, records of its own and of a peer, small and large bodies; stopped, and copied. */
 export async function makeRig(cluster: Cluster, alone: boolean): Promise<Rig> {
-  const first = await cluster.found('a', { also: ['--scrub-bytes-per-second', '0'] })
-  const node = alone ? first : await cluster.join('b', { also: ['--scrub-bytes-per-second', '0'] })
+  const also = ['--scrub-bytes-per-second', '0']
+  const warm = new WarmProgram()
+  cluster.onClose(() => warm.close())
+  const first = await cluster.found('a', alone ? { also, launcher: warm.launch } : { also })
+  const node = alone ? first : await cluster.join('b', { also, launcher: warm.launch })
   const expected = new Map<string, string>()
   const write = async (writer: Node, path: string, content: string): Promise<void> => {
     await writer.client.put(path, from(content))
@@ -121,24 +110,12 @@ function filesOf(dir: string, below = ''): string[] {
 }
 
 /** Harms one file of the template's copy; false when that changes nothing (zeros over zeros). */
-function harm(file: string, { harm: how, place }: Case): boolean {
-  const { size } = statSync(file)
-  const at = Math.min(Math.floor(size * place), Math.max(0, size - 1))
-  if (how === 'delete') unlinkSync(file)
-  else if (size === 0) return false
-  else if (how === 'cut-tail') truncateSync(file, Math.max(0, size - CUT_BYTES))
-  else if (how === 'cut-half') truncateSync(file, Math.floor(size / 2))
-  else {
-    const length = how === 'flip' ? 1 : Math.min(ZERO_BYTES, size - at)
-    const before = Buffer.alloc(length)
-    const handle = openSync(file, 'r+')
-    readSync(handle, before, 0, length, at)
-    const after = how === 'flip' ? Buffer.from([before[0]! ^ (1 << (Math.floor(place * 8) % 8))]) : Buffer.alloc(length)
-    writeSync(handle, after, 0, length, at)
-    closeSync(handle)
-    return !before.equals(after)
-  }
-  return true
+function harm(file: string, what: Case): boolean {
+  const before = readFileSync(file)
+  const after = harmed(before, what)
+  if (after === undefined) unlinkSync(file)
+  else writeFileSync(file, after)
+  return after === undefined || !before.equals(after)
 }
 
 /** Runs one case from a fresh copy of the template. The node is stopped before and after. */
@@ -167,8 +144,15 @@ export async function runCase(rig: Rig, what: Case): Promise<Result> {
     const [outcome, detail] = await judge(rig, starter)
     return done(outcome, detail, starter.restarts)
   } finally {
-    await node.kill()
+    await ended(node)
   }
+}
+
+/** In order where it can: its process then serves the next case as well. */
+async function ended(node: Node): Promise<void> {
+  const late = setTimeout(() => void node.kill(), ORDERLY_END_MS)
+  await node.stop()
+  clearTimeout(late)
 }
 
 /** The copy stands for the home itself, whose stamp a copy cannot keep. */
@@ -252,6 +236,7 @@ async function judge(rig: Rig, starter: Starter): Promise<[Outcome, string]> {
   const verdict = await compare(starter, template.expected)
   if (verdict.wrong.length > 0) return ['wrong-bytes', verdict.wrong.join()]
   if (peer !== undefined && (await unlike(peer, template.expected))) return ['spread', 'the peer has other content now']
+  if (peer !== undefined && contradicted(peer)) return ['spread', 'the peer was sent records that contradict others']
   if (verdict.missing.length === 0) return [isLost(status) ? 'named' : 'healed', namesOf(report.lost, status)]
   if (isLost(status) || report.lost.length > 0)
     return ['named', `${verdict.missing.length} files lack; ${namesOf(report.lost, status)}`]
@@ -307,16 +292,12 @@ async function read(node: Node, path: string): Promise<string | undefined> {
   }
 }
 
+/** A node that acts on an index with holes writes what it wrote before, and others refuse it. */
+function contradicted(peer: Node): boolean {
+  return /A record was rejected|Two different records claim one place/.test(readFileSync(peer.logFile, 'utf8'))
+}
+
 async function unlike(node: Node, expected: ReadonlyMap<string, string>): Promise<boolean> {
   for (const [path, content] of expected) if ((await read(node, path)) !== content) return true
   return false
-}
-
-/** Every file with every harm; those with a place at `positions` places. */
-export function* casesOf(template: Template, alone: boolean, positions: number): Generator<Case> {
-  for (const file of template.files)
-    for (const how of HARMS) {
-      const places = how === 'flip' || how === 'zero' ? positions : 1
-      for (let at = 0; at < places; at++) yield { file, harm: how, place: (at + 0.5) / places, alone }
-    }
 }
