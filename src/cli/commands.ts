@@ -15,7 +15,9 @@ import * as put from './put.js'
 import * as rebuild from './rebuild.js'
 import * as reidentify from './reidentify.js'
 import * as restore from './restore.js'
+import * as revoke from './revoke.js'
 import * as rm from './rm.js'
+import * as salvage from './salvage.js'
 import * as scrub from './scrub.js'
 import * as start from './start.js'
 import * as status from './status.js'
@@ -26,6 +28,8 @@ import * as watch from './watch.js'
 export const COMMANDS: readonly CommandDefinition[] = [
   init,
   invite,
+  revoke,
+  salvage,
   join,
   start,
   status,

@@ -21,7 +21,9 @@ import type {
   PeerStatus,
   PutOptions,
   RecordLine,
+  RemovalView,
   Role,
+  SalvageLine,
   ScrubLine,
   StatusView,
   VerifyView,
@@ -172,6 +174,20 @@ export class ControlClient implements ControlTarget {
 
   revokeInvitation(invite: string): Promise<InvitationView> {
     return this.#json({ method: 'DELETE', route: `/v1/invites/${invite}` })
+  }
+
+  removeMember(options: { node: string; since?: number }): Promise<RemovalView> {
+    return this.#json({ method: 'POST', route: '/v1/removals', body: JSON.stringify(options) })
+  }
+
+  salvage(): Promise<SalvageLine[]> {
+    return this.#json({ method: 'GET', route: '/v1/salvage' })
+  }
+
+  async salvageBody(record: string, hash: string): Promise<AsyncIterable<Uint8Array>> {
+    const route = `/v1/salvage/${record}/${hash}`
+    const response = await call(this.#connection, { method: 'GET', route, timeoutMs: this.#timeoutMs })
+    return bytesOf(response, this.#connection.home)
   }
 
   /** The bytes of a backup; breaks off with `daemon-unreachable` when the daemon does. */

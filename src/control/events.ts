@@ -40,6 +40,7 @@ export const EVENTS = {
   },
   'conflict-closed': { when: 'a write that saw all of it ended a conflict', facts: conflict },
   'peer-joined': { when: 'a node was admitted to the cluster', facts: { node: 'text', role: 'text', name: 'text' } },
+  'peer-removed': { when: 'a node was removed from the cluster', facts: { node: 'text', name: 'text' } },
   'peer-connected': { when: 'a link to a member came up', facts: { node: 'text', found: 'text?' } },
   'peer-disconnected': { when: 'a link to a member went down', facts: { node: 'text' } },
   'in-sync': {

@@ -9,6 +9,7 @@ import {
   MAX_PATH_BYTES,
   MAX_PUT_MANY_FILES,
   MAX_REPLICAS,
+  MAX_SEQ,
   MAX_VERIFY_WAIT_MS
 } from './limits.js'
 
@@ -45,6 +46,11 @@ export const logQuery = z.strictObject({ limit: wholeNumber(MAX_LOG_LINES).defau
 export const verifyQuery = z.strictObject({ waitMs: wholeNumber(MAX_VERIFY_WAIT_MS).default(0) })
 export const inviteParam = z.strictObject({ invite: hex(32) })
 export const recordParam = z.strictObject({ id: hex(64) })
+export const salvageParams = z.strictObject({ record: hex(64), hash: hex(64) })
+export const removalBody = z.strictObject({
+  node: z.string().min(1).max(128),
+  since: z.int().min(1).max(MAX_SEQ).optional()
+})
 
 export const moveBody = z.strictObject({ from: path, to: path, before: path.optional() })
 export const inviteBody = z.strictObject({

@@ -87,6 +87,15 @@ function addNodeRoutes(app: Routes, { target }: RoutesDeps, options: RoutesOptio
     const view = await target.revokeInvitation(invite)
     return sent(c, (response) => sendJson(response, 200, view))
   })
+  app.post('/v1/removals', async (c) => {
+    const { node, since } = shape.checked(
+      shape.removalBody,
+      await shape.readJson(c.env.incoming, MAX_REQUEST_BYTES),
+      'removal'
+    )
+    const view = await target.removeMember({ node, ...(since === undefined ? {} : { since }) })
+    return sent(c, (response) => sendJson(response, 201, view))
+  })
   app.post('/v1/shutdown', async (c) => {
     query(c, shape.noQuery)
     await target.shutdown()
@@ -99,6 +108,17 @@ function addReadingRoutes(app: Routes, { target }: RoutesDeps): void {
     '/v1/invites',
     json(shape.noQuery, () => target.invitations())
   )
+  app.get(
+    '/v1/salvage',
+    json(shape.noQuery, () => target.salvage())
+  )
+  app.get('/v1/salvage/:record/:hash', async (c) => {
+    const params = { record: c.req.param('record'), hash: c.req.param('hash') }
+    const { record, hash } = shape.checked(shape.salvageParams, params, 'salvage')
+    query(c, shape.noQuery)
+    await sendBytes(c.env.outgoing, await target.salvageBody(record, hash))
+    return RESPONSE_ALREADY_SENT
+  })
   app.get('/v1/entries', async (c) => {
     await sendListing(c.env.outgoing, target.list(query(c, shape.listQuery).path))
     return RESPONSE_ALREADY_SENT

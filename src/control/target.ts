@@ -187,6 +187,24 @@ export interface InvitationView {
   issuer: NodeId
 }
 
+/** A member that was removed. */
+export interface RemovalView {
+  node: NodeId
+  name: string
+  /** The role it had. */
+  role: Role
+  /** What of its logs still counts; of others nothing does. */
+  cuts: Array<{ log: string; seq: number }>
+  /** Its records held here that count nowhere now. */
+  voided: number
+}
+
+/** One change of a removed member that counts nowhere. The path is where it would be. */
+export interface SalvageLine extends HistoryLine {
+  path: string
+  id: string
+}
+
 /** What a scrub has read so far. */
 export interface ScrubCounts {
   records: number
@@ -225,6 +243,7 @@ export interface EventView {
     | 'conflict-opened'
     | 'conflict-closed'
     | 'peer-joined'
+    | 'peer-removed'
     | 'peer-connected'
     | 'peer-disconnected'
     | 'in-sync'
@@ -260,6 +279,10 @@ export interface CatalogReader {
   doc(path: string): Promise<DocView>
   /** All that were ever issued, the one that ends last first. */
   invitations(): Promise<InvitationView[]>
+  /** What removed members wrote that counts nowhere, oldest first. */
+  salvage(): Promise<SalvageLine[]>
+  /** A content among it. Throws not-found, blob-missing. */
+  salvageBody(record: string, hash: string): Promise<AsyncIterable<Uint8Array>>
   /** Everything that makes this node, as one consistent stream of bytes; see `grapevine backup`. */
   backup(): AsyncIterable<Uint8Array>
   /** Reads everything that is stored and heals what it can; progress now and then, the report last. */
@@ -293,6 +316,8 @@ export interface ControlTarget extends CatalogReader {
   }): Promise<{ token: string; expires: string; role: Role; uses: number }>
   /** Takes an invitation back. Throws not-found, role-forbids. */
   revokeInvitation(invite: string): Promise<InvitationView>
+  /** Removes a member. Throws not-found, role-forbids, usage. */
+  removeMember(options: { node: NodeId; since?: number }): Promise<RemovalView>
   /** Events from now on until the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<EventView>
   /** Starts an orderly stop; resolves before the process ends. */

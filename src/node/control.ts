@@ -8,6 +8,7 @@ import type {
   PeerStatus,
   ProblemView,
   PutOptions,
+  RemovalView,
   Role,
   StatusView,
   VerifyView,
@@ -27,6 +28,7 @@ import type { Events } from './events.js'
 import { forkProblems } from './fork-problems.js'
 import type { Home } from './home.js'
 import { createInvitation, revokeInvitation } from './invitations.js'
+import { removeMember } from './removal.js'
 import { VERSION } from './version.js'
 import { verifyAll } from './verify.js'
 import { Views, type ViewDeps } from './views.js'
@@ -243,6 +245,10 @@ export class NodeControl extends Views implements ControlTarget {
 
   revokeInvitation(invite: string): Promise<InvitationView> {
     return revokeInvitation(this.replica, this.#deps.home, invite)
+  }
+
+  removeMember({ node, since }: { node: string; since?: number }): Promise<RemovalView> {
+    return removeMember(this.replica, this.#deps.home, node, since)
   }
 
   // --- events and end -------------------------------------------------------------------------------------------------

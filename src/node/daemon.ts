@@ -27,6 +27,8 @@ import { NodeTarget } from './target.js'
 import { Views } from './views.js'
 
 const ADDRESS_FILE = 'addresses.json'
+/** A node that was removed still hears the record that says so, ms. */
+const REMOVAL_GRACE_MS = 1_000
 
 interface Parts extends Keepers {
   readonly home: Home
@@ -349,6 +351,7 @@ export class Daemon {
         this.#parts?.network.membershipChanged()
         if (this.#parts !== undefined) this.#events.joined(this.#parts.opened.replica.members, keys)
       },
+      membersRemoved: (keys) => this.#membersRemoved(keys),
       logParted: (log, parted) => {
         this.#noting = this.#noting
           .then(() => noteParted(this.#config.home, log, parted))
@@ -360,6 +363,19 @@ export class Daemon {
       recordDamaged: (id) => this.#parts?.custodian.recordDamaged(id),
       clockHeard: (node, aheadMs) => this.#parts?.clocks.heard(node, aheadMs)
     }
+  }
+
+  /** Who was removed is given the time to hear it, then cut off. */
+  #membersRemoved(keys: readonly Uint8Array[]): void {
+    const parts = this.#parts
+    if (parts === undefined) return
+    this.#events.removed(parts.opened.replica.members, keys)
+    for (const key of keys)
+      this.#logger.warn('A node was removed from the cluster.', {
+        node: nodeIdOf(key),
+        own: nodeIdOf(key) === parts.home.node
+      })
+    systemClock.timer(REMOVAL_GRACE_MS, () => parts.network.membershipChanged())
   }
 
   #entriesChanged(ids: ReadonlySet<string>, local: boolean): void {

@@ -4,6 +4,7 @@ import type { Fact } from '../control/index.js'
 import type { EventView } from '../control/target.js'
 import { nodeIdOf, type Members } from '../identity/index.js'
 import type { Replica, ReplicaEvents } from '../replica/index.js'
+import { hexOf } from '../wire/index.js'
 import type { Views } from './views.js'
 
 /** Events kept for one slow watcher. */
@@ -55,6 +56,13 @@ export class Events {
       const member = members.get(key)
       if (member === undefined) continue
       this.emit({ event: 'peer-joined', node: nodeIdOf(key), role: member.role, name: member.name })
+    }
+  }
+
+  removed(members: Members, keys: readonly Uint8Array[]): void {
+    for (const key of keys) {
+      const name = members.removed().find((each) => hexOf(each.key) === hexOf(key))?.name ?? ''
+      this.emit({ event: 'peer-removed', node: nodeIdOf(key), name })
     }
   }
 

@@ -93,7 +93,7 @@ export async function joinCluster(options: JoinHomeOptions): Promise<Identity & 
       next: 'ask for a new invitation'
     })
   await prepareHome(options.home)
-  if (await homeExists(options.home)) await refuseSecondCluster(options.home, token)
+  if (await homeExists(options.home)) return joinAgain(await readHome(options.home), token, options)
   const keys = await ensureKey(options.home, (length) => systemRandom.bytes(length))
   const nodeName = checkLabel(options.nodeName ?? defaultName(), 'node')
   const logger = options.logger ?? silentLogger
@@ -115,7 +115,7 @@ export async function joinCluster(options: JoinHomeOptions): Promise<Identity & 
     cluster: file,
     secret: token.clusterSecret
   }
-  const role = await keepAdmission(home, nodeIdOf(token.issuer), records, logger)
+  const { role } = await keepAdmission(home, nodeIdOf(token.issuer), records, logger)
   await writeCluster(options.home, file, token.clusterSecret)
   return { node: home.node, cluster: token.cluster, clusterName: token.clusterName, role }
 }
@@ -150,32 +150,46 @@ export async function redeemToken(
 /** Clocks of the two may differ; the issuer decides, this only spares an obviously useless attempt. */
 const CLOCK_TOLERANCE_MS = 60_000
 
-async function refuseSecondCluster(path: string, token: Token): Promise<never> {
-  const home = await readHome(path)
-  const same = home.cluster.cluster === token.cluster
-  throw new GrapevineError(
-    same ? 'already-member' : 'token-foreign',
-    same
-      ? `this home already belongs to the cluster ${home.cluster.clusterName}`
-      : `the invitation is for the cluster ${token.clusterName}, this home belongs to ${home.cluster.clusterName}`,
-    {
-      next: same ? 'run "grapevine start"' : 'join from an empty home: give another --home'
-    }
-  )
+/**
+ * A home that holds a node already: who was removed is admitted again under its own key. The issuer decides, for the node
+ * may not have heard that it was; to a member it answers without using the invitation up.
+ */
+async function joinAgain(home: Home, token: Token, options: JoinHomeOptions): Promise<Identity & { role: Role }> {
+  const { cluster, clusterName, nodeName } = home.cluster
+  if (cluster !== token.cluster)
+    throw new GrapevineError(
+      'token-foreign',
+      `the invitation is for the cluster ${token.clusterName}, this home belongs to ${clusterName}`,
+      { next: 'join from an empty home: give another --home' }
+    )
+  const { mdns, peers, timeoutMs, logger = silentLogger } = options
+  const records = await redeemToken(token, { seed: home.keys.seed, nodeName, peers, mdns, timeoutMs, logger })
+  const { role, again } = await keepAdmission(home, nodeIdOf(token.issuer), records, logger)
+  if (!again)
+    throw new GrapevineError('already-member', `this home already belongs to the cluster ${clusterName}`, {
+      next: 'run "grapevine start"'
+    })
+  return { node: home.node, cluster, clusterName, role }
 }
 
-/** Takes the issuer's records in; they must make us a member, or the issuer is not what the token says. */
+/**
+ * Takes the issuer's records in; they must make us a member, or the issuer is not what the token says. `again`: it is
+ * another admission than the one held before.
+ */
 export async function keepAdmission(
   home: Home,
   issuer: string,
   records: readonly Uint8Array[],
   logger: Logger
-): Promise<Role> {
+): Promise<{ role: Role; again: boolean }> {
   const opened = await openHome(home, noTransport(home.node), logger)
   try {
+    const { members } = opened.replica
+    const before = members.get(home.keys.publicKey)
     await opened.replica.takeIn(issuer, records)
-    const member = opened.replica.members.get(home.keys.publicKey)
-    if (member !== undefined && publicKeyOf(issuer) !== undefined) return member.role
+    const member = members.get(home.keys.publicKey)
+    if (member !== undefined && publicKeyOf(issuer) !== undefined)
+      return { role: member.role, again: member.log !== before?.log || member.seq !== before.seq }
     throw new GrapevineError('peer-refused', 'the issuer answered, but its records do not admit this node', {
       next: 'ask for a new invitation'
     })

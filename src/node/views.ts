@@ -11,6 +11,7 @@ import type {
   InvitationView,
   LossView,
   RecordLine,
+  SalvageLine,
   ScrubLine,
   SpaceStatus,
   TupleView,
@@ -21,10 +22,12 @@ import { nodeIdOf } from '../identity/index.js'
 import type { LogHead } from '../log/index.js'
 import { CATALOG_SPACE, isoTime, MEMBERS_SPACE, type Replica } from '../replica/index.js'
 import type { LevelStore } from '../store/index.js'
-import { bytesOf, decodeRecord, describeOp, hexOf, type BodyRef, type SignedRecord } from '../wire/index.js'
+import { bytesOf, decodeRecord, hexOf, type BodyRef } from '../wire/index.js'
 import type { Custody } from './custody.js'
 import { invitationsOf } from './invitations.js'
+import { salvagedBody, salvageOf } from './removal.js'
 import { historyOf } from './history.js'
+import { plain, recordLine, twinLine, twinWith } from './record-lines.js'
 
 export interface ViewDeps {
   readonly replica: Replica
@@ -153,7 +156,8 @@ export class Views implements ReadTarget {
         facts: { path }
       })
     const lines: HistoryLine[] = []
-    for (const row of await reader.history(entry.id)) lines.push(...historyOf(log.read(row.log, row.seq), entry.id))
+    for (const { log: id, seq } of await reader.history(entry.id))
+      if (log.row(id, seq)?.state === 'applied') lines.push(...historyOf(log.read(id, seq), entry.id))
     return lines
   }
 
@@ -230,6 +234,14 @@ export class Views implements ReadTarget {
     }
   }
 
+  async salvage(): Promise<SalvageLine[]> {
+    return [...salvageOf(this.replica)]
+  }
+
+  async salvageBody(record: string, hash: string): Promise<AsyncIterable<Uint8Array>> {
+    return this.bytes(salvagedBody(this.replica, record, hash))
+  }
+
   async invitations(): Promise<InvitationView[]> {
     return invitationsOf(this.replica.members, Date.now())
   }
@@ -281,56 +293,23 @@ export class Views implements ReadTarget {
     let left = options.limit
     const heads = this.#byLog().filter((head) => options.log === undefined || head.log.startsWith(options.log))
     for (const head of heads) {
-      for (const twin of log.twins(head.log)) if (left-- > 0) yield this.#twinLine(twin)
-      for (let seq = head.seq; seq > 0 && left > 0; seq--, left--) yield this.#recordLine(log.read(head.log, seq))
+      for (const twin of log.twins(head.log)) if (left-- > 0) yield twinLine(log, twin)
+      for (let seq = head.seq; seq > 0 && left > 0; seq--, left--) yield recordLine(log, log.read(head.log, seq))
     }
-  }
-
-  /** A record that contradicts the one we hold at its place. */
-  #twinLine(record: SignedRecord): RecordLine {
-    return { ...this.#recordLine(record), state: 'forked', reason: 'another record is held at this place of the log' }
-  }
-
-  #recordLine(record: SignedRecord): RecordLine {
-    const { body, id, log, bytes } = record
-    const row = this.replica.log.row(log, body.seq)
-    const line: RecordLine = {
-      id,
-      space: body.space,
-      author: nodeIdOf(body.author),
-      log,
-      epoch: body.epoch,
-      seq: body.seq,
-      depth: body.depth,
-      time: isoTime(body.time),
-      deps: body.deps.map((dep) => ({ log: dep.log, seq: dep.seq })),
-      ops: body.ops.map(describeOp),
-      size: bytes.length,
-      state: row?.state ?? 'waiting'
-    }
-    return row?.reason ? { ...line, reason: row.reason } : line
-  }
-
-  #twin(id: string): SignedRecord | undefined {
-    const { log } = this.replica
-    for (const head of log.logs()) {
-      const twin = log.twins(head.log).find((record) => record.id === id)
-      if (twin !== undefined) return twin
-    }
-    return undefined
   }
 
   async record(id: string): Promise<RecordLine & { body: unknown }> {
-    const found = this.replica.log.find(id)
-    const twin = found === undefined ? this.#twin(id) : undefined
-    if (twin !== undefined) return { ...this.#twinLine(twin), body: plain(twin.body) }
+    const { log } = this.replica
+    const found = log.find(id)
+    const twin = found === undefined ? twinWith(log, id) : undefined
+    if (twin !== undefined) return { ...twinLine(log, twin), body: plain(twin.body) }
     if (found === undefined)
       throw new GrapevineError('not-found', 'no record here has this id', {
         next: 'give the whole id, 64 hex characters; see "grapevine inspect log"',
         facts: { id }
       })
-    const record = this.replica.log.read(found.log, found.seq)
-    return { ...this.#recordLine(record), body: plain(decodeRecord(record.bytes).body) }
+    const record = log.read(found.log, found.seq)
+    return { ...recordLine(log, record), body: plain(decodeRecord(record.bytes).body) }
   }
 
   spaces(): SpaceStatus[] {
@@ -387,12 +366,4 @@ export class Views implements ReadTarget {
 
 async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes
-}
-
-/** Bytes as hex, for JSON. */
-export function plain(value: unknown): unknown {
-  if (value instanceof Uint8Array) return hexOf(value)
-  if (Array.isArray(value)) return value.map(plain)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]))
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { GrapevineError } from '../../src/errors.js'
 import { MAX_INVITE_USES } from '../../src/control/limits.js'
-import { INVITE, RECORD } from '../control/fake-target.js'
+import { INVITE, NODE_B, RECORD } from '../control/fake-target.js'
+import { tempHome } from '../control/world.js'
 import { shellWithDaemon, shellWithoutDaemon } from './shell.js'
 
 test('put stores a file with its exec bit', async (t) => {
@@ -130,6 +131,48 @@ test('invite ls shows every invitation, invite revoke takes one back by as much 
   const twin = `1a1a${'0'.repeat(28)}`
   target.invites.set(twin, { ...target.invites.get(INVITE)!, invite: twin })
   assert.match((await run('invite', 'revoke', '1a1a')).stderr, /usage: 2 invitations begin with 1a1a/)
+})
+
+test('revoke removes a member by its name or id, and says what counts no more', async (t) => {
+  const { run, target } = await shellWithDaemon(t)
+  const gone = await run('revoke', 'beta')
+  assert.deepEqual(
+    [gone.code, gone.stdout],
+    [0, `beta is no member any more: ${NODE_B}\nall that this node held of it counts on\n`]
+  )
+  assert.match(
+    (await run('revoke', NODE_B, '--since', '3')).stdout,
+    /^1 of its records count no more; see: grapevine salvage$/m
+  )
+  assert.ok(target.calls.includes(`removeMember ${NODE_B} 3`))
+  assert.equal(JSON.parse((await run('revoke', NODE_B, '--json')).stdout).name, 'beta')
+  for (const [args, code] of [
+    [['nobody'], 'not-found'],
+    [[NODE_B, '--since', '0'], 'usage'],
+    [[NODE_B, '--since', 'x'], 'usage']
+  ] as const)
+    assert.match((await run('revoke', ...args)).stderr, new RegExp(`^grapevine: ${code}: `))
+})
+
+test('salvage lists what counts no more, and saves it under names that lead nowhere else', async (t) => {
+  const { run, target } = await shellWithDaemon(t)
+  const [line] = target.salvaged
+  target.salvaged = [line!, { ...line!, path: '../../etc/pass wd', change: 'content 4 B' }]
+  assert.deepEqual((await run('salvage')).stdout.split('\n'), [
+    'time (UTC)           author       path               change',
+    '2026-11-21 19:13:05  12D3…CVe2Xo  styles/a.sld       content 4 B',
+    '2026-11-21 19:13:05  12D3…CVe2Xo  ../../etc/pass wd  content 4 B',
+    ''
+  ])
+  const to = join(await tempHome(t), 'out')
+  const saved = await run('salvage', '--to', to)
+  assert.equal(saved.code, 0, saved.stderr)
+  assert.deepEqual(await readdir(to), ['0001-a.sld', '0002-pass_wd'])
+  assert.equal(await readFile(join(to, '0002-pass_wd'), 'utf8'), 'text')
+  // what was saved before is never written over
+  assert.match((await run('salvage', '--to', to)).stderr, /^grapevine: store-failed: /)
+  target.salvaged = []
+  assert.equal((await run('salvage')).stdout, 'nothing\n')
 })
 
 test('invite revoke works on a home whose daemon is stopped', async (t) => {

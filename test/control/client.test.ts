@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { GrapevineError } from '../../src/errors.js'
-import { INVITE, RECORD } from './fake-target.js'
+import { INVITE, NODE_B, RECORD } from './fake-target.js'
 import { clientOf, collect, recordingLogger, startWorld } from './world.js'
 
 const MIB = 1024 * 1024
@@ -41,6 +41,9 @@ test('every call of the target arrives with its arguments and answers what the t
     ['invite author 60000 2', () => client.invite({ role: 'author', expiresMs: 60_000, uses: 2 })],
     ['invitations', () => client.invitations()],
     [`revokeInvitation ${INVITE}`, () => client.revokeInvitation(INVITE)],
+    [`removeMember ${NODE_B} 3`, () => client.removeMember({ node: NODE_B, since: 3 })],
+    ['salvage', () => client.salvage()],
+    [`salvageBody ${RECORD} ${'cd'.repeat(32)}`, () => client.salvageBody(RECORD, 'cd'.repeat(32))],
     ['shutdown', () => client.shutdown()]
   ]
   for (const [call, run] of cases) {

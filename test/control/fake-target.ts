@@ -13,7 +13,9 @@ import type {
   LossView,
   PeerStatus,
   RecordLine,
+  RemovalView,
   Role,
+  SalvageLine,
   ScrubLine,
   StatusView,
   TupleView,
@@ -58,6 +60,19 @@ export class FakeTarget implements ControlTarget {
   reachable = true
   conflict = false
   lost: LossView[] = [{ kind: 'record', log: LOG, author: NODE_A, seq: 2, paths: ['styles/a.sld'] }]
+  salvaged: SalvageLine[] = [
+    {
+      time: TIME,
+      author: NODE_B,
+      record: RECORD,
+      seq: 3,
+      change: 'content 4 B',
+      hash: bodyRefOf(Buffer.from('text')).hash,
+      size: 4,
+      path: 'styles/a.sld',
+      id: '98'.repeat(16)
+    }
+  ]
   onShutdown: () => void = () => undefined
   #seq = 0
 
@@ -279,6 +294,26 @@ export class FakeTarget implements ControlTarget {
       throw new GrapevineError('not-found', `there is no invitation ${invite}`, { next: 'see "grapevine invite ls"' })
     view.state = 'revoked'
     return view
+  }
+
+  async removeMember({ node, since }: { node: string; since?: number }): Promise<RemovalView> {
+    this.#called(`removeMember ${node} ${since ?? ''}`.trim())
+    if (node !== NODE_B)
+      throw new GrapevineError('not-found', `no member has the node id ${node}`, { next: 'see "grapevine peers"' })
+    const voided = since === undefined ? 0 : 1
+    return { node, name: 'beta', role: 'author', cuts: [{ log: LOG, seq: 2 }], voided }
+  }
+
+  async salvage(): Promise<SalvageLine[]> {
+    this.#called('salvage')
+    return this.salvaged
+  }
+
+  async salvageBody(record: string, hash: string): Promise<AsyncIterable<Uint8Array>> {
+    this.#called(`salvageBody ${record} ${hash}`)
+    return (async function* () {
+      yield Buffer.from('text')
+    })()
   }
 
   async *events(signal: AbortSignal): AsyncGenerator<EventView> {
