@@ -11,11 +11,11 @@ import { createDirectoryAdapter, MemoryStatCache } from '../src/adapters/index.j
 import { reasonOf } from '../src/errors.js'
 import { systemClock } from '../src/runtime-node.js'
 import { silentLogger } from '../src/runtime.js'
+import { call } from '../test/e2e/call.js'
 import { entriesOf, settled } from '../test/e2e/catalog.js'
 import { Node } from '../test/e2e/node.js'
 import { SETS, setPaths } from './power-load.js'
 import { generationOf, keeps, type Promises } from './power-promises.js'
-import { call } from './power-rig.js'
 
 export interface CutReport {
   readonly failures: string[]

@@ -1,7 +1,8 @@
 /** Power cuts without a device mapper: an ext4 image in an XFS that can share blocks; copying the image is the cut. */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { call } from '../test/e2e/call.js'
 
 /** Sizes of the images, as truncate takes them; both are sparse. */
 const XFS_SIZE = '6G'
@@ -71,14 +72,5 @@ export class Rig {
 
   close(): void {
     for (const path of [this.live, this.#xfs]) spawnSync('umount', ['-l', path], { stdio: 'ignore' })
-  }
-}
-
-export function call(command: string, ...args: string[]): void {
-  try {
-    execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  } catch (error) {
-    const said = (error as { stderr?: Buffer }).stderr?.toString().trim() ?? ''
-    throw new Error(`${command} ${args.join(' ')} failed: ${said}`, { cause: error })
   }
 }

@@ -5,14 +5,14 @@ import type { Node } from './node.js'
 import { directories } from './tree.js'
 import { until } from './until.js'
 
-export async function entriesOf(node: Node, path = ''): Promise<EntryLine[]> {
+export async function entriesOf(node: Pick<Node, 'client'>, path = ''): Promise<EntryLine[]> {
   const entries: EntryLine[] = []
   for await (const entry of node.client.list(path)) entries.push(entry)
   return entries
 }
 
 /** Waits until a node's catalog and its directory hold the same files and directories. */
-export async function settled(node: Node): Promise<void> {
+export async function settled(node: Pick<Node, 'name' | 'dir' | 'client' | 'files'>): Promise<void> {
   await until(`${node.name} has its directory in step`, async () => {
     const entries = await entriesOf(node)
     const files = entries.filter(({ kind }) => kind === 'file').map(({ path, hash }) => `${path} ${hash}`)

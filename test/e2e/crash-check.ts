@@ -17,12 +17,15 @@ export interface Allowed {
   readonly stays: boolean
 }
 
+/** What is looked at of a daemon; it need not be a process of its own. */
+export type Checked = Pick<Node, 'name' | 'dir' | 'client' | 'files' | 'space'>
+
 /** How long a started daemon may take to be in step with its directory, ms. */
 const SETTLE_MS = 30_000
 const SCRATCH = /(^|\/)\.grapevine-tmp-[0-9a-f]{24}$/
 
 /** Throws, with what is wrong, unless everything acknowledged is there, whole, and nothing else. */
-export async function checkAfterCrash(node: Node, allowed: Allowed): Promise<void> {
+export async function checkAfterCrash(node: Checked, allowed: Allowed): Promise<void> {
   const { before, after, stays } = allowed
   const soon = await catalogOf(node)
   const lost = stays ? unlikeBoth(allowed, soon) : differsFromAll([before, after], soon)
@@ -40,7 +43,7 @@ export async function checkAfterCrash(node: Node, allowed: Allowed): Promise<voi
   await checkDirectory(node)
 }
 
-async function checkDirectory(node: Node): Promise<void> {
+async function checkDirectory(node: Checked): Promise<void> {
   const half = halfSets((path) => readOrAbsent(join(node.dir, path)))
   if (half.length > 0) throw new Error(`half a set: ${half.join('; ')}`)
   const scratch = readdirSync(node.dir, { recursive: true })
@@ -51,7 +54,7 @@ async function checkDirectory(node: Node): Promise<void> {
   if (conflicts > 0) throw new Error(`${conflicts} conflicts although nobody else writes`)
 }
 
-async function catalogOf(node: Node): Promise<Map<string, string>> {
+async function catalogOf(node: Checked): Promise<Map<string, string>> {
   const entries = await entriesOf(node)
   return new Map(entries.flatMap(({ path, hash }) => (hash === undefined ? [] : [[path, hash] as const])))
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { sweep } from './crash-sweep.js'
+import { sweepByKills } from './crash-kills.js'
 
 /** Changes of the script: one of each kind. */
 const LENGTH = 10
@@ -18,7 +18,7 @@ test('a daemon killed at any change of its files has all it acknowledged, whole,
   // other points in each run; a failure names its own
   const offset = Date.now() % STRIDE
   try {
-    const result = await sweep({ place, length: LENGTH, stride: STRIDE, offset })
+    const result = await sweepByKills({ place, length: LENGTH, stride: STRIDE, offset })
     t.diagnostic(JSON.stringify({ offset, ...result }))
     assert.deepEqual(result.failures, [])
     assert.ok(result.notReached < result.swept, 'no point was reached')

@@ -1,285 +1,196 @@
 /**
- * Kills a daemon at numbered changes of its files while it runs a script, starts it again, and compares with what had
- * been acknowledged. The script is cut into parts with a copy of home and directory before each, so that a point is
- * reached in a second instead of a minute.
+ * Kills a daemon before, in the middle of and after every change of its files while it runs a script, and judges what it
+ * comes back with. The script is played once: the daemon stands still at each point, and an image of its files is what a
+ * kill would leave there. Points that leave the same are judged once.
  */
-import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { pathToFileURL } from 'node:url'
-import { join } from 'node:path'
-import { createDirectoryAdapter, MemoryStatCache } from '../../src/adapters/index.js'
-import { reasonOf } from '../../src/errors.js'
-import { systemClock } from '../../src/runtime-node.js'
-import { silentLogger } from '../../src/runtime.js'
-import { settled } from './catalog.js'
-import { checkAfterCrash, readOrAbsent, type Allowed } from './crash-check.js'
-import { halfSets, script, SCRIPT_LENGTH, type Change, type Model } from './crash-script.js'
-import { Node } from './node.js'
-import { PACKAGE_ROOT } from './program.js'
-import { until } from './until.js'
-
-export const SIDES = ['before', 'torn', 'after'] as const
-
-/** One moment at which the daemon is killed: at change `operation` of its files while it runs the part. */
-export interface Point {
-  readonly part: number
-  readonly operation: number
-  readonly side: (typeof SIDES)[number]
-}
-
-export interface SweepResult {
-  /** Changes of files the whole script makes, starts and stops of the daemon among them. */
-  readonly operations: number
-  /** Moments there are: three for each change. */
-  readonly points: number
-  swept: number
-  /** Of these: the daemon did something in another order and ended before it came to this number. */
-  notReached: number
-  /** Killed once more while it recovered. */
-  secondCrashes: number
-  slowestStartMs: number
-  medianStartMs: number
-  /** CPU time of the slowest start, its helper processes included. */
-  slowestStartCpuMs: number
-  readonly failures: string[]
-}
+import type { Verdict } from './crash-case.js'
+import { Places } from './crash-images.js'
+import { Judges } from './crash-judges.js'
+import { Models, type Moment } from './crash-model.js'
+import { PART_LENGTH, Recorder, SIDES, type Image, type Point } from './crash-recorder.js'
+import { SCRIPT_LENGTH } from './crash-script.js'
 
 export interface SweepOptions {
-  /** A directory of this sweep alone. */
+  /** A directory of this sweep alone; what failed stays there as images. */
   readonly place: string
-  /** Every so many points is tried, from `offset` on. */
-  readonly stride: number
+  /** Only this part of the script is looked at. */
+  readonly part?: number
+  /** Of the points every so many is looked at, from `offset` on. Default: all. */
+  readonly stride?: number
   readonly offset?: number
   /** Changes of the script to play, from the first on. */
   readonly length?: number
-  readonly progress?: (swept: number, of: number, result: SweepResult) => void
+  /** Processes that judge side by side. Default 2. */
+  readonly judges?: number
+  /** Spoils an image before it is judged, to see that the judges see it. */
+  readonly spoil?: (places: Places, image: string) => Promise<void>
+  readonly progress?: (result: SweepResult, waiting: number) => void
 }
 
-const PART_LENGTH = 10
-/** Changes of files a start makes at most before it says that it runs; a second crash is tried among them. */
+/** CPU time a start may take, ms: unlike the time on the clock it does not grow with what else the machine does. */
+export const MAX_START_CPU_MS = 2_000
+
+export interface Failure {
+  readonly image: string
+  readonly moment: Moment
+  readonly look: boolean
+  /** Points that leave these files. */
+  readonly points: number
+  readonly what: string
+}
+
+export interface SweepResult {
+  /** Parts of the script recorded. */
+  parts: number
+  /** Changes of files the script makes, starts and stops of the daemon among them. */
+  operations: number
+  /** Points come to, three for each change, and of these the ones looked at. */
+  points: number
+  looked: number
+  /** Different images among them. */
+  images: number
+  /** Images of second crashes, taken while a recovery was under way. */
+  secondCrashes: number
+  judged: number
+  /** Points whose image is judged. */
+  judgedPoints: number
+  readonly failures: Failure[]
+  readonly starts: Starts
+}
+
+/** How long starts took, ms: in the judge that has the program loaded, and as processes of their own. */
+export interface Starts {
+  readonly warm: number[]
+  readonly real: number[]
+  readonly realCpu: number[]
+}
+
+/** Images that wait for a judge at most when the next part is recorded: they fill the disk. */
+const MAX_WAITING = 300
+/** Every so manieth image is started as a process of its own. */
+const REAL_EVERY = 50
+/** Every so manieth image is crashed a second time. */
+const AGAIN_EVERY = 3
+/** Changes of files a start makes at most before it says that it runs; a second crash is among them. */
 const RECOVERY_OPERATIONS = 40
-/** Of the kernel's clock for CPU time; fixed for programs since long ago. */
-const MS_PER_TICK = 10
-/** Which directory was shared: its inode does not survive the copy. */
-const ROOT_FILE = 'root-identity.json'
+/** Spreads second crashes over the changes of a recovery: shares no factor with their number. */
+const SPREAD = 7
 
-export async function sweep(options: SweepOptions): Promise<SweepResult> {
-  const parts = partsOf(script().slice(0, options.length ?? SCRIPT_LENGTH))
-  const counts = await record(options.place, parts)
-  const all = pointsOf(counts)
-  const result: SweepResult = {
-    operations: counts.reduce((sum, count) => sum + count, 0),
-    points: all.length,
-    swept: 0,
-    notReached: 0,
+export function newResult(): SweepResult {
+  const counts = {
+    parts: 0,
+    operations: 0,
+    points: 0,
+    looked: 0,
+    images: 0,
     secondCrashes: 0,
-    slowestStartMs: 0,
-    medianStartMs: 0,
-    slowestStartCpuMs: 0,
-    failures: []
+    judged: 0,
+    judgedPoints: 0
   }
-  const starts: number[] = []
-  const chosen = all.filter((_, at) => at % options.stride === (options.offset ?? 0) % options.stride)
-  for (const [at, point] of chosen.entries()) {
-    const crash = new Crash(options.place, parts, point, at)
-    try {
-      starts.push(await crash.run())
-    } catch (error) {
-      result.failures.push(`${crash.describe()}: ${reasonOf(error)}`)
-    } finally {
-      await crash.end()
-    }
-    result.swept += 1
-    if (!crash.reached) result.notReached += 1
-    result.slowestStartCpuMs = Math.max(result.slowestStartCpuMs, crash.startCpuMs)
-    if (crash.twice) result.secondCrashes += 1
-    result.slowestStartMs = Math.round(Math.max(0, ...starts))
-    result.medianStartMs = Math.round(starts.toSorted((a, b) => a - b)[starts.length >> 1] ?? 0)
-    options.progress?.(result.swept, chosen.length, result)
-  }
-  return result
+  return { ...counts, failures: [], starts: { warm: [], real: [], realCpu: [] } }
 }
 
-interface Part {
-  readonly changes: readonly Change[]
-  /** What the catalog holds before the part. */
-  readonly before: Model
-}
-
-function partsOf(changes: readonly Change[]): Part[] {
-  const parts: Part[] = []
-  const model: Model = new Map()
-  for (let from = 0; from < changes.length; from += PART_LENGTH) {
-    const some = changes.slice(from, from + PART_LENGTH)
-    parts.push({ changes: some, before: new Map(model) })
-    for (const change of some) change.apply(model)
-  }
-  return parts
-}
-
-/** Plays the script once without a crash; keeps a copy before each part and counts what each part changes. */
-async function record(place: string, parts: readonly Part[]): Promise<number[]> {
-  const counts: number[] = []
-  const run = join(place, 'run')
-  mkdirSync(run, { recursive: true })
-  const first = nodeIn(run)
-  const made = await first.cli('init', '--cluster', 'crash', '--name', 'a')
-  if (made.code !== 0) throw new Error(made.stderr)
-  for (const [part, { changes }] of parts.entries()) {
-    copyState(run, join(place, `part-${part}`))
-    const counter = join(place, 'count')
-    const node = nodeIn(run, { CRASH_COUNT: counter })
-    await node.start()
-    for (const change of changes) await change.run(node, () => undefined)
-    await settled(node)
-    await node.stop()
-    counts.push(Number(readFileSync(counter, 'utf8')))
-  }
-  rmSync(run, { recursive: true })
-  return counts
-}
-
-function pointsOf(counts: readonly number[]): Point[] {
-  return counts.flatMap((count, part) =>
-    Array.from({ length: count }, (_, at) => at + 1).flatMap((operation) =>
-      SIDES.map((side) => ({ part, operation, side }))
-    )
-  )
-}
-
-/** One point: the crash, perhaps another one, the recovery, and what must hold then. */
-class Crash {
-  reached = false
-  twice = false
-  startCpuMs = 0
-  readonly #place: string
-  readonly #part: Part
-  readonly #point: Point
-  /** The how manieth it is: decides what else is done with it. */
-  readonly #at: number
-  #node: Node | undefined
-  #during = 'the start'
-
-  constructor(place: string, parts: readonly Part[], point: Point, at: number) {
-    this.#place = join(place, 'crash')
-    this.#part = parts[point.part]!
-    this.#point = point
-    this.#at = at
-    copyState(join(place, `part-${point.part}`), this.#place)
-  }
-
-  describe(): string {
-    const { part, operation, side } = this.#point
-    return `part ${part}, operation ${operation} ${side}${this.twice ? ', twice' : ''}, during ${this.#during}`
-  }
-
-  /** Resolves with how long the start after the crash took, ms. */
-  async run(): Promise<number> {
-    const allowed = await this.#runChanges()
-    if (this.#at % 3 === 2) this.twice = await this.#crashAgain()
-    if (this.#at % 2 === 1) await this.#lookBetween()
-    const began = performance.now()
-    const node = this.#start({})
-    await node.start()
-    const startMs = performance.now() - began
-    this.startCpuMs = cpuMs(node.pid)
-    await checkAfterCrash(node, allowed)
-    return startMs
-  }
-
-  async end(): Promise<void> {
-    await this.#node?.kill()
-    rmSync(this.#place, { recursive: true, force: true })
-  }
-
-  /** Plays the part until the daemon dies; what may be there then. */
-  async #runChanges(): Promise<Allowed> {
-    const { operation, side } = this.#point
-    const node = this.#start({ CRASH_AT: `${operation}:${side}` })
-    let before = new Map(this.#part.before)
-    try {
-      await node.start()
-      for (const change of this.#part.changes) {
-        this.#during = change.what
-        const after = new Map(before)
-        change.apply(after)
-        let stays = false
-        const ending = change.run(node, () => (stays = true))
-        if (!(await survives(node, ending))) return { before, after, stays }
-        before = after
-      }
-      this.#during = 'the stop'
-      await node.stop()
-    } catch (error) {
-      if (node.running) throw error
-    } finally {
-      this.reached = node.tail().includes('-- ended with SIGKILL')
-    }
-    return { before, after: before, stays: false }
-  }
-
-  async #crashAgain(): Promise<boolean> {
-    const operation = ((this.#at * 7) % RECOVERY_OPERATIONS) + 1
-    const node = this.#start({ CRASH_AT: `${operation}:${SIDES[this.#at % SIDES.length]!}` })
-    await node.start().catch(() => undefined)
-    if (node.running) await until('it died or has nothing to do', async () => !node.running || (await idle(node)))
-    const died = !node.running
-    await node.kill()
-    return died
-  }
-
-  /** What the target would be told: the adapter has recovered and nobody has gone on with the rest. */
-  async #lookBetween(): Promise<void> {
-    const { home, dir } = this.#node!
-    const adapter = createDirectoryAdapter(
-      { clock: systemClock, logger: silentLogger, cache: new MemoryStatCache() },
-      { root: dir, journalDir: join(home, 'journal') }
-    )
-    await adapter.start()
-    await adapter.stop()
-    const broken = halfSets((path) => readOrAbsent(join(dir, path)))
-    if (broken.length > 0) throw new Error(`half a set after the adapter recovered: ${broken.join('; ')}`)
-  }
-
-  #start(env: Record<string, string>): Node {
-    this.#node = nodeIn(this.#place, env)
-    return this.#node
-  }
-}
-
-/** Whether the change was acknowledged; false when the daemon died under it. */
-async function survives(node: Node, ending: Promise<void>): Promise<boolean> {
+/** Throws when the script does not run, or the system refuses an image; what images lead to is in the result. */
+export async function sweep(options: SweepOptions): Promise<SweepResult> {
+  const places = new Places(options.place)
+  places.mount()
   try {
-    await ending
-    return true
-  } catch (error) {
-    await until('the daemon is known to be dead', () => !node.running, 5_000).catch(() => {
-      throw error
-    })
-    return false
+    return await new Sweep(places, options).run()
+  } finally {
+    places.unmount()
   }
 }
 
-/** CPU time a process and its ended children have used, ms. */
-function cpuMs(pid: number): number {
-  // the name may hold spaces; behind it the fields are in order: utime, stime, cutime, cstime are the 12th to 15th
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * MS_PER_TICK, 0)
-}
+class Sweep {
+  readonly #places: Places
+  readonly #options: SweepOptions
+  readonly #result = newResult()
+  readonly #judges: Judges
+  readonly #judging = new Set<Promise<void>>()
+  #number = 0
 
-async function idle(node: Node): Promise<boolean> {
-  return (await node.status()).target?.state === 'watching'
-}
+  constructor(places: Places, options: SweepOptions) {
+    this.#places = places
+    this.#options = options
+    this.#judges = new Judges(options.place, options.judges ?? 2)
+  }
 
-function nodeIn(place: string, crash: Record<string, string> = {}): Node {
-  const hook = pathToFileURL(join(PACKAGE_ROOT, 'test', 'e2e', 'crash-hook.mjs')).href
-  const env = Object.keys(crash).length === 0 ? {} : { NODE_OPTIONS: `--import=${hook}`, ...crash }
-  return new Node({ name: 'a', place, env, also: ['--no-mdns'] })
-}
+  async run(): Promise<SweepResult> {
+    const { part: only, length = SCRIPT_LENGTH } = this.#options
+    const recorder = new Recorder({
+      places: this.#places,
+      models: new Models(),
+      wants: (point) => this.#wants(point)
+    })
+    try {
+      await recorder.begin()
+      for (let part = 0; part < length / PART_LENGTH; part++) {
+        if (only !== undefined && part > only) break
+        if (only !== undefined && part < only) await recorder.skip(part)
+        else await this.#part(recorder, part)
+      }
+      while (this.#judging.size > 0) await Promise.race(this.#judging)
+    } finally {
+      await this.#judges.close()
+    }
+    await this.#places.hide()
+    return this.#result
+  }
 
-/** A copy of a stopped or dead daemon's home and directory. */
-function copyState(from: string, to: string): void {
-  rmSync(to, { recursive: true, force: true })
-  for (const name of ['home', 'catalog'])
-    cpSync(join(from, name), join(to, name), { recursive: true, preserveTimestamps: true })
-  rmSync(join(to, 'home', ROOT_FILE), { force: true })
+  #wants({ side }: Point): boolean {
+    const { stride = 1, offset = 0 } = this.#options
+    const at = this.#result.points++
+    if (side === 'before') this.#result.operations += 1
+    const wanted = at % stride === offset % stride
+    if (wanted) this.#result.looked += 1
+    return wanted
+  }
+
+  async #part(recorder: Recorder, part: number): Promise<void> {
+    while (this.#judging.size > MAX_WAITING) await Promise.race(this.#judging)
+    for (const image of await recorder.record(part)) {
+      this.#result.images += 1
+      if (this.#options.spoil !== undefined) await this.#options.spoil(this.#places, image.name)
+      const number = this.#number++
+      this.#start(image, number, number % AGAIN_EVERY === 0)
+    }
+    this.#result.parts += 1
+  }
+
+  #start(image: Image, number: number, again: boolean): void {
+    const judging: Promise<void> = this.#judge(image, number, again).finally(() => this.#judging.delete(judging))
+    this.#judging.add(judging)
+  }
+
+  async #judge(image: Image, number: number, crashAgain: boolean): Promise<void> {
+    const second = `${image.name}-again-${((number * SPREAD) % RECOVERY_OPERATIONS) + 1}`
+    const again = {
+      operation: ((number * SPREAD) % RECOVERY_OPERATIONS) + 1,
+      side: SIDES[Math.floor(number / AGAIN_EVERY) % SIDES.length]!,
+      image: second
+    }
+    const look = number % 2 === 1
+    const real = number % REAL_EVERY === REAL_EVERY - 1
+    const { moment, name } = image
+    const verdict = await this.#judges.judge({ image: name, moment, look, real, ...(crashAgain ? { again } : {}) })
+    if (verdict.again) {
+      this.#result.secondCrashes += 1
+      this.#start({ ...image, name: second, points: 0 }, this.#number++, false)
+    }
+    await this.#note(image, look, verdict)
+  }
+
+  async #note(image: Image, look: boolean, verdict: Verdict): Promise<void> {
+    const { name, moment, points } = image
+    const { failures, starts } = this.#result
+    this.#result.judged += 1
+    this.#result.judgedPoints += points
+    if (verdict.failure !== undefined) failures.push({ image: name, moment, look, points, what: verdict.failure })
+    else {
+      starts[verdict.startCpuMs === undefined ? 'warm' : 'real'].push(verdict.startMs)
+      if (verdict.startCpuMs !== undefined) starts.realCpu.push(verdict.startCpuMs)
+      await this.#places.discard(name)
+    }
+    this.#options.progress?.(this.#result, this.#judging.size)
+  }
 }

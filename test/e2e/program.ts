@@ -3,6 +3,7 @@ import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import type { EventEmitter } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 /** Where package.json is: these files run from their source and compiled, one directory deeper. */
@@ -34,6 +35,8 @@ export interface Where {
   /** Another user to run as; only root can. */
   readonly uid?: number
   readonly gid?: number
+  /** Given the other end of a line to the process, which has it as its descriptor 3. */
+  readonly line?: (line: Duplex) => void
 }
 
 const children = new Set<ChildProcess>()
@@ -68,9 +71,11 @@ export type Launcher = (args: readonly string[], where: Where) => Launched
 
 /** Starts the program. It is killed with us at the latest. */
 export function launch(args: readonly string[], where: Where = {}): ChildProcess {
-  const child = spawnNode([MAIN, ...args], where, ['pipe', 'pipe', 'pipe'])
+  const line = where.line === undefined ? [] : (['pipe'] as const)
+  const child = spawnNode([MAIN, ...args], where, ['pipe', 'pipe', 'pipe', ...line])
   // a process that ends early closes its stdin under our hands
   child.stdin!.on('error', () => undefined)
+  where.line?.(child.stdio[3] as Duplex)
   return child
 }
 
@@ -106,8 +111,18 @@ export function run(args: readonly string[], where: Where & { stdin?: string | U
   })
 }
 
+/** Of the kernel's clock for CPU time; fixed for programs since long ago. */
+const MS_PER_TICK = 10
+
+/** CPU time a process and its ended children have used, ms. */
+export function cpuMsOf(pid: number): number {
+  // the name may hold spaces; behind it the fields are in order: utime, stime, cutime, cstime are the 12th to 15th
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * MS_PER_TICK, 0)
+}
+
 /** Settings of whoever runs the tests must not reach the daemons. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
+export function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(GRAPEVINE_|NODE_OPTIONS|NODE_TEST)/.test(name))
   )
