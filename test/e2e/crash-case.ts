@@ -20,6 +20,8 @@ export interface Verdict {
   readonly startMs: number
   /** CPU time of a real start, ms, its helper processes included. */
   readonly startCpuMs?: number
+  /** Changes of files that were numbered: none of a process of its own. */
+  readonly operations: number
   /** The image asked for by `again` was taken. */
   readonly again: boolean
 }

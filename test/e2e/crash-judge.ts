@@ -17,6 +17,7 @@ import { Places } from './crash-images.js'
 import { Models } from './crash-model.js'
 import { crashNode, type Side } from './crash-recorder.js'
 import { halfSets } from './crash-script.js'
+import { keepProbeWarm } from './crash-warm-probe.js'
 import { WarmDaemon, warmUp } from './crash-warm.js'
 import { cpuMsOf, PACKAGE_ROOT } from './program.js'
 
@@ -44,7 +45,10 @@ async function prepare(): Promise<void> {
   const hook = (await import(file)) as Hook
   await hook.seemOneDevice()
   await hook.numberOperations(numbered)
+  keepProbeWarm()
   await warmUp()
+  // each start looks once more whether somebody reads
+  for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0)
 }
 
 async function judge(one: Case): Promise<Verdict> {
@@ -54,9 +58,9 @@ async function judge(one: Case): Promise<Verdict> {
   try {
     if (one.look) await lookBetween()
     const verdict = await (one.real ? judgeReal(one) : judgeWarm(one))
-    return { ...verdict, again: taking.taken }
+    return { ...verdict, operations: numbered.operations, again: taking.taken }
   } catch (error) {
-    return { failure: reasonOf(error), startMs: 0, again: taking.taken }
+    return { failure: reasonOf(error), startMs: 0, operations: numbered.operations, again: taking.taken }
   } finally {
     taking.end()
     await places.hide()
@@ -77,7 +81,7 @@ function takeAgain(again: Case['again']): { readonly taken: boolean; end(): void
   return taking
 }
 
-async function judgeWarm(one: Case): Promise<Omit<Verdict, 'again'>> {
+async function judgeWarm(one: Case): Promise<Omit<Verdict, 'again' | 'operations'>> {
   const daemon = new WarmDaemon(places.here)
   const began = performance.now()
   try {
@@ -93,7 +97,7 @@ async function judgeWarm(one: Case): Promise<Omit<Verdict, 'again'>> {
   }
 }
 
-async function judgeReal(one: Case): Promise<Omit<Verdict, 'again'>> {
+async function judgeReal(one: Case): Promise<Omit<Verdict, 'again' | 'operations'>> {
   const node = crashNode(places.here)
   const began = performance.now()
   try {

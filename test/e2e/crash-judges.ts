@@ -104,7 +104,7 @@ class Judge {
   }
 
   #failed(what: string): Verdict {
-    return { failure: `${what}: ${this.#words}`, startMs: 0, again: false }
+    return { failure: `${what}: ${this.#words}`, startMs: 0, operations: 0, again: false }
   }
 }
 

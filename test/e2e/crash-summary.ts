@@ -11,6 +11,7 @@ export function summaryOf({ starts, failures, ...counts }: SweepResult, ms: numb
     warmStartMs: spread(starts.warm),
     realStartMs: spread(starts.real),
     realStartCpuMs: spread(starts.realCpu),
+    recoveryOperations: spread(starts.operations),
     seconds,
     pointsPerSecond: Math.round((counts.judgedPoints / ms) * 10_000) / 10,
     failures: failures.map(({ image, points, what }) => `${image} (${points} points): ${what.split('\n')[0]}`)

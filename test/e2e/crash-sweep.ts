@@ -63,6 +63,8 @@ export interface Starts {
   readonly warm: number[]
   readonly real: number[]
   readonly realCpu: number[]
+  /** Changes of files from the crash to the orderly stop. */
+  readonly operations: number[]
 }
 
 /** Images that wait for a judge at most when the next part is recorded: they fill the disk. */
@@ -71,10 +73,10 @@ const MAX_WAITING = 300
 const REAL_EVERY = 50
 /** Every so manieth image is crashed a second time. */
 const AGAIN_EVERY = 3
-/** Changes of files a start makes at most before it says that it runs; a second crash is among them. */
-const RECOVERY_OPERATIONS = 40
+/** Changes of files from a crash until the directory is in step again, about; a second crash is at one of them. */
+const RECOVERY_OPERATIONS = 100
 /** Spreads second crashes over the changes of a recovery: shares no factor with their number. */
-const SPREAD = 7
+const SPREAD = 37
 
 export function newResult(): SweepResult {
   const counts = {
@@ -87,7 +89,7 @@ export function newResult(): SweepResult {
     judged: 0,
     judgedPoints: 0
   }
-  return { ...counts, failures: [], starts: { warm: [], real: [], realCpu: [] } }
+  return { ...counts, failures: [], starts: { warm: [], real: [], realCpu: [], operations: [] } }
 }
 
 /** Throws when the script does not run, or the system refuses an image; what images lead to is in the result. */
@@ -163,12 +165,10 @@ class Sweep {
   }
 
   async #judge(image: Image, number: number, crashAgain: boolean): Promise<void> {
-    const second = `${image.name}-again-${((number * SPREAD) % RECOVERY_OPERATIONS) + 1}`
-    const again = {
-      operation: ((number * SPREAD) % RECOVERY_OPERATIONS) + 1,
-      side: SIDES[Math.floor(number / AGAIN_EVERY) % SIDES.length]!,
-      image: second
-    }
+    const operation = ((number * SPREAD) % RECOVERY_OPERATIONS) + 1
+    const side = SIDES[Math.floor(number / AGAIN_EVERY) % SIDES.length]!
+    const second = `${image.name}-again-o${operation}-${side}`
+    const again = { operation, side, image: second }
     const look = number % 2 === 1
     const real = number % REAL_EVERY === REAL_EVERY - 1
     const { moment, name } = image
@@ -188,6 +188,7 @@ class Sweep {
     if (verdict.failure !== undefined) failures.push({ image: name, moment, look, points, what: verdict.failure })
     else {
       starts[verdict.startCpuMs === undefined ? 'warm' : 'real'].push(verdict.startMs)
+      if (verdict.startCpuMs === undefined) starts.operations.push(verdict.operations)
       if (verdict.startCpuMs !== undefined) starts.realCpu.push(verdict.startCpuMs)
       await this.#places.discard(name)
     }
