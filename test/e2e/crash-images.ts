@@ -63,12 +63,12 @@ export class Places {
 
   /** A new empty image that can be written. */
   create(name: string): void {
-    call('btrfs', '-q', 'subvolume', 'create', this.#at(name))
+    call('btrfs', '-q', 'subvolume', 'create', this.pathOf(name))
   }
 
   /** Shows an image at `here`, in place of what was shown before; for this mount namespace only. */
   async show(name: string): Promise<void> {
-    await run('mount', ['--bind', this.#at(name), this.here])
+    await run('mount', ['--bind', this.pathOf(name), this.here])
   }
 
   async hide(): Promise<void> {
@@ -76,19 +76,20 @@ export class Places {
   }
 
   async copy(from: string, to: string): Promise<void> {
-    await run('btrfs', ['-q', 'subvolume', 'snapshot', this.#at(from), this.#at(to)])
+    await run('btrfs', ['-q', 'subvolume', 'snapshot', this.pathOf(from), this.pathOf(to)])
   }
 
   /** As `copy`, while everything else of this thread stands still. */
   copyNow(from: string, to: string): void {
-    execFileSync('btrfs', ['-q', 'subvolume', 'snapshot', this.#at(from), this.#at(to)])
+    execFileSync('btrfs', ['-q', 'subvolume', 'snapshot', this.pathOf(from), this.pathOf(to)])
   }
 
   async discard(...names: readonly string[]): Promise<void> {
-    await run('btrfs', ['-q', 'subvolume', 'delete', ...names.map((name) => this.#at(name))])
+    await run('btrfs', ['-q', 'subvolume', 'delete', ...names.map((name) => this.pathOf(name))])
   }
 
-  #at(name: string): string {
+  /** Where an image lies for who looks at its files from outside. */
+  pathOf(name: string): string {
     return join(this.#mounted, name)
   }
 }

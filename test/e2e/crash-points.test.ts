@@ -1,25 +1,27 @@
-/** A small sample of `npm run crash-points`, which numbers every change of files and kills a daemon at each. */
+/** A small sample of `npm run crash-points`, which numbers every change of files and looks at what a kill there leaves. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { describe, test, type TestContext } from 'node:test'
+import { whyNoImages } from './crash-images.js'
 import { sweepByKills } from './crash-kills.js'
+import { MAX_START_CPU_MS, sweep, type SweepOptions, type SweepResult } from './crash-sweep.js'
 
 /** Changes of the script: one of each kind. */
 const LENGTH = 10
-/** About eight of some 800 points. */
-const STRIDE = 101
-/** CPU time of a start, ms: unlike the time on the clock it does not grow with what else the machine does. */
-const MAX_START_CPU_MS = 2_000
+/** About four of some 800 points. */
+const KILLS_STRIDE = 211
+/** About twenty of them. */
+const IMAGES_STRIDE = 41
+/** Other points in each run; a failure names its own. */
+const OFFSET = Date.now()
 
 test('a daemon killed at any change of its files has all it acknowledged, whole, and starts at once', async (t) => {
   const place = mkdtempSync(join(tmpdir(), 'gv-crash-'))
-  // other points in each run; a failure names its own
-  const offset = Date.now() % STRIDE
   try {
-    const result = await sweepByKills({ place, length: LENGTH, stride: STRIDE, offset })
-    t.diagnostic(JSON.stringify({ offset, ...result }))
+    const result = await sweepByKills({ place, length: LENGTH, stride: KILLS_STRIDE, offset: OFFSET % KILLS_STRIDE })
+    t.diagnostic(JSON.stringify({ offset: OFFSET % KILLS_STRIDE, ...result }))
     assert.deepEqual(result.failures, [])
     assert.ok(result.notReached < result.swept, 'no point was reached')
     assert.ok(result.slowestStartCpuMs < MAX_START_CPU_MS, `a start took ${result.slowestStartCpuMs} ms of CPU`)
@@ -27,3 +29,31 @@ test('a daemon killed at any change of its files has all it acknowledged, whole,
     rmSync(place, { recursive: true, force: true })
   }
 })
+
+describe('images of what a kill leaves', { skip: whyNoImages() ?? false }, () => {
+  test('a daemon recovers from each, also from those of a crash during recovery', async (t) => {
+    const result = await sample(t, { stride: IMAGES_STRIDE, offset: OFFSET % IMAGES_STRIDE })
+    assert.deepEqual(result.failures, [])
+    assert.ok(result.images > 0 && result.secondCrashes > 0, 'nothing was judged')
+    assert.equal(result.judgedPoints, result.looked)
+  })
+
+  test('an image whose log lacks what was acknowledged is found', async (t) => {
+    const spoil: SweepOptions['spoil'] = async (places, image) =>
+      truncateSync(join(places.pathOf(image), 'home', 'log', '00000001.seg'))
+    // the last points: by then much is acknowledged
+    const result = await sample(t, { stride: 400, offset: 399, spoil })
+    assert.ok(result.failures.length > 0, 'nothing was found')
+  })
+})
+
+async function sample(t: TestContext, options: Omit<SweepOptions, 'place'>): Promise<SweepResult> {
+  const place = mkdtempSync(join(tmpdir(), 'gv-crash-'))
+  try {
+    const result = await sweep({ place, length: LENGTH, ...options })
+    t.diagnostic(JSON.stringify({ offset: options.offset, ...result }))
+    return result
+  } finally {
+    rmSync(place, { recursive: true, force: true })
+  }
+}
