@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { reasonOf } from '../../src/errors.js'
 import type { Case, Verdict } from './crash-case.js'
 import { atExit, cleanEnvironment } from './program.js'
 
@@ -53,7 +54,8 @@ export class Judges {
         continue
       }
       judge ??= new Judge(this.#place, `${number}-${judged}`)
-      const verdict = await judge.judge(next.one)
+      // whoever waits for a verdict gets one in any case
+      const verdict = await judge.judge(next.one).catch((error: unknown) => failed(reasonOf(error)))
       judged += 1
       // one that failed may have left a daemon running in it
       if (verdict.failure !== undefined || judged % JUDGEMENTS_A_PROCESS === 0) {
@@ -104,8 +106,12 @@ class Judge {
   }
 
   #failed(what: string): Verdict {
-    return { failure: `${what}: ${this.#words}`, startMs: 0, operations: 0, again: false }
+    return failed(`${what}: ${this.#words}`)
   }
+}
+
+function failed(failure: string): Verdict {
+  return { failure, startMs: 0, operations: 0, again: false }
 }
 
 function isLoader(word: string, at: number, words: readonly string[]): boolean {

@@ -1,4 +1,5 @@
 /** A small sample of `npm run crash-points`, which numbers every change of files and looks at what a kill there leaves. */
+import '../../src/polyfill.js'
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
