@@ -18,11 +18,15 @@ import { parseArgs } from 'node:util'
 import { judgeAgain, readKept, writeKept } from '../test/e2e/crash-again.js'
 import { installForImages, Places, whyNoImages } from '../test/e2e/crash-images.js'
 import { sweepByKills } from '../test/e2e/crash-kills.js'
+import { PART_LENGTH } from '../test/e2e/crash-recorder.js'
 import { MAX_START_CPU_MS, sweep, type Failure, type SweepResult } from '../test/e2e/crash-sweep.js'
 import { summaryOf } from '../test/e2e/crash-summary.js'
 import { atExit } from '../test/e2e/program.js'
 
 const PROGRESS_EVERY_MS = 10_000
+/** Points between two reports of a sweep by kills. */
+const PROGRESS_EVERY_KILLS = 25
+const SECONDS_A_MINUTE = 60
 /** A file system in memory, where there is one: images are many, and no power is cut. */
 const MEMORY = '/dev/shm'
 
@@ -55,7 +59,8 @@ async function byImages(): Promise<boolean> {
   let keep = false
   atExit(() => {
     places.unmount()
-    if (!keep) rmSync(place, { recursive: true, force: true })
+    // judges that were just killed may have it in use for a moment longer
+    if (!keep) rmSync(place, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
   })
   const began = performance.now()
   let next = began
@@ -78,11 +83,12 @@ async function byImages(): Promise<boolean> {
 }
 
 function progressOf(result: SweepResult, waiting: number, ms: number): string {
-  const { points, images, judged, judgedPoints, failures } = result
+  const { points, looked, images, judged, judgedPoints, failures } = result
   const perSecond = (judgedPoints / ms) * 1_000
-  const whole = values.part === undefined ? length / 10 : 1
-  const parts = result.parts
-  const left = parts === 0 ? '?' : Math.round((((points / parts) * whole - judgedPoints) / perSecond / 60) * 10) / 10
+  const whole = values.part === undefined ? length / PART_LENGTH : 1
+  // parts are about as long as each other
+  const seconds = ((points / result.parts) * whole * (looked / points) - judgedPoints) / perSecond
+  const left = (seconds / SECONDS_A_MINUTE).toFixed(1)
   const counts = `${points} points recorded, ${images} images, ${judged} judged, ${waiting} wait`
   return `${counts}, ${failures.length} failures; ${perSecond.toFixed(1)} points/s, ${left} min left`
 }
@@ -97,7 +103,8 @@ async function byKills(): Promise<boolean> {
     length,
     progress: (swept, of, { failures }) => {
       tellFailures(failures)
-      if (swept % 25 === 0) process.stdout.write(`${swept} of ${of} points, ${failures.length} failures\n`)
+      if (swept % PROGRESS_EVERY_KILLS === 0)
+        process.stdout.write(`${swept} of ${of} points, ${failures.length} failures\n`)
     }
   })
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`)
@@ -106,9 +113,10 @@ async function byKills(): Promise<boolean> {
 
 async function again(place: string): Promise<boolean> {
   atExit(() => new Places(place).unmount())
-  const failures = await judgeAgain(place, readKept(place), Number(values.judges))
+  const kept = readKept(place)
+  const failures = await judgeAgain(place, kept, Number(values.judges))
   tellFailures(failures)
-  process.stdout.write(`${failures.length} of ${readKept(place).length} images fail again\n`)
+  process.stdout.write(`${failures.length} of ${2 * kept.length} starts fail again, two of each image\n`)
   return failures.length === 0
 }
 

@@ -6,8 +6,9 @@ let asked = 0
 process.on('message', async ({ worker, path }) => {
   process.argv[2] = path
   process.exitCode = undefined
+  asked += 1
   // another address makes Node run the module once more; what it imports stays loaded
-  await import(`${worker}?${++asked}`)
+  await import(`${worker}?${asked}`)
   const code = process.exitCode
   process.exitCode = undefined
   process.send(code)
