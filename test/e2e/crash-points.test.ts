@@ -11,8 +11,8 @@ import { MAX_START_CPU_MS, sweep, type SweepOptions, type SweepResult } from './
 
 /** Changes of the script: one of each kind. */
 const LENGTH = 10
-/** About four of some 800 points. */
-const KILLS_STRIDE = 211
+/** About two of some 800 points. */
+const KILLS_STRIDE = 401
 /** About ten of them. */
 const IMAGES_STRIDE = 81
 /** Other points in each run; a failure names its own. */
