@@ -17,7 +17,7 @@ interface Tool {
 }
 
 const TOOLS: readonly Tool[] = [
-  { script: 'crash-points', quick: ['--stride', '400'], whole: ['--stride', '1'] },
+  { script: 'crash-points', quick: ['--stride', '400'], whole: [] },
   { script: 'power-cut', quick: ['--cuts', '20'], whole: ['--cuts', '300'] },
   { script: 'corruption', quick: ['--positions', '1'], whole: ['--positions', '20'] },
   { script: 'faults', quick: ['--step', '10'], whole: [] },
