@@ -97,7 +97,7 @@ export class Catalog {
   }
 
   #stageOp(stage: Stage, op: Op, record: SignedRecord, knows: (log: string, seq: number) => boolean): void {
-    if (op.k === 'body') stage.put(bodyKey(sha256(op.bytes).toString('hex')), op.bytes)
+    keepBody(stage, op)
     if (op.k !== 'edit') return
     const { author, epoch, seq, time } = record.body
     stageEdit(stage, op.entry, decodeUpdate(op.update), op.update, {
@@ -116,7 +116,7 @@ export class Catalog {
   noteVoid(record: SignedRecord): CatalogDelta {
     const stage = this.stage()
     for (const op of record.body.ops) {
-      if (op.k === 'body') stage.put(bodyKey(sha256(op.bytes).toString('hex')), op.bytes)
+      keepBody(stage, op)
       if (op.k === 'edit') stage.write(stage.cell(op.entry))
     }
     return this.commit(stage, record)
@@ -223,6 +223,10 @@ export class Catalog {
     const [kind, id] = Buffer.from(row!).toString().split(' ') as [ConflictChange['kind'], string]
     changes.push({ kind, id, open: false })
   }
+}
+
+function keepBody(stage: Stage, op: Op): void {
+  if (op.k === 'body') stage.put(bodyKey(sha256(op.bytes).toString('hex')), op.bytes)
 }
 
 /** Entries that were written, or came into the listing or left it; not those that only count one child more. */

@@ -9,7 +9,7 @@ import { decodeJoinAnswer } from '../../src/wire/index.js'
 import { bytes, Cluster, connected, until, type Node } from './nodes.js'
 import { RawPeer } from './raw.js'
 
-describe('who gets in', { timeout: 30_000 }, () => {
+describe('who gets in', { timeout: 120_000 }, () => {
   let cluster: Cluster
   let a: Node
   const raws: RawPeer[] = []

@@ -11,7 +11,7 @@ interface Writing {
   _writeGeneric(gathered: boolean, data: Uint8Array | { chunk: Uint8Array }[], ...rest: unknown[]): unknown
 }
 
-describe('messages on a connection', { timeout: 30_000 }, () => {
+describe('messages on a connection', { timeout: 120_000 }, () => {
   let cluster: Cluster
   let a: Node
   let b: Node

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { bytes, Cluster, connected, until } from './nodes.js'
 import { RawPeer } from './raw.js'
 
-describe('one key in two processes', { timeout: 30_000 }, () => {
+describe('one key in two processes', { timeout: 120_000 }, () => {
   let cluster: Cluster
 
   beforeEach(() => {

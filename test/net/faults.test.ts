@@ -114,7 +114,7 @@ test('multicast that does not end cleanly is told, and nothing else', async () =
   )
 })
 
-test('gossip that cannot be made anew after a sleep is told', { timeout: 60_000 }, async () => {
+test('gossip that cannot be made anew after a sleep is told', { timeout: 120_000 }, async () => {
   const cluster = new Cluster()
   let jumped = 0
   const a = await cluster.started({ clock: { ...clock, now: () => Date.now() + jumped } })
@@ -151,7 +151,7 @@ describe('a stream', () => {
   })
 })
 
-describe('a listener that throws', { timeout: 60_000 }, () => {
+describe('a listener that throws', { timeout: 120_000 }, () => {
   let cluster: Cluster
   let a: Node
   let b: Node

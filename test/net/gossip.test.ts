@@ -7,7 +7,7 @@ import { MAX_GOSSIP_BYTES } from '../../src/wire/limits.js'
 import { bytes, clock, Cluster, until, type Node } from './nodes.js'
 import { RawPeer } from './raw.js'
 
-describe('gossip', { timeout: 60_000 }, () => {
+describe('gossip', { timeout: 120_000 }, () => {
   let cluster: Cluster
 
   beforeEach(() => {

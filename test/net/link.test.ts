@@ -5,7 +5,7 @@ import { GrapevineError } from '../../src/errors.js'
 import { MAX_FRAME_BYTES } from '../../src/wire/limits.js'
 import { bytes, Cluster, connected, until, type Node } from './nodes.js'
 
-describe('a link between two members', { timeout: 20_000 }, () => {
+describe('a link between two members', { timeout: 120_000 }, () => {
   let cluster: Cluster
   let a: Node
   let b: Node

@@ -26,7 +26,9 @@ for (const node of [a, b, x, y]) {
 }
 
 a.network.hangUp(b.id, 'test')
-await until('they found each other again', () => a.ups.length === 2 && b.ups.length === 2)
+// both may dial at once, and one of the two links then makes way
+await until('they found each other again', () => a.ups.length >= 2 && b.ups.length >= 2)
+await connected(a, b)
 
 blue.strangersAllowed = true
 a.network.handleJoin(async () => bytes('welcome'))
@@ -38,7 +40,7 @@ const answer = await joinOver({
   addresses: [],
   mdns: true,
   request: bytes('x'),
-  timeoutMs: 5_000,
+  timeoutMs: 30_000,
   logger: silentLogger
 })
 assert.equal(Buffer.from(answer).toString(), 'welcome')

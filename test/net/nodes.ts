@@ -172,8 +172,11 @@ export async function freeAddress(): Promise<string> {
   return `/ip4/127.0.0.1/tcp/${port}`
 }
 
+/** How long anything may take on a machine that does much else, ms. */
+const PATIENCE_MS = 30_000
+
 /** Resolves when the condition holds; rejects with `what` when it does not in time. */
-export async function until(what: string, condition: () => boolean, timeoutMs = 8_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, timeoutMs = PATIENCE_MS): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`it never happened that ${what}`)

@@ -11,7 +11,7 @@ import { RawPeer } from './raw.js'
 const CHUNK = 256 * 1024
 const MIB = 1024 * 1024
 
-describe('slow and hostile peers', { timeout: 60_000 }, () => {
+describe('slow and hostile peers', { timeout: 120_000 }, () => {
   let cluster: Cluster
   let a: Node
   let b: Node

@@ -15,7 +15,7 @@ const NEVER_MS = 600_000
 const watch = { intervalMs: 50 }
 const QUICK = { pulse: { silentMs: SILENT_MS, doubtMs: NEVER_MS }, watch }
 
-describe('a connection that is open and dead', { timeout: 30_000 }, () => {
+describe('a connection that is open and dead', { timeout: 120_000 }, () => {
   let cluster: Cluster
   let tunnel: Tunnel | undefined
 
@@ -64,7 +64,7 @@ describe('a connection that is open and dead', { timeout: 30_000 }, () => {
   })
 })
 
-describe('a connection that is dead while another can be made', { timeout: 30_000 }, () => {
+describe('a connection that is dead while another can be made', { timeout: 120_000 }, () => {
   let cluster: Cluster
   let tunnel: Tunnel
   let a: Node

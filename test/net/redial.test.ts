@@ -9,7 +9,7 @@ import { Redial } from '../../src/net/redial.js'
 import { silentLogger } from '../../src/runtime.js'
 import { clock, Cluster, connected, freeAddress, publicKeyOf, random, until, type Node } from './nodes.js'
 
-describe('finding and finding again', { timeout: 60_000 }, () => {
+describe('finding and finding again', { timeout: 120_000 }, () => {
   let cluster: Cluster
 
   beforeEach(() => {

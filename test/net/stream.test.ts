@@ -16,7 +16,7 @@ import { bytes, clock, until } from './nodes.js'
 const FRAME = 256 * 1024
 const FRAMES = 160
 
-describe('a stream with a fast writer and a slow reader', { timeout: 30_000 }, () => {
+describe('a stream with a fast writer and a slow reader', { timeout: 120_000 }, () => {
   let hosts: Host[]
   let taken: Stream | undefined
 

@@ -1,8 +1,11 @@
 /** What befalls a cluster, drawn from the seed: one fault or a few writes a step. */
+import { reasonOf } from '../../src/errors.js'
+import { removalOf } from '../../src/replica/index.js'
+import { hexOf } from '../../src/wire/index.js'
 import type { HomeBackup } from './home.js'
 import { SimHome } from './home.js'
 import type { Ending, SimNode } from './node.js'
-import { wish, writeOne } from './writes.js'
+import { buildOnLie, wish, writeOne } from './writes.js'
 import type { World } from './world.js'
 
 const HOUR_MS = 3_600_000
@@ -11,6 +14,9 @@ const YEAR_MS = 365 * 24 * HOUR_MS
 const SKEWS_MS = [1_000, HOUR_MS, 24 * HOUR_MS, 10 * YEAR_MS]
 /** Room a full disk has left, bytes: some records still fit. */
 const ROOM_BYTES = 3_000
+
+/** Share of steps that have to do with removing the liar, in worlds where it is removed. */
+const REMOVALS = 0.2
 
 /** Turns of the microtask queue in which a write comes to its end. */
 const MAX_TURNS = 40
@@ -57,6 +63,7 @@ export class Faults {
   }
 
   async step(): Promise<void> {
+    if (this.#world.removals && this.#world.random.chance(REMOVALS)) return this.#oneOfRemovals()
     let roll = this.#world.random.float()
     for (const [share, name] of FAULTS) {
       roll -= share
@@ -239,6 +246,34 @@ export class Faults {
     this.#world.happened(`forge for ${node.index}`)
     if (this.#world.random.chance(0.5)) this.#world.liar.forge(node, from.id)
     else this.#world.liar.breakChain(node, from.id)
+  }
+
+  #oneOfRemovals(): void {
+    const { random } = this.#world
+    const node = this.#one()
+    if (node.replica === undefined || node.home.quiet) return
+    if (random.chance(0.1)) this.#removeLiar()
+    else if (random.chance(0.5)) this.lie()
+    else this.#world.track(node, buildOnLie(this.#world, node, node.replica))
+  }
+
+  /** The founder removes the liar, perhaps from some record on, perhaps once more with another cut. */
+  #removeLiar(): void {
+    const { random, liar } = this.#world
+    const founder = this.#world.nodes[0]!
+    const { replica } = founder
+    if (replica === undefined || founder.home.quiet || replica.failure !== undefined) return
+    const held = [...replica.log.logs()].filter((head) => hexOf(head.author) === hexOf(liar.keys.publicKey))
+    const since = random.chance(0.7) ? 1 + random.below(Math.max(1, ...held.map((head) => head.applied))) : undefined
+    this.#world.happened(`remove the liar since ${since}`)
+    const written = replica.writeMembers(() => [removalOf(replica.log, liar.keys.publicKey, since)])
+    this.#world.track(
+      founder,
+      written.then(
+        () => undefined,
+        (error: unknown) => this.#world.happened(`not removed: ${reasonOf(error)}`)
+      )
+    )
   }
 
   // --- users --------------------------------------------------------------------------------------------------------

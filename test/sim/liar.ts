@@ -20,26 +20,38 @@ const VALID: readonly Kind[] = ['good', 'blind']
 /** What one gossip message holds with room to spare. */
 const MAX_RECORDS = 20
 
+interface Place {
+  readonly log: string
+  readonly seq: number
+  readonly id: string
+  readonly depth: number
+}
+
 export class Liar {
   readonly keys: KeyPair = keysNamed('liar')
   /** Records that must count for nothing on every node. */
   readonly invalid = new Set<string>()
   readonly #random: SeededRandom
   readonly #cluster: string
+  readonly #stubborn: boolean
+  #admitted: Place | undefined
   readonly #always: Always
   #records: SignedRecord[] = []
   #epoch = 1
   #time = 1_750_000_000_000_000
 
-  constructor(random: SeededRandom, cluster: string, always: Always) {
+  /** `stubborn`: it goes on after it was removed. */
+  constructor(random: SeededRandom, cluster: string, always: Always, stubborn: boolean) {
     this.#random = random
     this.#cluster = cluster
+    this.#stubborn = stubborn
     this.#always = always
   }
 
   /** Adds a record to the liar's log and brings all of the log to a node. Returns what kind it was. */
   lie(node: SimNode, from: string): Kind | undefined {
-    const admission = this.#admission(node.replica!)
+    const admission = (this.#stubborn ? this.#admitted : undefined) ?? this.#admission(node.replica!)
+    this.#admitted = admission
     if (admission === undefined || this.#records.length >= MAX_RECORDS) return undefined
     const kind = this.#random.pick(KINDS)
     const last = this.#records.at(-1)
@@ -64,7 +76,7 @@ export class Liar {
   }
 
   /** The record of the members space on which the liar's right to write rests. */
-  #admission({ log, members }: Replica): { log: string; seq: number; id: string; depth: number } | undefined {
+  #admission({ log, members }: Replica): Place | undefined {
     const member = members.get(this.keys.publicKey)
     const row = member === undefined ? undefined : log.row(member.log, member.seq)
     return member === undefined || row === undefined || row.state !== 'applied'

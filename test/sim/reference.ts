@@ -39,20 +39,87 @@ interface ReferenceEntry {
 /** Throws unless every entry of the replica has the values, winners and conflicts that its records give it, and no other. */
 export async function checkAgainstReference(replica: Replica, invalid: ReadonlySet<string>): Promise<void> {
   const records = recordsOf(replica)
-  checkVerdicts(replica, records, invalid)
-  const entries = foldAll(records, invalid)
+  const voids = voidRecords(records, invalid)
+  checkVerdicts(replica, records, invalid, voids)
+  const entries = foldAll(records, new Set([...invalid, ...voids]))
   for (const [id, reference] of entries) checkEntry(replica, id, reference)
   for await (const id of replica.reader.ids())
     if (!entries.has(id)) checkEntry(replica, id, { values: [], deletions: [] })
 }
 
-/** Every record is rejected exactly when its author lied in it. */
-function checkVerdicts(replica: Replica, records: readonly SignedRecord[], invalid: ReadonlySet<string>): void {
+/** Every record is rejected exactly when its author lied in it, and void when a removal says so. */
+function checkVerdicts(
+  replica: Replica,
+  records: readonly SignedRecord[],
+  invalid: ReadonlySet<string>,
+  voids: ReadonlySet<string>
+): void {
   for (const { id, log, body } of records) {
-    const expected = invalid.has(id) ? 'rejected' : 'applied'
+    const expected = invalid.has(id) ? 'rejected' : voids.has(id) ? 'void' : 'applied'
     const row = replica.log.row(log, body.seq)!
     assert.equal(row.state, expected, `record ${id} is ${row.state} where it should be ${expected}: ${row.reason}`)
   }
+}
+
+/**
+ * Records of removed keys beyond their cuts that no honest record built on. The founder alone removes here, so that
+ * removals count in the order of its log.
+ */
+function voidRecords(records: readonly SignedRecord[], invalid: ReadonlySet<string>): Set<string> {
+  const pasts = new Map<string, Past>()
+  for (const record of records) pasts.set(record.id, new Map(pastOf(record, pasts)).set(record.log, record.body.seq))
+  const removals = records.flatMap((record) =>
+    record.body.ops.flatMap((op) => (op.k === 'revoke' ? [{ record, op }] : []))
+  )
+  const removalOf = ({ log, body }: SignedRecord): SignedRecord | undefined =>
+    removals.find(
+      ({ op }) => hexOf(op.key) === hexOf(body.author) && body.seq > (op.cuts.find((cut) => cut.log === log)?.seq ?? 0)
+    )?.record
+  const beyond = records.filter((record) => !invalid.has(record.id) && removalOf(record) !== undefined)
+  const honest = records.filter((record) => !invalid.has(record.id) && removalOf(record) === undefined)
+  const knows = (record: SignedRecord, other: SignedRecord): boolean =>
+    (pasts.get(record.id)!.get(other.log) ?? 0) >= other.body.seq
+  const kept = new Set<string>()
+  for (const record of beyond) {
+    const edited = editedBy(record)
+    const builtOn = honest.some(
+      (other) =>
+        hexOf(other.body.author) !== hexOf(record.body.author) &&
+        knows(other, record) &&
+        !knows(other, removalOf(record)!) &&
+        [...editedBy(other), ...parentsIn(other)].some((id) => edited.has(id))
+    )
+    if (builtOn) keepWith(record, beyond, kept)
+  }
+  return new Set(beyond.map(({ id }) => id).filter((id) => !kept.has(id)))
+}
+
+/** A record that counts needs what its log wrote to its entries before. */
+function keepWith(record: SignedRecord, beyond: readonly SignedRecord[], kept: Set<string>): void {
+  if (kept.has(record.id)) return
+  kept.add(record.id)
+  const edited = editedBy(record)
+  for (const other of beyond)
+    if (
+      other.log === record.log &&
+      other.body.seq < record.body.seq &&
+      [...editedBy(other)].some((id) => edited.has(id))
+    )
+      keepWith(other, beyond, kept)
+}
+
+function editedBy({ body }: SignedRecord): Set<string> {
+  return new Set(body.ops.flatMap((op) => (op.k === 'edit' ? [op.entry] : [])))
+}
+
+function parentsIn({ body }: SignedRecord): string[] {
+  return body.ops.flatMap((op) =>
+    op.k === 'edit'
+      ? decodeUpdate(op.update)
+          .tuples.filter(([field]) => field === PLACE)
+          .map(([, value]) => hexOf((value as readonly Uint8Array[])[0]!))
+      : []
+  )
 }
 
 /** Depth grows along every edge, so that this is a causal order. */

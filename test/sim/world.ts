@@ -15,6 +15,9 @@ import { settle } from './settle.js'
 import { keysNamed } from './signatures.js'
 import { SimTime } from './time.js'
 
+/** In worlds of seeds from here on the liar is removed, and honest members build on what it made. */
+export const REMOVALS_FROM = 1_000_000
+
 export interface WorldOptions {
   readonly seed: number
   readonly nodes?: number
@@ -39,12 +42,15 @@ export class World {
   #groups: readonly number[] = []
   readonly #writing = new Set<{ node: SimNode; life: number }>()
   #failure: unknown
+  /** Whether the liar is removed sooner or later. */
+  readonly removals: boolean
   /** Grows with every message and every fault: the same seed gives the same hash. */
   readonly #trace = createHash('sha256')
 
   constructor(options: WorldOptions) {
     this.seed = options.seed
     this.random = new SeededRandom(options.seed)
+    this.removals = options.seed >= REMOVALS_FROM
     this.network = new SimNetwork(this.time, this.random)
     this.#root = keysNamed('root')
     this.cluster = clusterIdOf(this.#root.publicKey)
@@ -53,7 +59,7 @@ export class World {
     // 3 to 9, small ones more often: they are quick, and most faults need no more than three
     const count = options.nodes ?? 3 + Math.floor(7 * this.random.float() ** 4)
     for (let index = 0; index < count; index++) this.nodes.push(new SimNode(this, index))
-    this.liar = new Liar(this.random, this.cluster, this.always)
+    this.liar = new Liar(this.random, this.cluster, this.always, this.removals)
     this.faults = new Faults(this)
     this.#listen(new Map(this.nodes.map((node) => [node.id, node])))
   }

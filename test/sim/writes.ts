@@ -1,7 +1,7 @@
 /** What users of a simulated node do: write, move and delete at paths that collide often. */
-import { PathEditor } from '../../src/catalog/index.js'
+import { PathEditor, ROOT_ID } from '../../src/catalog/index.js'
 import { GrapevineError, type ErrorCode } from '../../src/errors.js'
-import type { Replica } from '../../src/replica/index.js'
+import type { Replica, Written } from '../../src/replica/index.js'
 import type { SimNode } from './node.js'
 import type { SeededRandom } from './random.js'
 import type { World } from './world.js'
@@ -53,14 +53,43 @@ export async function writeOne(
   { what, path, other, moved, removed }: Wish = wish(world.random)
 ): Promise<void> {
   const bytes = world.random.bytes(1 + world.random.below(40))
-  const { life } = node
-  try {
+  await changeOnce(world, node, async () => {
     const below = what < 0.8 ? [] : await listBelow(replica, removed)
-    const { record } = await replica.change((draft) => {
+    return replica.change((draft) => {
       const edit = new PathEditor(draft, replica.reader)
       if (what < 0.55) return edit.put(path, draft.body(bytes))
       return what < 0.8 ? edit.move(moved, other) : edit.remove(removed, below)
     }, 200)
+  })
+}
+
+/** An honest member renames, fills or deletes a directory that the liar made. */
+export async function buildOnLie(world: World, node: SimNode, replica: Replica): Promise<void> {
+  const { random } = world
+  const what = random.float()
+  const bytes = random.bytes(8)
+  const choice = random.float()
+  await changeOnce(world, node, async () => {
+    const shown = (await replica.reader.children(ROOT_ID)).map(({ name }) => name).filter((name) => /^liar-/.test(name))
+    const path = shown[Math.floor(choice * shown.length)]
+    if (path === undefined) return { record: null }
+    const below = what < 0.7 ? [] : await listBelow(replica, path)
+    return replica.change((draft) => {
+      const edit = new PathEditor(draft, replica.reader)
+      if (what < 0.4) return edit.put(`${path}/f`, draft.body(bytes))
+      return what < 0.7 ? edit.move(path, `kept-${path.slice(5)}`) : edit.remove(path, below)
+    }, 200)
+  })
+}
+
+async function changeOnce(
+  world: World,
+  node: SimNode,
+  change: () => Promise<Pick<Written<unknown>, 'record'>>
+): Promise<void> {
+  const { life } = node
+  try {
+    const { record } = await change()
     if (record === null || node.life !== life) return
     node.home.acknowledged.push(record.id)
     world.always.acknowledged(node, record)
