@@ -4,9 +4,11 @@
  * was copied. Needs root.
  */
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { reasonOf } from '../../src/errors.js'
 import { call } from './call.js'
 
 /** Size of the file system as truncate takes it; the file is sparse. */
@@ -24,7 +26,23 @@ export function whyNoImages(): string | undefined {
   if (process.platform !== 'linux') return 'images need Linux'
   if (process.geteuid?.() !== 0) return 'images need root, for loop mounts'
   const missing = TOOLS.filter(([tool]) => spawnSync('which', [tool]).status !== 0)
-  return missing.length === 0 ? undefined : `images need ${missing.map(([, name]) => name).join(', ')}`
+  return missing.length === 0 ? whyNoMount() : `images need ${missing.map(([, name]) => name).join(', ')}`
+}
+
+/** A container may be root and yet have no loop devices, no btrfs and no mount namespaces. */
+function whyNoMount(): string | undefined {
+  const place = mkdtempSync(join(tmpdir(), 'gv-images-'))
+  const places = new Places(place)
+  try {
+    call('unshare', '--mount', 'true')
+    places.mount()
+    return undefined
+  } catch (error) {
+    return `images need mounts of btrfs over a loop device: ${reasonOf(error)}`
+  } finally {
+    places.unmount()
+    rmSync(place, { recursive: true, force: true })
+  }
 }
 
 /** The packages images need, where they can be installed. */

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { whyNoImages } from './crash-images.js'
 import { sweepByKills } from './crash-kills.js'
-import { MAX_START_CPU_MS, sweep, type SweepOptions, type SweepResult } from './crash-sweep.js'
+import { sweep, type SweepOptions, type SweepResult } from './crash-sweep.js'
 
 /** Changes of the script: one of each kind. */
 const LENGTH = 10
@@ -18,14 +18,13 @@ const IMAGES_STRIDE = 81
 /** Other points in each run; a failure names its own. */
 const OFFSET = Date.now()
 
-test('a daemon killed at any change of its files has all it acknowledged, whole, and starts at once', async (t) => {
+test('a daemon killed at any change of its files has all it acknowledged, and whole', async (t) => {
   const place = mkdtempSync(join(tmpdir(), 'gv-crash-'))
   try {
     const result = await sweepByKills({ place, length: LENGTH, stride: KILLS_STRIDE, offset: OFFSET % KILLS_STRIDE })
     t.diagnostic(JSON.stringify({ offset: OFFSET % KILLS_STRIDE, ...result }))
     assert.deepEqual(result.failures, [])
     assert.ok(result.notReached < result.swept, 'no point was reached')
-    assert.ok(result.slowestStartCpuMs < MAX_START_CPU_MS, `a start took ${result.slowestStartCpuMs} ms of CPU`)
   } finally {
     rmSync(place, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
   }

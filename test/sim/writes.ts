@@ -70,7 +70,9 @@ export async function buildOnLie(world: World, node: SimNode, replica: Replica):
   const bytes = random.bytes(8)
   const choice = random.float()
   await changeOnce(world, node, async () => {
-    const shown = (await replica.reader.children(ROOT_ID)).map(({ name }) => name).filter((name) => /^liar-/.test(name))
+    const shown = (await replica.reader.children(ROOT_ID))
+      .map(({ name }) => name)
+      .filter((name) => name.startsWith('liar-'))
     const path = shown[Math.floor(choice * shown.length)]
     if (path === undefined) return { record: null }
     const below = what < 0.7 ? [] : await listBelow(replica, path)
