@@ -198,6 +198,23 @@ describe('rule 2: unless an honest record built on it', () => {
     await sameInEveryOrder(admin)
   })
 
+  test('with a record that counts again comes what it needs of its own log, and no more', async () => {
+    const [admin, evil, honest] = await three()
+    await evil.put('y', 'first')
+    await evil.put('z', 'nobody built on this')
+    await evil.edit((edit, draft) => {
+      edit.put('y', draft.body(Buffer.from('second')))
+      return edit.put('x', draft.body(Buffer.from('in one record with y')))
+    })
+    await honest.pull(evil)
+    await honest.move('x', 'kept')
+    await meet([admin, evil, honest])
+    await remove(admin, evil, 1)
+    await meet([admin, honest])
+    assert.deepEqual(await honest.tree(), ['f=good', 'kept=in one record with y', 'y=second'])
+    await sameInEveryOrder(honest)
+  })
+
   test('another removed node does not count as honest', async () => {
     const [admin, evil, honest] = await three()
     await evil.put('x', 'evil')
