@@ -92,12 +92,14 @@ function writeDeletes(out: encoding.Encoder, deletes: readonly DeleteRange[]): v
 /** Reads an update or throws `record-malformed`; says nothing yet about whether it fits an entry. */
 export function decodeUpdate(bytes: Uint8Array): EditUpdate {
   let update: EditUpdate
+  let canonical: Uint8Array
   try {
     update = readUpdate(decoding.createDecoder(bytes))
+    canonical = encodeUpdate(update)
   } catch (error) {
     throw refuseRecord('holds an edit that is not a Yjs update of the permitted form', {}, error)
   }
-  if (!Buffer.from(bytes).equals(encodeUpdate(update)))
+  if (!Buffer.from(bytes).equals(canonical))
     throw refuseRecord('holds an edit that is not in its one canonical encoding')
   return update
 }
@@ -179,7 +181,7 @@ function isTime(value: unknown): value is number {
 /** Throws a plain Error for anything a field may not hold. */
 export function checkValue(value: unknown, depth: number): void {
   if (depth > MAX_VALUE_DEPTH) throw new Error(`is nested deeper than ${MAX_VALUE_DEPTH}`)
-  if (value === null || typeof value === 'string' || typeof value === 'boolean' || value instanceof Uint8Array) return
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || isBytes(value)) return
   if (typeof value === 'number' && Number.isFinite(value)) return
   if (Array.isArray(value)) return value.forEach((item) => checkValue(item, depth + 1))
   if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
@@ -190,6 +192,13 @@ export function checkValue(value: unknown, depth: number): void {
     return
   }
   throw new Error('holds a value of a kind that is not permitted')
+}
+
+/** lib0 makes a map under `__proto__` the prototype of what holds it: such a map is an instance of whatever it names. */
+function isBytes(value: unknown): boolean {
+  if (!(value instanceof Uint8Array)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Uint8Array.prototype || prototype === Buffer.prototype
 }
 
 /** Deterministic bytes of a value, to compare and to hash. */

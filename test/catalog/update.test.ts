@@ -333,25 +333,28 @@ describe('an update is refused', () => {
     refused(Y.encodeStateAsUpdate(doc))
   })
 
-  test('with __proto__ in a value, at any depth, or any key that begins with "__"', () => {
-    const polluted = raw((out) => {
+  /** A tuple whose value is a map with the key __proto__, written by hand. */
+  const polluted = (prototype: object): Uint8Array =>
+    raw((out) => {
       varUints(out, 1, 1, CLIENT, 0)
       encoding.writeUint8(out, 8)
       root(out)
       varUints(out, 1)
-      // the array of four, then an object with the key __proto__ written by hand
       encoding.writeUint8(out, 117)
       varUints(out, 4)
       encoding.writeAny(out, 'body')
       encoding.writeUint8(out, 118)
       varUints(out, 1)
       encoding.writeVarString(out, '__proto__')
-      encoding.writeAny(out, { isAdmin: true })
+      encoding.writeAny(out, prototype as encoding.AnyEncodable)
       encoding.writeAny(out, 1_000)
       encoding.writeAny(out, 7)
       varUints(out, 0)
     })
-    refused(polluted)
+
+  test('with __proto__ in a value, at any depth, or any key that begins with "__"', () => {
+    // bytes make the map an instance of Uint8Array, which it is not
+    for (const prototype of [{ isAdmin: true }, Buffer.from([1]), [1, 2]]) refused(polluted(prototype))
     refused(encodeUpdate(edit({ tuples: [['body', { a: { __a: 1 } }, 1_000, 7]] })))
     assert.equal(({} as { isAdmin?: boolean }).isAdmin, undefined)
   })
