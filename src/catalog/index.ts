@@ -6,6 +6,7 @@ export { Draft, checkName, seenKey, type DraftContext, type Seen } from './draft
 export { ROOT_ID, clientIdOf, entryIdOfPath, type EntryKind } from './ids.js'
 export { inspectDoc, type DocInspection } from './doc.js'
 export {
+  checkField,
   compareStamps,
   winnerOf,
   TOMBSTONE,

@@ -7,7 +7,7 @@
  *    log wrote to its entries before.
  * 3. Both say nothing of the order in which anything arrived: all nodes with the same records agree.
  */
-import { decodeUpdate, PLACE, readPlace } from '../catalog/index.js'
+import { checkField, decodeUpdate, PLACE, readPlace } from '../catalog/index.js'
 import { placeKey, type Members, type Place } from '../identity/index.js'
 import type { LogHead, Outcome, RecordLog } from '../log/index.js'
 import { hexOf, type SignedRecord } from '../wire/index.js'
@@ -39,15 +39,17 @@ export interface RemovedDeps {
   readonly members: Members
 }
 
-/** Entries a record writes to, and those it places something in. */
+/** Entries a record writes to, and those it places something in. Throws `record-malformed`. */
 export function touchedBy(record: SignedRecord): { edited: string[]; parents: string[] } {
   const edited = new Set<string>()
   const parents = new Set<string>()
   for (const op of record.body.ops) {
     if (op.k !== 'edit') continue
     edited.add(op.entry)
-    for (const [field, value] of decodeUpdate(op.update).tuples)
+    for (const [field, value] of decodeUpdate(op.update).tuples) {
+      checkField(field, value)
       if (field === PLACE) parents.add(readPlace(value).parent)
+    }
   }
   return { edited: [...edited], parents: [...parents] }
 }
