@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { removalOf } from '../../src/replica/cuts.js'
 import { hexOf, type AdmitOp, type Role, type SignedRecord } from '../../src/wire/index.js'
 import { SeededRandom } from '../sim/random.js'
-import { Lab, meet, type LabNode } from './lab.js'
+import { editOp, forge, Lab, meet, type LabNode } from './lab.js'
 
 const ROLES: readonly Role[] = ['author', 'author']
 
@@ -215,6 +215,34 @@ describe('rule 2: unless an honest record built on it', () => {
     await sameInEveryOrder(honest)
   })
 
+  test('a record that is rejected builds on nothing', async () => {
+    const [admin, evil, honest] = await three()
+    const { id } = (await evil.put('x', 'evil')).result
+    await honest.pull(evil)
+    const bad = forge(honest, honest.keys, {
+      ops: [editOp(honest, honest.keys, id, [['custom', 1]], { clock: 5 })]
+    })
+    await admin.pull(evil)
+    await remove(admin, evil, 1)
+    await admin.receive([bad])
+    assert.equal(admin.replica.log.row(bad.log, 1)?.state, 'rejected')
+    assert.deepEqual(await admin.tree(), ['f=good'])
+    assert.equal(admin.replica.removals.voids.size, 1)
+    await sameInEveryOrder(admin)
+  })
+
+  test('what would have been rejected from anybody is rejected, whether the removal was heard of or not', async () => {
+    const [admin, evil, honest] = await three()
+    const bad = forge(evil, evil.keys, {
+      ops: [editOp(evil, evil.keys, '5'.repeat(32), [['custom', 1]], { clock: 3 })]
+    })
+    await honest.receive([bad])
+    await remove(admin, evil)
+    await meet([admin, honest])
+    for (const node of [admin, honest]) assert.equal(node.replica.log.row(bad.log, 1)?.state, 'rejected')
+    await sameInEveryOrder(honest)
+  })
+
   test('another removed node does not count as honest', async () => {
     const [admin, evil, honest] = await three()
     await evil.put('x', 'evil')
@@ -246,6 +274,27 @@ describe('members', () => {
     await evil.put('f', 'best')
     await meet([admin, evil])
     assert.deepEqual(await admin.tree(), ['f=best', 'x=welcome back'])
+  })
+
+  test('what it writes then does not stand where something void may come to count again', async () => {
+    const [admin, evil, honest] = await three()
+    await evil.put('x', 'void')
+    await honest.pull(evil)
+    await honest.move('x', 'kept')
+    await admin.pull(evil)
+    await remove(admin, evil, 1)
+    await admitAgain(admin, evil)
+    await evil.pull(admin)
+    await evil.put('x', 'again')
+    await meet([admin, evil, honest])
+    const [first] = await admin.tree()
+    assert.match(first!, /^f=/)
+    for (const node of [admin, evil, honest]) {
+      assert.equal(node.replica.failure, undefined)
+      assert.deepEqual(await node.tree(), await admin.tree())
+      assert.equal(node.replica.removals.voids.size, 0)
+    }
+    await sameInEveryOrder(honest)
   })
 
   test('with another role it may do what that role may', async () => {

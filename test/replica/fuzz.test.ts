@@ -1,0 +1,286 @@
+/**
+ * A member signs whatever bytes come to its mind. Nothing of it may break a node: each record is taken, rejected by name or
+ * refused by name, the same on every node.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as encoding from 'lib0/encoding'
+import { clientIdOf } from '../../src/catalog/index.js'
+import { GrapevineError } from '../../src/errors.js'
+import { removalOf } from '../../src/replica/index.js'
+import { logIdOf, ROLES, type Dep, type Op, type SignedRecord } from '../../src/wire/index.js'
+import { SeededRandom } from '../sim/random.js'
+import { forge, Lab, LAB_TIME, type LabNode } from './lab.js'
+
+/** Records tried; many more in a long run: FUZZ=1000000. */
+const RECORDS = Number(process.env['FUZZ'] ?? 4_000)
+const SEED = Number(process.env['FUZZ_SEED'] ?? 20_261_122)
+/** Records taken in at once. */
+const BATCH = 100
+const EPOCHS = 4
+const FIELDS = [
+  'place',
+  'body',
+  'exec',
+  '!',
+  'custom',
+  'order',
+  'constructor',
+  'hasOwnProperty',
+  '__proto__',
+  '',
+  'x'.repeat(64),
+  'x'.repeat(65)
+]
+const NUMBERS = [
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  2 ** 31,
+  2 ** 53 - 1,
+  2 ** 53,
+  -(2 ** 53),
+  1e308,
+  Number.NaN,
+  Number.POSITIVE_INFINITY
+]
+const TEXTS = [
+  '',
+  'a',
+  'a/b',
+  '..',
+  '.',
+  '\u0000',
+  'é',
+  'e\u0301',
+  '\ud800',
+  'x'.repeat(255),
+  'x'.repeat(256),
+  'CON',
+  'a\u202eb',
+  '__proto__'
+]
+
+class Fuzz {
+  readonly entries: string[]
+
+  constructor(
+    readonly random: SeededRandom,
+    readonly node: LabNode
+  ) {
+    this.entries = ['0'.repeat(32), ...Array.from({ length: 255 }, (_, at) => `${at.toString(16)}a`.padStart(32, '0'))]
+  }
+
+  /** Mostly what fits, now and then not. */
+  #or<T>(good: T, bad: () => T, share = 0.05): T {
+    return this.random.chance(share) ? bad() : good
+  }
+
+  value(depth = 0): unknown {
+    const { random } = this
+    const what = random.below(depth > 17 ? 6 : 9)
+    if (what === 0) return null
+    if (what === 1) return random.chance(0.5)
+    if (what === 2) return random.pick(NUMBERS)
+    if (what === 3) return random.pick(TEXTS)
+    if (what === 4) return random.bytes(random.pick([0, 1, 15, 16, 31, 32, 33]))
+    if (what === 5) return random.chance(0.5) ? undefined : 5n
+    if (what === 6) return Array.from({ length: random.below(6) }, () => this.value(depth + 1))
+    if (what === 7)
+      return Object.fromEntries(
+        Array.from({ length: random.below(4) }, () => [random.pick(FIELDS), this.value(depth + 1)])
+      )
+    return depth === 0 ? this.#deep(random.pick([15, 16, 17, 33, 2_000])) : random.pick(TEXTS)
+  }
+
+  #deep(levels: number): unknown {
+    let value: unknown = 1
+    for (let left = levels; left > 0; left--) value = [value]
+    return value
+  }
+
+  #good(field: string): unknown {
+    const { random } = this
+    const place = [this.#id(), random.pick(TEXTS.slice(0, 2)), this.#or<string | null>(null, () => random.pick(TEXTS))]
+    switch (field) {
+      case 'place':
+        return random.chance(0.3) ? [...place, this.#id(), 'b'] : place
+      case 'body':
+        return [random.bytes(32), random.below(1_000)]
+      case 'exec':
+        return random.chance(0.5)
+      case '!':
+        return random.chance(0.5) ? {} : { place, custom: this.value() }
+      default:
+        return this.value()
+    }
+  }
+
+  #id(): Uint8Array {
+    return Buffer.from(this.random.pick(this.entries), 'hex')
+  }
+
+  /** Bytes of an update that is near to a good one. */
+  update(author: Uint8Array, epoch: string, seq: number, entry: string): Uint8Array {
+    const { random, node } = this
+    const client = clientIdOf(author, epoch, entry)
+    const state = node.replica.reader.entry(entry)?.state
+    const clock = this.#or(state?.clients.find((row) => row.client === client)?.clock ?? 0, () => random.below(5))
+    const out = encoding.createEncoder()
+    const tuples = random.below(4)
+    encoding.writeVarUint(
+      out,
+      this.#or(tuples === 0 ? 0 : 1, () => random.below(3))
+    )
+    if (tuples > 0) {
+      encoding.writeVarUint(
+        out,
+        this.#or(1, () => random.below(3))
+      )
+      encoding.writeVarUint(
+        out,
+        this.#or(client, () => random.pick(NUMBERS.filter((n) => n >= 0 && n <= 2 ** 53)))
+      )
+      encoding.writeVarUint(out, clock)
+      encoding.writeUint8(
+        out,
+        this.#or(clock === 0 ? 8 : 0x88, () => random.below(256))
+      )
+      encoding.writeVarUint(out, clock === 0 ? 1 : client)
+      if (clock === 0)
+        encoding.writeVarString(
+          out,
+          this.#or('f', () => random.pick(TEXTS))
+        )
+      else encoding.writeVarUint(out, clock - 1)
+      encoding.writeVarUint(
+        out,
+        this.#or(tuples, () => random.pick([0, 257, 2 ** 31]))
+      )
+      for (let left = tuples; left > 0; left--) {
+        const field = random.pick(FIELDS)
+        const tuple = [
+          field,
+          this.#or(this.#good(field), () => this.value(), 0.3),
+          this.#or(LAB_TIME * 1_000, () => random.pick(NUMBERS) as number),
+          seq
+        ]
+        encoding.writeAny(out, this.#or<unknown>(tuple, () => this.value()) as encoding.AnyEncodable)
+      }
+    }
+    this.#deletes(out, state?.tuples ?? [])
+    const bytes = encoding.toUint8Array(out)
+    if (random.chance(0.1) && bytes.length > 0) bytes[random.below(bytes.length)]! ^= 1 << random.below(8)
+    return bytes.length === 0 || random.chance(0.03) ? bytes.subarray(0, random.below(bytes.length + 1)) : bytes
+  }
+
+  #deletes(out: encoding.Encoder, live: ReadonlyArray<{ client: number; clock: number }>): void {
+    const { random } = this
+    const some = live.filter(() => random.chance(0.4)).toSorted((a, b) => b.client - a.client || a.clock - b.clock)
+    const clients = [...new Set(some.map(({ client }) => client))]
+    encoding.writeVarUint(
+      out,
+      this.#or(clients.length, () => random.pick([1, 5_000, 2 ** 31]))
+    )
+    for (const client of clients) {
+      const clocks = some.filter((tuple) => tuple.client === client).map(({ clock }) => clock)
+      encoding.writeVarUint(out, client)
+      encoding.writeVarUint(out, clocks.length)
+      for (const clock of clocks) {
+        encoding.writeVarUint(out, clock)
+        encoding.writeVarUint(
+          out,
+          this.#or(1, () => random.pick([0, 3, 2 ** 41]))
+        )
+      }
+    }
+  }
+
+  ops(author: Uint8Array, space: string, epoch: string, seq: number): Op[] {
+    const { random } = this
+    return Array.from({ length: random.below(4) }, (): Op => {
+      if (this.#or(space === 'catalog', () => random.chance(0.5))) {
+        const entry = random.pick(this.entries)
+        if (random.chance(0.1)) return { k: 'body', bytes: random.bytes(random.below(50)) }
+        return { k: 'edit', entry, update: this.update(author, epoch, seq, entry) }
+      }
+      const key = random.chance(0.5) ? author : random.bytes(32)
+      return random.pick<Op>([
+        { k: 'admit', key, role: random.pick(ROLES), name: random.pick(TEXTS.slice(0, 3)) },
+        {
+          k: 'invite',
+          invite: 'ab'.repeat(16),
+          secretHash: random.bytes(32),
+          role: random.pick(ROLES),
+          expires: random.below(10),
+          uses: 1 + random.below(3)
+        },
+        { k: 'uninvite', invite: 'ab'.repeat(16) },
+        removalOf(this.node.replica.log, key),
+        { k: 'unknown', raw: { k: 'later', x: random.bytes(3) } }
+      ])
+    })
+  }
+
+  /** A record that is signed and continues its log, whatever it says. */
+  record(keys: LabNode['keys'], tip: SignedRecord | undefined, epoch: string, space: string): SignedRecord {
+    const { random, node } = this
+    const seq = (tip?.body.seq ?? 0) + 1
+    const all: Dep[] = [...node.replica.heads(space), ...(space === 'members' ? [] : node.replica.heads('members'))]
+    const own = logIdOf(space, keys.publicKey, epoch)
+    const deps = all.filter(({ log }) => log !== own)
+    return forge(node, keys, {
+      space,
+      epoch,
+      seq,
+      prev: tip?.id ?? null,
+      deps: this.#or(deps, () => (random.chance(0.5) ? [] : deps.slice(1))),
+      time: this.#or(LAB_TIME * 1_000, () => random.pick([0, 1, 2 ** 53 - 1])),
+      ops: this.ops(keys.publicKey, space, epoch, seq)
+    })
+  }
+}
+
+test('nothing a member signs breaks a node, and every node makes the same of it', async (t) => {
+  const random = new SeededRandom(SEED)
+  const lab = new Lab()
+  const [a, b, c] = (await lab.nodes(3, { roles: ['author', 'admin'] })) as [LabNode, LabNode, LabNode]
+  const fuzz = new Fuzz(random, a)
+  const tips = new Map<string, SignedRecord>()
+  const refused = new Map<string, number>()
+  for (let done = 0; done < RECORDS; done += BATCH) {
+    for (let left = BATCH; left > 0; left--) {
+      const keys = random.chance(0.9) ? b.keys : c.keys
+      const space = keys === c.keys && random.chance(0.05) ? 'members' : 'catalog'
+      const epoch = `${random.below(EPOCHS)}`.padStart(16, '0')
+      const log = logIdOf(space, keys.publicKey, epoch)
+      try {
+        const record = fuzz.record(keys, tips.get(log), epoch, space)
+        await a.receive([record])
+        if (a.replica.log.get(log)?.id === record.id) tips.set(log, record)
+      } catch (error) {
+        // a record that does not even decode is refused before it is anybody's
+        if (!(error instanceof GrapevineError)) throw error
+        refused.set(error.code, (refused.get(error.code) ?? 0) + 1)
+      }
+    }
+    assert.equal(a.replica.failure, undefined, `after ${done} records`)
+  }
+  const states = new Map<string, number>()
+  for (const head of a.replica.log.logs())
+    for (let seq = 1; seq <= head.seq; seq++) {
+      const { state } = a.replica.log.row(head.log, seq)!
+      states.set(state, (states.get(state) ?? 0) + 1)
+    }
+  t.diagnostic(JSON.stringify({ ...Object.fromEntries(states), ...Object.fromEntries(refused) }))
+  for (const state of ['applied', 'rejected']) assert.ok((states.get(state) ?? 0) > RECORDS / 100, `few are ${state}`)
+  const other = await lab.blank('other')
+  await other.pull(a)
+  await other.pull(a)
+  assert.equal(other.replica.catalog.root(), a.replica.catalog.root())
+  const root = a.replica.catalog.root()
+  await a.restart({ loseIndex: true })
+  assert.equal(a.replica.catalog.root(), root)
+})
