@@ -40,7 +40,7 @@ export const SETTINGS = {
     default: './catalog',
     unit: 'path',
     about:
-      'The directory that is shared; made when missing. Relative to the working directory as a flag or variable, to the directory that holds the home in the file. The first `start` writes it into the file, so that a later start elsewhere shares the same one.',
+      'The directory that is shared; made when missing. Relative to the working directory as a flag or variable, to the directory that holds the home in the file. The first `start` writes it into the file, so that a later start elsewhere shares the same one. Another one than before is filled from the catalog; what it holds already is met as `adopt` says, what it lacks is not taken for deleted.',
     flag: '--dir <path>'
   }),
   name: setting(z.string().min(1).max(64), {

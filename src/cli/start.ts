@@ -65,7 +65,7 @@ async function makeHomeIfMissing(
 
 /**
  * Writes the shared directory into the file when nothing is written there yet: a later start from another working
- * directory must not take an empty ./catalog for everything having been deleted.
+ * directory must not share a ./catalog that happens to be there.
  */
 async function rememberDir(config: Config): Promise<void> {
   const file = await readConfigFile(config.home)

@@ -1,4 +1,7 @@
-/** Which directory was shared, kept in the home: an empty mount point in its place is not taken for everything deleted. */
+/**
+ * Which directory was shared, kept in the home: neither an empty mount point in its place nor another directory is taken
+ * for everything deleted.
+ */
 import { join } from 'node:path'
 import type { RootIdentity } from '../adapters/index.js'
 import { reasonOf } from '../errors.js'

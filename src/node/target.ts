@@ -1,7 +1,8 @@
 /** What this node shares: the directory adapter, what it held when it was last looked at, and the sync between it and the catalog. */
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createDirectoryAdapter, type DirectoryAdapter } from '../adapters/index.js'
+import { createDirectoryAdapter, type DirectoryAdapter, type RootIdentity } from '../adapters/index.js'
 import type { BlobFetcher } from '../blobs/index.js'
 import type { Config } from '../config.js'
 import type { Fact } from '../control/index.js'
@@ -9,7 +10,7 @@ import { GrapevineError, reasonOf } from '../errors.js'
 import { Base, TargetSync, type Problem, type TargetSyncEvents } from '../publish/index.js'
 import { systemClock } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
-import { openStore, Overlay, type LevelStore } from '../store/index.js'
+import { destroyStore, openStore, Overlay, type LevelStore } from '../store/index.js'
 import { HOME_DIRS, type Home } from './home.js'
 import type { Opened } from './open.js'
 import { readRoot, writeRoot } from './root-file.js'
@@ -37,12 +38,17 @@ export class NodeTarget {
   readonly store: LevelStore
   readonly #adapter: DirectoryAdapter
   readonly #deps: NodeTargetDeps
+  readonly #root: RootIdentity | undefined
 
-  private constructor(deps: NodeTargetDeps, adapter: DirectoryAdapter, store: LevelStore, rows: Overlay) {
+  private constructor(
+    deps: NodeTargetDeps,
+    { adapter, store, rows, root }: Remembered & { adapter: DirectoryAdapter; rows: Overlay }
+  ) {
     const { config, home, logger, opened, views, fetcher } = deps
     const { replica, blobs } = opened
     this.#deps = deps
     this.#adapter = adapter
+    this.#root = root
     this.store = store
     this.sync = new TargetSync(
       {
@@ -69,10 +75,9 @@ export class NodeTarget {
   /** Opens what was known of the directory; nothing in it is read or written before `start`. */
   static async open(deps: NodeTargetDeps): Promise<NodeTarget> {
     const { config, home, logger } = deps
-    const { store } = await openStore(join(home.path, HOME_DIRS.target), { everyWriteDurable: true })
+    const { store, root } = await remembered(home.path, config.dir, logger)
     const rows = new Overlay({ store })
     await mkdir(config.dir, { recursive: true })
-    const expectRoot = await readRoot(home.path, config.dir, logger)
     const adapter = createDirectoryAdapter(
       { clock: systemClock, logger, cache: new StoredStatCache(rows) },
       {
@@ -81,10 +86,10 @@ export class NodeTarget {
         journalDir: join(home.path, HOME_DIRS.journal),
         ignore: config.ignore,
         settleMs: config.settleMs,
-        ...(expectRoot === undefined ? {} : { expectRoot })
+        ...(root === undefined ? {} : { expectRoot: root })
       }
     )
-    return new NodeTarget(deps, adapter, store, rows)
+    return new NodeTarget(deps, { adapter, store, rows, root })
   }
 
   /** A newcomer first takes what the cluster has. Never throws: a directory that cannot be used is a problem to be shown. */
@@ -93,9 +98,12 @@ export class NodeTarget {
     try {
       if (home.cluster.joined && (await this.sync.isFirst())) await this.#firstSync()
       if (this.#deps.ending()) return
+      await this.#adapter.start()
+      await this.#noteRoot()
+      if (this.#deps.ending()) return await this.#adapter.stop()
       await this.sync.start()
-      if (this.#adapter.rootIdentity !== null) await writeRoot(home.path, config.dir, this.#adapter.rootIdentity)
     } catch (error) {
+      await this.#adapter.stop()
       const problem =
         error instanceof GrapevineError
           ? error
@@ -107,6 +115,13 @@ export class NodeTarget {
       })
       this.sync.problems.open('', problem, Date.now())
     }
+  }
+
+  /** Durable before anything is remembered of the directory, so that it is never held against another one. */
+  async #noteRoot(): Promise<void> {
+    const { home, config } = this.#deps
+    const seen = this.#adapter.rootIdentity!
+    if (seen.ino !== this.#root?.ino || seen.dev !== this.#root.dev) await writeRoot(home.path, config.dir, seen)
   }
 
   #adopt(): 'merge' | 'cluster' {
@@ -148,4 +163,25 @@ export class NodeTarget {
       scanned: (entries, ms) => emit({ event: 'scan-finished', entries, ms })
     }
   }
+}
+
+interface Remembered {
+  readonly store: LevelStore
+  /** The directory that what is in the store is about; undefined when nothing is remembered. */
+  readonly root: RootIdentity | undefined
+}
+
+/**
+ * What was remembered of this directory. Held against another one, everything in the catalog would seem to be deleted:
+ * then it is forgotten, and the other directory is met like a first one.
+ */
+async function remembered(home: string, dir: string, logger: Logger): Promise<Remembered> {
+  const path = join(home, HOME_DIRS.target)
+  const root = await readRoot(home, dir, logger)
+  if (root === undefined && existsSync(path)) {
+    logger.warn('Another directory is shared than before; nothing that it lacks is taken for deleted.', { dir })
+    await destroyStore(path)
+  }
+  const { store } = await openStore(path, { everyWriteDurable: true })
+  return { store, root }
 }

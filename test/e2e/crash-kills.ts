@@ -3,7 +3,7 @@
  * been acknowledged. The script is cut into parts with a copy of home and directory before each, so that a point is
  * reached in a second instead of a minute.
  */
-import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { join } from 'node:path'
 import { createDirectoryAdapter, MemoryStatCache } from '../../src/adapters/index.js'
@@ -48,7 +48,7 @@ export interface KillsOptions {
 
 /** Changes of files a start makes at most before it says that it runs; a second crash is tried among them. */
 const RECOVERY_OPERATIONS = 40
-/** Which directory was shared: its inode does not survive the copy. */
+/** Which directory was shared: neither its path nor its inode survives the copy. */
 const ROOT_FILE = 'root-identity.json'
 
 export async function sweepByKills(options: KillsOptions): Promise<KillsResult> {
@@ -263,5 +263,9 @@ function copyState(from: string, to: string): void {
   rmSync(to, { recursive: true, force: true })
   for (const name of ['home', 'catalog'])
     cpSync(join(from, name), join(to, name), { recursive: true, preserveTimestamps: true })
-  rmSync(join(to, 'home', ROOT_FILE), { force: true })
+  const rootFile = join(to, 'home', ROOT_FILE)
+  if (!existsSync(rootFile)) return
+  const dir = join(to, 'catalog')
+  const { dev, ino } = statSync(dir, { bigint: true })
+  writeFileSync(rootFile, JSON.stringify({ dir, root: { dev: String(dev), ino: String(ino) } }), { mode: 0o600 })
 }

@@ -4,7 +4,7 @@ import { showName } from '../names.js'
 
 export function rootMissing(root: string, reason: string): GrapevineError {
   return new GrapevineError('target-missing', `the shared directory ${root} ${reason}`, {
-    next: 'bring it back (is a disk not mounted?); when this is the right one all the same, restart the daemon. Nothing was taken for deleted',
+    next: "bring it back (is a disk not mounted?); nothing was taken for deleted. When this is the right one all the same, remove root-identity.json from the node's home and restart the daemon: then what either side has is kept",
     facts: { root, reason }
   })
 }
