@@ -4,7 +4,15 @@
  */
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BODY, clientIdOf, decodeUpdate, deleteRanges, encodeUpdate, type Tuple, type Value } from '../catalog/index.js'
+import {
+  BODY,
+  decodeUpdate,
+  deleteRanges,
+  encodeUpdate,
+  type DeleteRange,
+  type Tuple,
+  type Value
+} from '../catalog/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
 import type { Replica } from '../replica/index.js'
 import type { Logger } from '../runtime.js'
@@ -26,10 +34,23 @@ const EDIT_BYTES = 1_024
 
 interface ReissueFile {
   readonly version: 1
-  /** Entry, the edit that says its values again (hex), and small bodies they name (hex). */
-  readonly edits: ReadonlyArray<{ readonly entry: string; readonly update: string; readonly bodies: readonly string[] }>
+  readonly edits: readonly Edit[]
   /** Ops of the members space, CBOR in hex. */
   readonly members: readonly string[]
+  /** Ids of the records they stood in, at the same places. Absent in files of before it was kept. */
+  readonly memberRecords?: readonly string[]
+}
+
+interface Edit {
+  readonly entry: string
+  /** The values that stand, as one edit (hex). */
+  readonly update: string
+  /** Ids of the records these values stood in, at the same places. Absent in files of before it was kept. */
+  readonly records?: readonly string[]
+  /** What each dropped record said of the entry (hex). */
+  readonly said?: ReadonlyArray<{ readonly record: string; readonly update: string }>
+  /** Small bodies the values name (hex). */
+  readonly bodies: readonly string[]
 }
 
 /** Log -> seq from which on its records go. */
@@ -49,20 +70,26 @@ export async function rememberForReissue(
   dropped: Dropped
 ): Promise<number> {
   const records = ownRecords(replica, author, dropped)
-  const touched = new Map<string, Touched>()
+  const touched = new Map<string, Array<{ record: string; update: string }>>()
   const members: string[] = []
-  for (const record of records) {
-    if (record.body.space === 'members') members.push(...record.body.ops.map((op) => hexOf(encodeCbor(encodeOp(op)))))
-    else for (const op of record.body.ops) if (op.k === 'edit') touch(touched, op.entry, op.update, record)
-  }
-  const edits = [...touched].flatMap(([entry, what]) => editOf(replica, entry, what, author, dropped) ?? [])
+  const memberRecords: string[] = []
+  for (const { id, body } of records)
+    for (const op of body.ops) {
+      if (op.k === 'edit')
+        touched.set(op.entry, [...(touched.get(op.entry) ?? []), { record: id, update: hexOf(op.update) }])
+      if (body.space !== 'members') continue
+      members.push(hexOf(encodeCbor(encodeOp(op))))
+      memberRecords.push(id)
+    }
+  const edits = [...touched].flatMap(([entry, said]) => editOf(replica, entry, said, author, dropped) ?? [])
   if (edits.length + members.length > 0) {
     // what an earlier attempt put down is not written again yet
     const before = await readJson<ReissueFile>(join(home, REISSUE_FILE))
     const file: ReissueFile = {
       version: 1,
       edits: [...(before?.edits ?? []), ...edits],
-      members: [...(before?.members ?? []), ...members]
+      members: [...(before?.members ?? []), ...members],
+      memberRecords: [...(before?.members.map((_, at) => before.memberRecords?.[at] ?? '') ?? []), ...memberRecords]
     }
     await writePrivate(join(home, REISSUE_FILE), `${JSON.stringify(file)}\n`)
   }
@@ -79,47 +106,42 @@ function ownRecords(replica: Replica, author: Uint8Array, dropped: Dropped): Sig
   return records
 }
 
-interface Touched {
-  /** What the dropped records deleted. */
-  readonly deletes: Array<{ client: number; clock: number; length: number }>
-  /** Client ids of dropped records, and the clock from which on what they wrote goes. */
-  readonly clients: Map<number, number>
-}
-
-function touch(touched: Map<string, Touched>, entry: string, update: Uint8Array, record: SignedRecord): void {
-  const what = touched.get(entry) ?? { deletes: [], clients: new Map<number, number>() }
-  const { clock, tuples, deletes } = decodeUpdate(update)
-  what.deletes.push(...deletes)
-  const client = clientIdOf(record.body.author, record.body.epoch, entry)
-  if (tuples.length > 0) what.clients.set(client, Math.min(what.clients.get(client) ?? clock, clock))
-  touched.set(entry, what)
-}
-
 /** Undefined when nothing of what was written stands. */
 function editOf(
   replica: Replica,
   id: string,
-  what: Touched,
+  said: NonNullable<Edit['said']>,
   author: Uint8Array,
   dropped: Dropped
-): ReissueFile['edits'][number] | undefined {
-  const entry = replica.reader.entry(id)
+): Edit | undefined {
   const own = (tuple: Tuple): boolean =>
     isDropped(dropped, tuple.log, tuple.seq) && replica.authorOf(tuple.log) === hexOf(author)
-  const values = (entry?.state.tuples ?? []).filter(own)
-  if (entry === undefined || values.length === 0) return undefined
-  // what they replaced of each other goes with them; at those places others may stand by now
-  const replaced = what.deletes.flatMap(({ client, clock, length }) => {
-    const end = Math.min(clock + length, what.clients.get(client) ?? Number.POSITIVE_INFINITY)
-    return Array.from({ length: Math.max(0, end - clock) }, (_, at) => ({ client, clock: clock + at }))
-  })
-  const update = encodeUpdate({
-    client: 1,
-    clock: 0,
-    tuples: values.map(({ field, value, time, seq }) => [field, value, time, seq] as const),
-    deletes: deleteRanges(unique(replaced) as Tuple[])
-  })
-  return { entry: id, update: hexOf(update), bodies: values.flatMap((tuple) => inlineBody(replica, tuple) ?? []) }
+  const values = (replica.reader.entry(id)?.state.tuples ?? []).filter(own)
+  if (values.length === 0) return undefined
+  const tuples = values.map(({ field, value, time, seq }) => [field, value, time, seq] as const)
+  return {
+    entry: id,
+    update: hexOf(encodeUpdate({ client: 1, clock: 0, tuples, deletes: [] })),
+    records: values.map(({ log, seq }) => replica.log.row(log, seq)!.id),
+    said,
+    bodies: values.flatMap((tuple) => inlineBody(replica, tuple) ?? [])
+  }
+}
+
+/** What these updates replaced of others. What they replaced of each other goes with them: there others may stand by now. */
+function replacedBy(said: ReadonlyArray<{ readonly update: string }>): DeleteRange[] {
+  const updates = said.map(({ update }) => decodeUpdate(bytesOf(update)))
+  /** Client id -> the clock from which on what it wrote is no more. */
+  const from = new Map<number, number>()
+  for (const { client, clock, tuples } of updates)
+    if (tuples.length > 0) from.set(client, Math.min(from.get(client) ?? clock, clock))
+  const places = updates.flatMap(({ deletes }) =>
+    deletes.flatMap(({ client, clock, length }) => {
+      const end = Math.min(clock + length, from.get(client) ?? Number.POSITIVE_INFINITY)
+      return Array.from({ length: Math.max(0, end - clock) }, (_, at) => ({ client, clock: clock + at }))
+    })
+  )
+  return deleteRanges(unique(places) as Tuple[])
 }
 
 function unique(places: ReadonlyArray<{ client: number; clock: number }>): Array<{ client: number; clock: number }> {
@@ -133,15 +155,19 @@ function inlineBody(replica: Replica, { field, value }: { field: string; value: 
   return bytes === undefined ? undefined : hexOf(bytes)
 }
 
-/** Writes again what is remembered, and forgets it. May be interrupted: a value that stands already is not written twice. */
+/**
+ * Writes again what is remembered, and forgets it. May be interrupted: a value that stands already is not written twice.
+ * A record that has come back from others is not said again: its values may have been replaced since.
+ */
 export async function reissue(home: string, replica: Replica, logger: Logger): Promise<void> {
   const path = join(home, REISSUE_FILE)
   const file = await readJson<ReissueFile>(path).catch((error: unknown) => setAside(path, error, logger))
   if (file === undefined) return
   await Promise.all(file.edits.map((edit) => reissueEdit(replica, edit, logger)))
-  if (file.members.length > 0) await reissueMembers(replica, file.members.map(opOf), logger)
+  const members = file.members.filter((_, at) => !isBack(replica, file.memberRecords?.[at]))
+  if (members.length > 0) await reissueMembers(replica, members.map(opOf), logger)
   await rm(path, { force: true })
-  logger.info('What nobody else had was written again.', { entries: file.edits.length, members: file.members.length })
+  logger.info('What nobody else had was written again.', { entries: file.edits.length, members: members.length })
 }
 
 /** A list that is damaged holds up nothing; the records it was made from are in the home. */
@@ -152,12 +178,21 @@ async function setAside(path: string, error: unknown, logger: Logger): Promise<u
   return undefined
 }
 
+function isBack(replica: Replica, record: string | undefined): boolean {
+  const found = record === undefined ? undefined : replica.log.find(record)
+  const state = found === undefined ? undefined : replica.log.row(found.log, found.seq)?.state
+  return state === 'applied' || state === 'waiting'
+}
+
 async function reissueEdit(
   replica: Replica,
-  { entry, update, bodies }: ReissueFile['edits'][number],
+  { entry, update, records, said, bodies }: Edit,
   logger: Logger
 ): Promise<void> {
-  const { tuples, deletes } = decodeUpdate(bytesOf(update))
+  const edit = decodeUpdate(bytesOf(update))
+  const tuples = edit.tuples.filter((_, at) => !isBack(replica, records?.[at]))
+  if (tuples.length === 0) return
+  const deletes = [...edit.deletes, ...replacedBy((said ?? []).filter(({ record }) => !isBack(replica, record)))]
   const bytes = EDIT_BYTES + update.length / 2 + bodies.reduce((sum, body) => sum + body.length / 2, 0)
   try {
     await replica.change((draft) => {

@@ -23,7 +23,7 @@ async function* from(text: string): AsyncGenerator<Uint8Array> {
 const put = (node: Node, path: string, text: string): Promise<unknown> => node.client.put(path, from(text))
 
 async function text(node: Node, path: string): Promise<string> {
-  return (await node.cli('cat', path)).stdout
+  return succeeded(await node.cli('cat', path))
 }
 
 /** As `cp -a` copies a home; the socket of a running daemon is left out. */
@@ -217,6 +217,7 @@ export const SCENARIOS: readonly Scenario[] = [
       await put(clone, 'again-too', 'c')
       await cluster.equal()
       assert.equal(await text(a, 'of-clone'), 'written by the clone')
+      assert.equal(await text(a, 'common'), '1')
       await noForks([a, b, clone])
     }
   },
@@ -251,6 +252,7 @@ export const SCENARIOS: readonly Scenario[] = [
       await writable(clone)
       await cluster.equal()
       assert.equal(await text(a, 'of-clone'), 'by the clone')
+      assert.equal(await text(a, 'common'), '1')
       assert.equal(await text(clone, 'of-b'), 'by the original')
       await noForks([a, b, clone])
       assert.equal((await clone.status()).role, 'admin')
@@ -276,6 +278,7 @@ export const SCENARIOS: readonly Scenario[] = [
       await put(other, 'of-other', 'x')
       await cluster.equal()
       await noForks([a, b, other])
+      assert.equal(await text(a, 'common'), '1')
     }
   },
   {
@@ -300,6 +303,7 @@ export const SCENARIOS: readonly Scenario[] = [
       await cluster.equal([a, b])
       await noForks([a, b])
       assert.deepEqual(await logsOf(a), await logsOf(b))
+      assert.equal(await text(a, 'common'), '1')
     }
   }
 ]

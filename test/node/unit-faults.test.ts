@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { encodeUpdate } from '../../src/catalog/index.js'
 import { GrapevineError } from '../../src/errors.js'
 import { keyPairOf } from '../../src/identity/index.js'
 import { readJson } from '../../src/node/backup-format.js'
@@ -109,8 +110,9 @@ describe('what is to be written again', () => {
     await writeFile(join(home, 'reissue.json'), '{', { mode: 0o600 })
     await reissue(home, replica, logger)
     assert.match(lines[0]!.message, /set aside/)
-    // the empty update of an entry, and an op of the members
-    const edits = [{ entry: '00'.repeat(16), update: '0000', bodies: [] }]
+    // a value of an entry, and an op of the members
+    const update = encodeUpdate({ client: 1, clock: 0, tuples: [['exec', true, 1, 1]], deletes: [] })
+    const edits = [{ entry: '00'.repeat(16), update: hexOf(update), bodies: [] }]
     await writeFile(join(home, 'reissue.json'), JSON.stringify({ version: 1, edits, members: [] }), { mode: 0o600 })
     await withMethod(replica, 'change', rejects('role-forbids') as never, () => reissue(home, replica, logger))
     assert.ok(lines.some(({ message }) => /could not be written again/.test(message)))
