@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { withCluster, type Cluster } from '../e2e/cluster.js'
 import { GOOD, makeRig, runCase, type Outcome } from './corruption.js'
 import type { Case } from './harm.js'
+import { isNewestKept } from './versions.js'
 
 type Short = [file: RegExp, harm: Case['harm'], place: number, expected: Outcome]
 
@@ -41,6 +42,7 @@ test(
     cases(true, [
       [/^log\//, 'flip', 0.5, 'named'],
       [/^log\//, 'cut-half', 0, 'named'],
+      [/^log\//, 'cut-tail', 0.125, 'named'],
       [/^blobs\/..\/[0-9a-f]{64}$/, 'flip', 0.5, 'named'],
       [/^blobs\/.*tree$/, 'flip', 0.5, 'healed'],
       [/^index\/.*ldb$/, 'flip', 0.5, 'healed'],
@@ -49,3 +51,15 @@ test(
     ])
   )
 )
+
+test('an older content is excused only when every record since then is named as lost', () => {
+  const versions = ['one', 'two', 'three'].map((content, at) => ({ content, log: 'l', seq: at + 1 }))
+  const lost = (log: string, seq: number) => ({ kind: 'record' as const, log, author: '', seq, paths: [] })
+  assert.ok(isNewestKept(versions, 'three', []))
+  assert.ok(isNewestKept(versions, 'two', [lost('l', 3)]))
+  assert.ok(isNewestKept(versions, 'one', [lost('l', 3), lost('l', 2)]))
+  assert.ok(!isNewestKept(versions, 'one', [lost('l', 3)]))
+  assert.ok(!isNewestKept(versions, 'two', [lost('another', 3)]))
+  assert.ok(!isNewestKept(versions, 'two', [{ kind: 'range', segment: 1, offset: 0, length: 1 }]))
+  assert.ok(!isNewestKept(versions, 'what was never there', [lost('l', 1), lost('l', 2), lost('l', 3)]))
+})

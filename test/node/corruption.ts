@@ -21,6 +21,7 @@ import type { Node } from '../e2e/node.js'
 import { until } from '../e2e/until.js'
 import { WarmProgram } from '../e2e/warm.js'
 import { harmed, type Case } from './harm.js'
+import { isNewestKept, type Version } from './versions.js'
 
 /**
  * healed: everything is right again. named: what is lost is named, the rest is right. refused: the node does not start and
@@ -52,6 +53,8 @@ export interface Template {
   readonly home: string
   readonly dir: string
   readonly expected: ReadonlyMap<string, string>
+  /** What each file held one after the other, the expected content last. */
+  readonly versions: ReadonlyMap<string, readonly Version[]>
   readonly files: string[]
 }
 
@@ -76,9 +79,12 @@ export async function makeRig(cluster: Cluster, alone: boolean): Promise<Rig> {
   const first = await cluster.found('a', alone ? { also, launcher: warm.launch } : { also })
   const node = alone ? first : await cluster.join('b', { also, launcher: warm.launch })
   const expected = new Map<string, string>()
+  const versions = new Map<string, Version[]>()
   const write = async (writer: Node, path: string, content: string): Promise<void> => {
-    await writer.client.put(path, from(content))
+    const { record } = await writer.client.put(path, from(content))
+    const { log, seq } = await writer.client.record(record!)
     expected.set(path, content)
+    versions.set(path, [...(versions.get(path) ?? []), { content, log, seq }])
   }
   for (let at = 0; at < 12; at++) await write(node, `small/${at}.txt`, `text ${at} `.repeat(20 + at))
   for (let at = 0; at < 4; at++) await write(node, 'changed.txt', `version ${at}`)
@@ -98,7 +104,7 @@ export async function makeRig(cluster: Cluster, alone: boolean): Promise<Rig> {
     cluster,
     node,
     peer: alone ? undefined : first,
-    template: { home: join(place, 'home'), dir: join(place, 'dir'), expected, files }
+    template: { home: join(place, 'home'), dir: join(place, 'dir'), expected, versions, files }
   }
 }
 
@@ -234,9 +240,11 @@ async function judge(rig: Rig, starter: Starter): Promise<[Outcome, string]> {
     return peer === undefined || !isLost(now) || performance.now() - began > SETTLE_MS ? now : undefined
   })
   const verdict = await compare(starter, template.expected)
-  if (verdict.wrong.length > 0) return ['wrong-bytes', verdict.wrong.join()]
+  const wrong = await unexcused(rig, starter, verdict.wrong)
+  if (wrong.length > 0) return ['wrong-bytes', wrong.join()]
   if (peer !== undefined && (await unlike(peer, template.expected))) return ['spread', 'the peer has other content now']
   if (peer !== undefined && contradicted(peer)) return ['spread', 'the peer was sent records that contradict others']
+  if (verdict.wrong.size > 0) return ['named', `older: ${[...verdict.wrong.keys()].join()}; ${namesOf([], status)}`]
   if (verdict.missing.length === 0) return [isLost(status) ? 'named' : 'healed', namesOf(report.lost, status)]
   if (isLost(status) || report.lost.length > 0)
     return ['named', `${verdict.missing.length} files lack; ${namesOf(report.lost, status)}`]
@@ -265,15 +273,26 @@ function namesOf(lost: readonly LossView[], status: StatusView): string {
 async function compare(
   starter: Starter,
   expected: ReadonlyMap<string, string>
-): Promise<{ wrong: string[]; missing: string[] }> {
-  const wrong: string[] = []
+): Promise<{ wrong: Map<string, string>; missing: string[] }> {
+  const wrong = new Map<string, string>()
   const missing: string[] = []
   for (const [path, content] of expected) {
     const served = await starter.with(() => read(starter.node, path))
     if (served === undefined) missing.push(path)
-    else if (served !== content) wrong.push(path)
+    else if (served !== content) wrong.set(path, served)
   }
   return { wrong, missing }
+}
+
+/**
+ * Files with content that nothing excuses. A node alone may serve what a file held before, as long as it names each of
+ * the records it lacks since; it ends the node's being read-only to ask for the names.
+ */
+async function unexcused(rig: Rig, starter: Starter, wrong: ReadonlyMap<string, string>): Promise<string[]> {
+  if (rig.peer !== undefined || wrong.size === 0) return [...wrong.keys()]
+  const losses = await starter.with(() => rig.node.client.acknowledgeLosses())
+  const { versions } = rig.template
+  return [...wrong].filter(([path, served]) => !isNewestKept(versions.get(path)!, served, losses)).map(([path]) => path)
 }
 
 async function read(node: Node, path: string): Promise<string | undefined> {
