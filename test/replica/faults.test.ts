@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { GrapevineError } from '../../src/errors.js'
 import { answerRequest } from '../../src/replica/answers.js'
+import { removalOf } from '../../src/replica/index.js'
 import type { MemoryStore } from '../../src/store/index.js'
 import { decodeAnswer, encodeRequest, logIdOf } from '../../src/wire/index.js'
 import { recordingLogger } from '../control/world.js'
@@ -124,6 +125,36 @@ describe('a damaged record', () => {
     assert.equal(await ask(1), 2)
     await assert.rejects(ask(3), { code: 'store-damaged' })
   })
+})
+
+test('a removal that needs a damaged record waits for it, over a restart, and takes effect when it is back', async () => {
+  const { logger, lines } = recordingLogger()
+  const nodes = await new Lab().nodes(3, { each: (index) => (index === 2 ? { logger } : {}) })
+  const [admin, evil, node] = nodes as [LabNode, LabNode, LabNode]
+  await evil.put('x', 'evil')
+  await admin.pull(evil)
+  await node.pull(evil)
+  const log = logIdOf('catalog', evil.keys.publicKey, evil.replica.epoch)
+  node.disk.damage(SEGMENT, node.replica.log.row(log, 1)!.at.offset + 40, HARM)
+  await admin.replica.writeMembers(() => [removalOf(admin.replica.log, evil.keys.publicKey, 1)])
+  const removal = admin.records().filter((record) => record.body.ops.some(({ k }) => k === 'revoke'))
+  await node.receive(removal)
+  assert.ok(lines.some(({ message }) => /cannot take effect before a damaged record is back/.test(message)))
+  assert.deepEqual(await node.tree(), ['x=evil'])
+  await node.restart()
+  assert.ok(node.replica.removals.isPending)
+  assert.deepEqual(await node.tree(), ['x=evil'])
+  node.transport.request = (_to, _lane, frame) => admin.replica.requested(frame)
+  const peer = { node: admin.id, addresses: [], found: 'given' as const, connectedAt: 0 }
+  await withMethod(
+    node.transport,
+    'peers',
+    () => () => [peer] as unknown as [],
+    async () => assert.equal(await node.replica.repair(log, 1), 'healed')
+  )
+  assert.deepEqual(await node.tree(), [])
+  assert.equal(node.replica.catalog.root(), admin.replica.catalog.root())
+  assert.ok(!node.replica.removals.isPending)
 })
 
 test('what cannot be gossiped is pulled later, a fork as well: nobody waits for it', async () => {
