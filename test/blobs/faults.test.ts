@@ -69,9 +69,12 @@ async function everything(directory: string): Promise<void> {
 
 for (const [offset, code] of CODES.entries())
   test(`${code} at any one call serves no wrong bytes and leaves nothing open, and what is missing is fetched`, async (t) => {
-    const calls = (await callsOf(async () => everything(await temporaryDirectory(t)))).length
+    const names = await callsOf(async () => everything(await temporaryDirectory(t)))
+    const calls = names.length
     assert.ok(calls > 50)
-    for (let skip = offset; skip < calls; skip += STEP) {
+    for (let skip = 0; skip < calls; skip++) {
+      // each file that is opened is tried with each code: what is open beside it must be closed again
+      if (skip % STEP !== offset && !/^(open|create) /.test(names[skip]!)) continue
       const directory = await mkdtemp(join(tmpdir(), 'grapevine-blobs-'))
       await withFaults({ path: directory, skip, times: 1, code }, () => everything(directory)).catch((error: unknown) =>
         assert.ok(error instanceof GrapevineError || error instanceof Error, String(error))

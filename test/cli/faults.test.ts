@@ -52,17 +52,22 @@ test('half a file of an export that cannot be removed either does not hide why i
   assert.match(result.stderr, /EIO/)
 })
 
-test('a backup of which one call fails says so, and an older one stays as it was', async (t) => {
+test('a backup of which one call fails says so, leaves nothing half, and an older one stays as it was', async (t) => {
   const { run, home } = await shellWithDaemon(t)
   const file = join(home, 'node.backup')
   await writeFile(file, 'gvbk of before')
-  const calls = (await callsOf(() => run('backup', 'node.backup'))).filter((call) => NAMES.test(call)).length
+  const names = (await callsOf(() => run('backup', 'node.backup'))).filter((call) => NAMES.test(call))
+  const calls = names.length
   assert.ok(calls > 5, String(calls))
   for (const code of ['EIO', 'EISDIR', 'ENOSPC'])
     for (let skip = 0; skip < calls; skip++) {
       await writeFile(file, 'gvbk of before')
       await withFaults({ path: NAMES.source, skip, times: 1, code }, () => run('backup', 'node.backup'))
       assert.match(readFileSync(file, 'utf8'), /^(gvbk of before|backup)$/, `${code} at call ${skip + 1}`)
+      const left = readdirSync(home).filter((name) => name.endsWith('.partial'))
+      // only where removing it is what failed
+      if (names[skip]!.startsWith('rm ')) for (const name of left) await rm(join(home, name))
+      else assert.deepEqual(left, [], `${code} at call ${skip + 1}`)
     }
 })
 

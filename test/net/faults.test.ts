@@ -151,6 +151,8 @@ describe('a stream', () => {
   })
 })
 
+const inspected = (node: Node): { ignored: number } => node.network.inspect().counters
+
 describe('a listener that throws', { timeout: 120_000 }, () => {
   let cluster: Cluster
   let a: Node
@@ -186,7 +188,15 @@ describe('a listener that throws', { timeout: 120_000 }, () => {
         return a.log.some(({ message }) => /gossip message could not be judged/.test(message))
       })
     )
+    // a message that could not be judged is counted, and goes no further
+    assert.ok(inspected(a).ignored > 0)
     assert.equal(Buffer.from(await b.network.request(a.id, 'sync', bytes('z'))).toString(), 'z')
+    await withMethod(a, 'peerDown', throws('down'), async () => {
+      await b.network.stop()
+      const told = (): boolean =>
+        a.log.some(({ message, facts }) => /network events failed/.test(message) && facts?.['reason'] === 'down')
+      await until('the end is told', told)
+    })
   })
 
   test('for a key that is used twice leaves the others told', async () => {

@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import type { ApplyItem, ApplyResult, DirectoryAdapter } from '../../../src/adapters/index.js'
+import type { ApplyItem, ApplyResult, ScanResult } from '../../../src/adapters/contract.js'
+import type { DirectoryAdapter } from '../../../src/adapters/index.js'
 import { GrapevineError } from '../../../src/errors.js'
 import { Bodies, isError, outcomes } from '../../contract/adapter.js'
 import { until } from '../../e2e/until.js'
@@ -34,11 +35,21 @@ async function fill(world: World): Promise<void> {
   await writeFile(world.at('d/x.txt'), 'x')
 }
 
-/** A start, a scan, a set of every kind of change, a scan and a stop. */
-async function everything(adapter: DirectoryAdapter): Promise<void> {
+/** What lies there and a scan neither has nor says why: it would be taken for deleted. */
+function unexplained(world: World, { entries, problems }: ScanResult): string[] {
+  const paths = readdirSync(world.root, { recursive: true }).map(String)
+  const hidden = (path: string): boolean =>
+    problems.some((problem) => problem.path === '' || path === problem.path || path.startsWith(`${problem.path}/`))
+  return paths.filter((path) => !TEMPORARY.test(path) && !entries.has(path) && !hidden(path))
+}
+
+/** A start, a scan, a set of every kind of change, a scan, a look at every file and a stop. */
+async function everything(adapter: DirectoryAdapter, scans: (scan: ScanResult) => void = () => {}): Promise<void> {
   const bodies = new Bodies()
   await adapter.start()
-  const { entries } = await adapter.scan()
+  const first = await adapter.scan()
+  scans(first)
+  const { entries } = first
   const write = (path: string, content: string): ApplyItem => ({
     do: 'write',
     path,
@@ -63,7 +74,10 @@ async function everything(adapter: DirectoryAdapter): Promise<void> {
   for (const { outcome, error } of results) if (outcome === 'failed') assert.ok(error instanceof GrapevineError)
   await adapter.settled()
   const scanned = await adapter.scan()
+  scans(scanned)
   for (const problem of scanned.problems) assert.ok(problem.error instanceof GrapevineError)
+  for (const entry of scanned.entries.values())
+    if (entry.kind === 'file') for await (const piece of adapter.read(entry)) assert.ok(piece.length > 0)
   await adapter.stop()
 }
 
@@ -90,9 +104,13 @@ for (const [offset, code] of CODES.entries())
       await withWorld(async (world) => {
         await fill(world)
         const adapter = world.again({ journalDir: join(world.outside, 'journal') })
-        await withFaults({ path: 'grapevine-test-', skip, times: 1, code }, () => everything(adapter)).catch(
+        const missed: string[] = []
+        const scans = (scan: ScanResult): void => void missed.push(...unexplained(world, scan))
+        await withFaults({ path: 'grapevine-test-', skip, times: 1, code }, () => everything(adapter, scans)).catch(
           (error: unknown) => assert.ok(error instanceof Error, String(error))
         )
+        // what the system says is gone is gone, as far as anybody can tell
+        if (code !== 'ENOENT') assert.deepEqual(missed, [], 'would be taken for deleted')
         await adapter.stop()
         const next = world.again({ journalDir: join(world.outside, 'journal') })
         await next.start()
