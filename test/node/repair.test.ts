@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import type { ScrubReport } from '../../src/control/target.js'
 import { succeeded, withCluster } from '../e2e/cluster.js'
 import type { Node } from '../e2e/node.js'
-import { until } from '../e2e/until.js'
+import { PATIENCE_MS, until } from '../e2e/until.js'
 
 async function* from(text: string | Uint8Array): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text)
@@ -136,11 +136,16 @@ test(
     assert.deepEqual(lost.map(({ kind }) => kind).toSorted(), ['blob', 'record'])
     assert.equal((await b.status()).state, 'read-only')
     await a.start()
-    await until('all is back', async () => {
-      const { state, problems } = await b.status()
-      assert.equal(state, 'running', JSON.stringify(problems))
-      return true
-    })
+    // an answer that is lost costs 30 s each time
+    await until(
+      'all is back',
+      async () => {
+        const { state, problems, blobs, peers } = await b.status()
+        assert.equal(state, 'running', JSON.stringify({ problems, blobs, peers }))
+        return true
+      },
+      4 * PATIENCE_MS
+    )
     await b.client.put('g', from('again'))
     await cluster.equal()
     assert.deepEqual((await scrub(b)).lost, [])
