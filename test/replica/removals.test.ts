@@ -215,6 +215,20 @@ describe('rule 2: unless an honest record built on it', () => {
     await sameInEveryOrder(honest)
   })
 
+  test('the removed one itself does not count as somebody else, under whatever epoch', async () => {
+    const [admin, evil] = await three()
+    await evil.put('x', 'evil')
+    evil.replica.renewEpoch()
+    const { record } = await evil.put('x', 'evil too')
+    await admin.pull(evil)
+    const key = evil.keys.publicKey
+    await admin.replica.writeMembers(() => [
+      { k: 'revoke', key, cuts: [{ log: record!.log, seq: record!.seq, id: record!.id }] }
+    ])
+    assert.equal(admin.replica.removals.voids.size, 1)
+    await sameInEveryOrder(admin)
+  })
+
   test('a record that is rejected builds on nothing', async () => {
     const [admin, evil, honest] = await three()
     const { id } = (await evil.put('x', 'evil')).result
