@@ -137,11 +137,12 @@ export class Members {
   apply(record: SignedRecord, knows: Knows, rows: Overlay): Uint8Array[] {
     const { admitted } = this.#fold.apply(record, knows)
     for (const op of record.body.ops) {
-      if (op.k === 'found') this.#save(rows, CLUSTER_KEY)
-      else if (op.k === 'admit') this.#save(rows, MEMBER_KEY + hexOf(op.key))
-      if (op.k === 'found') this.#save(rows, MEMBER_KEY + hexOf(record.body.author))
-      if (op.k === 'invite' || op.k === 'uninvite') this.#save(rows, INVITE_KEY + op.invite)
-      if (op.k === 'admit' && op.invite !== undefined) this.#save(rows, INVITE_KEY + op.invite)
+      if (op.k === 'found') {
+        for (const [key, row] of this.#clusterRow()) rows.put(key, encodeCbor(row))
+        this.#saveMember(record.body.author, rows)
+      }
+      if (op.k === 'admit') this.#saveMember(op.key, rows)
+      if ('invite' in op && op.invite !== undefined) this.#saveInvite(op.invite, rows)
     }
     return admitted
   }
@@ -158,8 +159,8 @@ export class Members {
     }
     this.#fold = this.#foldOf(records, accepted)
     const after = this.#rows()
-    for (const key of before) if (!after.has(key)) rows.delete(key)
-    for (const key of after) this.#save(rows, key)
+    for (const key of before.keys()) if (!after.has(key)) rows.delete(key)
+    for (const [key, row] of after) rows.put(key, encodeCbor(row))
   }
 
   #foldOf(records: readonly KnownRecord[], revocations: Revocations): MembersFold {
@@ -168,31 +169,30 @@ export class Members {
     return fold
   }
 
-  #rows(): Set<string> {
+  /** All that `load` reads, by its key. */
+  #rows(): Map<string, unknown> {
     const { admissions, invites, revocations } = this.#fold
-    return new Set([
-      CLUSTER_KEY,
-      ...[...admissions.keys()].map((name) => MEMBER_KEY + name),
-      ...[...invites.keys()].map((invite) => INVITE_KEY + invite),
-      ...[...revocations].map((each) => revocationKey(each))
+    return new Map<string, unknown>([
+      ...this.#clusterRow(),
+      ...[...admissions].map(([name, all]) => [MEMBER_KEY + name, all] as const),
+      ...[...invites].map(([invite, open]) => [INVITE_KEY + invite, { ...open }] as const),
+      ...[...revocations].map((each) => [revocationKey(each), rowOf(each)] as const)
     ])
   }
 
-  #save(rows: Overlay, key: string): void {
-    const row = this.#rowAt(key)
-    if (row !== undefined) rows.put(key, encodeCbor(row))
+  #clusterRow(): Array<readonly [string, unknown]> {
+    const { clusterName, root } = this.#fold
+    return root === undefined ? [] : [[CLUSTER_KEY, { name: clusterName, root }]]
   }
 
-  #rowAt(key: string): unknown {
-    const { admissions, invites, revocations, clusterName, root } = this.#fold
-    if (key === CLUSTER_KEY) return root === undefined ? undefined : { name: clusterName, root }
-    if (key.startsWith(MEMBER_KEY)) return admissions.get(key.slice(MEMBER_KEY.length))
-    if (key.startsWith(INVITE_KEY)) {
-      const open = invites.get(key.slice(INVITE_KEY.length))
-      return open === undefined ? undefined : { ...open }
-    }
-    const found = [...revocations].find((each) => revocationKey(each) === key)
-    return found === undefined ? undefined : rowOf(found)
+  #saveMember(key: Uint8Array, rows: Overlay): void {
+    const all = this.#fold.admissions.get(hexOf(key))
+    if (all !== undefined) rows.put(MEMBER_KEY + hexOf(key), encodeCbor(all))
+  }
+
+  #saveInvite(invite: string, rows: Overlay): void {
+    const open = this.#fold.invites.get(invite)
+    if (open !== undefined) rows.put(INVITE_KEY + invite, encodeCbor({ ...open }))
   }
 
   /**
