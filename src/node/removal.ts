@@ -18,7 +18,7 @@ export async function removeMember(replica: Replica, home: Home, node: string, s
       next: 'run this on an admin node; see "grapevine peers"'
     })
   const member = memberOf(replica, node)
-  if (member.key.every((byte, at) => byte === home.keys.publicKey[at]))
+  if (node === home.node)
     throw new GrapevineError('usage', 'a node does not remove itself', { next: 'run this on another admin node' })
   const removal = removalOf(replica.log, member.key, since)
   await replica.writeMembers(() => [removal])
@@ -83,8 +83,7 @@ function pathOf(replica: Replica, places: ReadonlyMap<string, Place>, id: string
 /** A body that a void record holds or names. Throws `not-found`. */
 export function salvagedBody(replica: Replica, id: string, hash: string): BodyRef {
   const found = replica.log.find(id)
-  const isVoid =
-    found !== undefined && [...replica.removals.voids].some(({ log, seq }) => log === found.log && seq === found.seq)
+  const isVoid = found !== undefined && replica.removals.voids.has(found)
   const record = isVoid ? replica.log.read(found.log, found.seq) : undefined
   for (const op of record?.body.ops ?? []) {
     if (op.k === 'body' && bodyRefOf(op.bytes).hash === hash) return bodyRefOf(op.bytes)

@@ -46,7 +46,7 @@ export class Removals {
   }
 
   /** Records that are held and count for nothing. */
-  get voids(): Iterable<VoidRecord> & { readonly size: number } {
+  get voids(): Pick<VoidRecords, 'size' | 'has' | typeof Symbol.iterator> {
     return this.#voids
   }
 
