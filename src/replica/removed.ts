@@ -8,7 +8,7 @@
  * 3. Both say nothing of the order in which anything arrived: all nodes with the same records agree.
  */
 import { checkField, decodeUpdate, PLACE, readPlace } from '../catalog/index.js'
-import { placeKey, type Members, type Place } from '../identity/index.js'
+import { placeKey, type Knows, type Members, type Place } from '../identity/index.js'
 import type { LogHead, Outcome, RecordLog } from '../log/index.js'
 import { hexOf, type SignedRecord } from '../wire/index.js'
 
@@ -92,15 +92,14 @@ export class VoidRecords {
   }
 
   /** Those of `these` that count because `honest` built on them, and what each needs of its own log (rule 2). */
-  builtOn(honest: SignedRecord, knows: (log: string, seq: number) => boolean): VoidRecord[] {
+  builtOn(honest: SignedRecord, knows: Knows): VoidRecord[] {
     const { edited, parents } = touchedBy(honest)
     const author = hexOf(honest.body.author)
     const found = new Map<string, VoidRecord>()
     for (const id of [...edited, ...parents])
       for (const each of this.at(id)) {
         if (each.removedBy === '' || each.author === author || !knows(each.log, each.seq)) continue
-        const [log, seq] = each.removedBy.split('/') as [string, string]
-        if (!knows(log, Number(seq))) this.#keep(each, found)
+        if (!knowsPlace(knows, each.removedBy)) this.#keep(each, found)
       }
     return [...found.values()]
   }
@@ -149,10 +148,7 @@ export function keptByOthers(log: RecordLog, voids: VoidRecords, logs: Iterable<
     }
     const knowsAllRemovals = (seq: number): boolean => {
       const knows = log.knowledgeOf(head.log, seq)
-      return [...removals].every((place) => {
-        const [id, at] = place.split('/') as [string, string]
-        return knows(id, Number(at))
-      })
+      return [...removals].every((place) => knowsPlace(knows, place))
     }
     const end = firstWhere(head.applied, knowsAllRemovals)
     for (let seq = firstWhere(head.applied, knowsSome); seq < end; seq++) {
@@ -162,6 +158,12 @@ export function keptByOthers(log: RecordLog, voids: VoidRecords, logs: Iterable<
     }
   }
   return [...kept.values()]
+}
+
+/** Whether what stands at `log/seq` is known. */
+function knowsPlace(knows: Knows, place: string): boolean {
+  const [log, seq] = place.split('/') as [string, string]
+  return knows(log, Number(seq))
 }
 
 /** The first of 1..`count` for which `holds`, which then holds for all later ones; `count + 1` when there is none. */
