@@ -16,6 +16,11 @@ export const ERRORS = {
   'not-empty': { meaning: 'a place that must be empty or missing holds something', httpStatus: 409, exitCode: 5 },
   'too-large': { meaning: 'something exceeds a named limit', httpStatus: 413, exitCode: 5 },
   'role-forbids': { meaning: "this node's role does not allow it", httpStatus: 403, exitCode: 6 },
+  'out-of-scope': {
+    meaning: 'a member may not write at this path',
+    httpStatus: 403,
+    exitCode: 6
+  },
   'token-malformed': { meaning: 'the invitation token is damaged or cut short', httpStatus: 400, exitCode: 7 },
   'token-expired': { meaning: 'the invitation has expired', httpStatus: 410, exitCode: 7 },
   'token-used': { meaning: 'the invitation has no uses left', httpStatus: 410, exitCode: 7 },

@@ -7,12 +7,12 @@ import { prefixRange, type Overlay, type Store } from '../store/index.js'
 import { sha256, type Op, type SignedRecord } from '../wire/index.js'
 import { Buckets } from './buckets.js'
 import { compactIfLong } from './doc.js'
-import { applyUpdate, encodeEntry, entryHash, type UpdateContext } from './entry.js'
+import { applyUpdate, encodeEntry, entryHash, type EntryState, type UpdateContext } from './entry.js'
 import { clientIdOf } from './ids.js'
 import { entryKey, Stage, type Cell } from './stage.js'
 import { decodeIds, Tree } from './tree.js'
 import { decodeUpdate, type EditUpdate } from './update.js'
-import { checkField, type AuthorOf } from './view.js'
+import { checkField, type AuthorOf, type EntryMeaning } from './view.js'
 
 export interface CatalogDeps {
   readonly rows: Overlay
@@ -136,6 +136,15 @@ export class Catalog {
       if (!(error instanceof GrapevineError)) throw error
       return false
     }
+  }
+
+  /** An entry as these records alone make it, which come in causal order. */
+  foldAlone(id: string, touches: readonly Touch[]): { state: EntryState; meaning: EntryMeaning } {
+    const stage = new Stage({ get: () => undefined }, this.#deps.authorOf)
+    for (const { record, knows } of touches)
+      for (const op of record.body.ops) if (op.k === 'edit' && op.entry === id) this.#stageOp(stage, op, record, knows)
+    const cell = stage.cell(id)
+    return { state: cell.state, meaning: stage.meaning(cell) }
   }
 
   /** Makes entries anew from the records that count, each entry's in causal order. */

@@ -94,7 +94,10 @@ export class CatalogReader {
     return entries.length < 2 ? entries : entries.toSorted((a, b) => this.#earlier(a, b))
   }
 
+  /** What is not where it was put, because moves made a cycle, takes nobody's name there. */
   #earlier(a: Entry, b: Entry): number {
+    const displaced = Number(a.state.level > 0) - Number(b.state.level > 0)
+    if (displaced !== 0) return displaced
     const left = a.meaning.placeStamp
     const right = b.meaning.placeStamp
     const byStamp = left === undefined || right === undefined ? 0 : compareStamps(left, right, this.#authorOf)

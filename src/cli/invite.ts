@@ -1,10 +1,10 @@
 /** `grapevine invite`: invitations. A token alone goes to stdout, so that it can be piped. */
 import { MAX_INVITE_USES } from '../control/limits.js'
-import type { InvitationView, Role } from '../control/target.js'
+import type { InvitationView, InviteRequest, InviteView, Role } from '../control/target.js'
 import { GrapevineError } from '../errors.js'
+import { entryPath } from './catalog-path.js'
 import type { CommandDefinition, Context } from './context.js'
 import { parseDuration } from './duration.js'
-import type { InviteView } from './lifecycle.js'
 import { print } from './print.js'
 import { daemonAnswers, withReader } from './reading.js'
 import { safe, shortId, shortTime, table } from './terminal.js'
@@ -17,21 +17,24 @@ export interface InviteOptions {
   /** Milliseconds. */
   expires: number
   uses: number
+  scope?: readonly string[]
 }
 
 export async function run(options: InviteOptions, context: Context): Promise<void> {
-  const request = { role: options.role, expiresMs: options.expires, uses: options.uses }
+  const { role, expires, uses: times, scope } = options
+  const request = { role, expiresMs: expires, uses: times, ...(scope === undefined ? {} : { scope }) }
   const invite = await issue(request, context)
   await print(context, invite, () => `${invite.token}\n`)
   if (context.json) return
   const uses = invite.uses === 1 ? 'once' : `${invite.uses} times`
+  const where = invite.scope === undefined ? '' : ` for ${safe(invite.scope.join(', '))}`
   await context.err.write(
-    `grapevine: admits ${safe(invite.role)} nodes, ${uses}, until ${shortTime(invite.expires)} UTC\n`
+    `grapevine: admits ${safe(invite.role)} nodes${where}, ${uses}, until ${shortTime(invite.expires)} UTC\n`
   )
 }
 
 /** The daemon is asked if there is one, since it alone writes to its home. */
-async function issue(request: { role: Role; expiresMs: number; uses: number }, context: Context): Promise<InviteView> {
+async function issue(request: InviteRequest, context: Context): Promise<InviteView> {
   if (await daemonAnswers(context)) return context.daemon.invite(request)
   const lifecycle = await context.lifecycle()
   return lifecycle.createInviteOffline({ home: context.home, ...request })
@@ -50,6 +53,9 @@ async function list(_options: object, context: Context): Promise<void> {
   await print(context, invitations, () => invitationTable(invitations, context.out.columns))
 }
 
+/** Shown when some invitation has one. */
+const SCOPE_COLUMN = { title: 'scope', of: ({ scope }: InvitationView): string => scope?.join(', ') ?? '-' }
+
 function invitationTable(invitations: readonly InvitationView[], width: number): string {
   return table(
     [
@@ -58,7 +64,8 @@ function invitationTable(invitations: readonly InvitationView[], width: number):
       { title: 'role', of: ({ role }) => role },
       { title: 'used', of: ({ used, uses }) => `${used} of ${uses}`, align: 'right' },
       { title: 'until (UTC)', of: ({ expires }) => shortTime(expires) },
-      { title: 'issuer', of: ({ issuer }) => shortId(issuer) }
+      { title: 'issuer', of: ({ issuer }) => shortId(issuer) },
+      ...(invitations.some(({ scope }) => scope !== undefined) ? [SCOPE_COLUMN] : [])
     ],
     invitations,
     width
@@ -104,7 +111,13 @@ export const definition: CommandDefinition = {
       choices: ['author', 'public', 'relay', 'admin']
     },
     { flags: '--expires <duration>', about: 'how long the token is good for', default: '1h', parse: parseDuration },
-    { flags: '--uses <count>', about: 'how many nodes may use it', default: '1', parse: parseUses }
+    { flags: '--uses <count>', about: 'how many nodes may use it', default: '1', parse: parseUses },
+    {
+      flags: '--scope <path>',
+      about: 'an author may write here and below, and nowhere else; may be repeated',
+      parse: entryPath,
+      repeat: true
+    }
   ],
   commands: [
     { name: 'ls', about: 'every invitation of the cluster, and what became of it', run: list },

@@ -1,6 +1,14 @@
 /** What the command line needs of the node itself. `src/node.ts` provides it; `run.ts` alone imports that. */
 import type { Config } from '../config.js'
-import type { CatalogReader, ControlTarget, InvitationView, Role, StatusView } from '../control/target.js'
+import type {
+  CatalogReader,
+  ControlTarget,
+  InvitationView,
+  InviteRequest,
+  InviteView,
+  Role,
+  StatusView
+} from '../control/target.js'
 import type { Logger } from '../runtime.js'
 
 export interface RunningNode {
@@ -16,14 +24,6 @@ export interface RunningNode {
 export interface OfflineHome {
   readonly reader: CatalogReader & { status?(): Promise<StatusView> }
   close(): Promise<void>
-}
-
-export interface InviteView {
-  token: string
-  /** ISO 8601. */
-  expires: string
-  role: Role
-  uses: number
 }
 
 export interface BackupView {
@@ -90,7 +90,7 @@ export interface Lifecycle {
     peers: string[]
     timeoutMs: number
   }): Promise<ReidentifyView>
-  createInviteOffline(options: { home: string; role: Role; expiresMs: number; uses: number }): Promise<InviteView>
+  createInviteOffline(options: InviteRequest & { home: string }): Promise<InviteView>
   /** Throws `not-found`, `role-forbids`, `home-locked`. */
   revokeInviteOffline(options: { home: string; invite: string }): Promise<InvitationView>
 }

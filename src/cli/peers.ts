@@ -2,7 +2,7 @@
 import type { PeerStatus } from '../control/target.js'
 import type { CommandDefinition, Context } from './context.js'
 import { print } from './print.js'
-import { shortId, table } from './terminal.js'
+import { safe, shortId, table } from './terminal.js'
 
 export async function run(_options: object, context: Context): Promise<void> {
   const peers = await context.daemon.peers()
@@ -11,11 +11,19 @@ export async function run(_options: object, context: Context): Promise<void> {
   )
 }
 
+/** Below the table: where those may write who may not write everywhere. */
+function scopeLines(peers: readonly PeerStatus[]): string {
+  return peers
+    .filter(({ scope }) => scope !== undefined)
+    .map(({ node, scope }) => `* ${shortId(node)} writes below ${safe(scope!.join(', '))}\n`)
+    .join('')
+}
+
 export function peerTable(peers: readonly PeerStatus[], width: number): string {
-  return table(
+  const rows = table(
     [
       { title: 'member', of: (peer: PeerStatus) => shortId(peer.node) },
-      { title: 'role', of: (peer) => peer.role },
+      { title: 'role', of: (peer) => (peer.scope === undefined ? peer.role : `${peer.role}*`) },
       { title: 'connected', of: (peer) => (peer.connected ? 'yes' : 'no') },
       { title: 'rtt', of: (peer) => (peer.rttMs === undefined ? '-' : `${peer.rttMs.toFixed(1)} ms`), align: 'right' },
       { title: 'found', of: (peer) => peer.found ?? '-' },
@@ -25,6 +33,7 @@ export function peerTable(peers: readonly PeerStatus[], width: number): string {
     peers,
     width
   )
+  return rows + scopeLines(peers)
 }
 
 function syncText(peer: PeerStatus): string {

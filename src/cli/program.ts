@@ -82,7 +82,9 @@ function prepare(command: Command, options: ProgramOptions): void {
 function optionOf(spec: OptionSpec): Option {
   const option = new Option(spec.flags, spec.about)
   if (spec.choices) option.choices([...spec.choices])
-  if (spec.repeat) return option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value])
+  const parse = spec.parse ?? ((text: string): unknown => text)
+  if (spec.repeat)
+    return option.argParser((value: string, before: unknown[] | undefined) => [...(before ?? []), parse(value)])
   if (spec.parse) option.argParser(spec.parse)
   // a default is written as it would be typed, and goes the way of what is typed
   if (spec.default !== undefined) option.default(spec.parse ? spec.parse(spec.default) : spec.default, spec.default)

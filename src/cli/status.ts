@@ -27,7 +27,7 @@ export function statusText(status: StatusView, width: number): string {
 function nodePairs(status: StatusView): Array<[string, string]> {
   const list: Array<[string, string]> = [
     ['node', `${status.node}`],
-    ['name', `${status.name}, ${status.role}`],
+    ['name', `${status.name}, ${status.role}${status.scope === undefined ? '' : ` for ${status.scope.join(', ')}`}`],
     ['cluster', `${status.clusterName} (${shortId(status.cluster)})`],
     ['state', `${status.state} since ${status.since}`]
   ]

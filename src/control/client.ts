@@ -17,12 +17,13 @@ import type {
   HistoryLine,
   InspectTopic,
   InvitationView,
+  InviteRequest,
+  InviteView,
   LossView,
   PeerStatus,
   PutOptions,
   RecordLine,
   RemovalView,
-  Role,
   SalvageLine,
   ScrubLine,
   StatusView,
@@ -159,13 +160,8 @@ export class ControlClient implements ControlTarget {
     return this.#json({ method: 'POST', route: '/v1/moves', body: JSON.stringify({ from, to, ...options }) })
   }
 
-  invite(options: {
-    role: Role
-    expiresMs: number
-    uses: number
-  }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
-    const { role, expiresMs, uses } = options
-    return this.#json({ method: 'POST', route: '/v1/invites', body: JSON.stringify({ role, expiresMs, uses }) })
+  invite(request: InviteRequest): Promise<InviteView> {
+    return this.#json({ method: 'POST', route: '/v1/invites', body: JSON.stringify(request) })
   }
 
   invitations(): Promise<InvitationView[]> {

@@ -9,6 +9,7 @@ import {
   MAX_PATH_BYTES,
   MAX_PUT_MANY_FILES,
   MAX_REPLICAS,
+  MAX_SCOPES,
   MAX_SEQ,
   MAX_VERIFY_WAIT_MS
 } from './limits.js'
@@ -56,7 +57,8 @@ export const moveBody = z.strictObject({ from: path, to: path, before: path.opti
 export const inviteBody = z.strictObject({
   role: z.enum(ROLES),
   expiresMs: z.int().min(1).max(MAX_INVITE_MS),
-  uses: z.int().min(1).max(MAX_INVITE_USES)
+  uses: z.int().min(1).max(MAX_INVITE_USES),
+  scope: z.array(path).min(1).max(MAX_SCOPES).optional()
 })
 export const putManyBody = z.strictObject({
   files: z.array(z.strictObject({ path, body: z.base64() })).max(MAX_PUT_MANY_FILES)

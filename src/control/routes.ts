@@ -73,12 +73,12 @@ function addNodeRoutes(app: Routes, { target }: RoutesDeps, options: RoutesOptio
     return RESPONSE_ALREADY_SENT
   })
   app.post('/v1/invites', async (c) => {
-    const request = shape.checked(
+    const { scope, ...request } = shape.checked(
       shape.inviteBody,
       await shape.readJson(c.env.incoming, MAX_REQUEST_BYTES),
       'invitation'
     )
-    const invite = await target.invite(request)
+    const invite = await target.invite(scope === undefined ? request : { ...request, scope })
     return sent(c, (response) => sendJson(response, 201, invite))
   })
   app.delete('/v1/invites/:invite', async (c) => {

@@ -42,6 +42,8 @@ export interface PeerStatus {
   node: NodeId
   name?: string
   role: Role | 'unknown'
+  /** Paths it may write to, and below; absent: everywhere its role may. */
+  scope?: readonly string[]
   connected: boolean
   rttMs?: number
   found?: string
@@ -59,6 +61,8 @@ export interface StatusView {
   cluster: string
   clusterName: string
   role: Role
+  /** As `PeerStatus.scope`. */
+  scope?: readonly string[]
   state: 'starting' | 'running' | 'read-only' | 'stopping' | 'stopped'
   version: string
   since: string
@@ -172,12 +176,31 @@ export interface WriteReceipt {
   replicas?: number
 }
 
+export interface InviteRequest {
+  role: Role
+  expiresMs: number
+  uses: number
+  /** Paths of the catalog to which an author may write, and below; absent: everywhere. */
+  scope?: readonly string[]
+}
+
+/** An invitation that was made; the token is a secret. */
+export interface InviteView {
+  token: string
+  /** ISO 8601. */
+  expires: string
+  role: Role
+  uses: number
+  scope?: readonly string[]
+}
+
 /** An invitation as everybody in the cluster knows it: without its secret. */
 export interface InvitationView {
   /** 32 hex. */
   invite: string
   state: 'open' | 'used' | 'expired' | 'revoked'
   role: Role
+  scope?: readonly string[]
   uses: number
   /** Admissions that used it. */
   used: number
@@ -309,11 +332,8 @@ export interface ControlTarget extends CatalogReader {
   putMany(files: Array<{ path: string; body: Uint8Array }>): Promise<WriteReceipt[]>
   remove(path: string): Promise<WriteReceipt>
   move(from: string, to: string, options?: { before?: string }): Promise<WriteReceipt>
-  invite(options: {
-    role: Role
-    expiresMs: number
-    uses: number
-  }): Promise<{ token: string; expires: string; role: Role; uses: number }>
+  /** Throws role-forbids, usage. */
+  invite(options: InviteRequest): Promise<InviteView>
   /** Takes an invitation back. Throws not-found, role-forbids. */
   revokeInvitation(invite: string): Promise<InvitationView>
   /** Removes a member. Throws not-found, role-forbids, usage. */

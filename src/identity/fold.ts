@@ -22,6 +22,8 @@ export interface Member {
   readonly key: Uint8Array
   readonly role: Role
   readonly name: string
+  /** Paths of the catalog it may write to, and below; absent: everywhere its role may. */
+  readonly scope?: readonly string[]
   /** The record that admitted it. */
   readonly log: string
   readonly seq: number
@@ -77,6 +79,17 @@ export class MembersFold {
       else break
     }
     return { removedBy: removedBy ?? '' }
+  }
+
+  /**
+   * Where a record of `key` may write: by the admissions and removals in its own past alone, so that no later word about
+   * anybody changes it. Undefined: everywhere.
+   */
+  scopeOf(key: Uint8Array, knows: Knows): readonly string[] | undefined {
+    const past = (this.admissions.get(hexOf(key)) ?? []).filter((each) => knows(each.log, each.seq))
+    const removals = this.revocations.of(key).filter((each) => knows(each.log, each.seq))
+    const valid = past.find((each) => removals.every((removal) => each.knew.includes(placeKey(removal))))
+    return (valid ?? past[0])?.scope
   }
 
   #endedBy(admission: Admission, revocations: readonly Revocation[]): string | undefined {
@@ -140,7 +153,7 @@ export class MembersFold {
   }
 
   #admit(
-    op: Pick<AdmitOp, 'key' | 'role' | 'name'>,
+    op: Pick<AdmitOp, 'key' | 'role' | 'name' | 'scope'>,
     record: SignedRecord,
     knows: Knows,
     admitted: Uint8Array[],
@@ -160,6 +173,7 @@ export class MembersFold {
       seq: record.body.seq,
       depth: record.body.depth,
       knew: knew.map(placeKey),
+      ...(op.scope === undefined ? {} : { scope: op.scope }),
       ...(voidBy === undefined ? {} : { voidBy })
     }
     const was = this.get(op.key)
@@ -172,8 +186,8 @@ export class MembersFold {
 
   #invite(op: InviteOp, record: SignedRecord): void {
     if (this.invites.has(op.invite)) return
-    const { invite, secretHash, role, expires, uses } = op
-    this.invites.set(invite, { invite, secretHash, role, expires, uses, used: 0, issuer: record.body.author })
+    const { k: _, ...invitation } = op
+    this.invites.set(op.invite, { ...invitation, used: 0, issuer: record.body.author })
   }
 
   #use(invite: string): void {

@@ -11,6 +11,8 @@ export interface Invitation {
   readonly uses: number
   readonly used: number
   readonly issuer: Uint8Array
+  /** See AdmitOp. */
+  readonly scope?: readonly string[]
   /** Absent: it was not taken back. */
   readonly revoked?: true
 }
@@ -56,13 +58,9 @@ function refusal(code: `token-${'unknown' | keyof typeof SPENT}`, message: strin
 /** An invitation op and its secret, from 32 random bytes. */
 export function makeInvitation(
   random: Uint8Array,
-  role: Role,
-  expires: number,
-  uses: number
+  { role, expires, uses, scope }: { role: Role; expires: number; uses: number; scope?: readonly string[] }
 ): { op: InviteOp; secret: Uint8Array } {
   const secret = random.slice(16, 32)
-  return {
-    op: { k: 'invite', invite: hexOf(random.subarray(0, 16)), secretHash: sha256(secret), role, expires, uses },
-    secret
-  }
+  const op = { k: 'invite' as const, invite: hexOf(random.subarray(0, 16)), secretHash: sha256(secret) }
+  return { op: { ...op, role, expires, uses, ...(scope === undefined ? {} : { scope }) }, secret }
 }

@@ -123,6 +123,11 @@ export class Members {
     return this.#fold.verdict(key, roles, at, knows)
   }
 
+  /** See MembersFold. */
+  scopeOf(key: Uint8Array, knows: Knows): readonly string[] | undefined {
+    return this.#fold.scopeOf(key, knows)
+  }
+
   /** What a record of the members space may do. */
   judge(record: SignedRecord, knows: Knows): Verdict {
     return this.#fold.judge(record, knows)

@@ -5,11 +5,12 @@ import type {
   ControlTarget,
   EventView,
   InvitationView,
+  InviteRequest,
+  InviteView,
   PeerStatus,
   ProblemView,
   PutOptions,
   RemovalView,
-  Role,
   StatusView,
   VerifyView,
   WriteReceipt
@@ -65,12 +66,14 @@ export class NodeControl extends Views implements ControlTarget {
     if (spaces[0] !== undefined) spaces[0].waiting += target?.waiting ?? 0
     const stored = this.blobs.stats()
     const fetching = fetcher.status()
+    const self = replica.members.get(home.keys.publicKey)
     return {
       node: home.node,
-      name: replica.members.get(home.keys.publicKey)?.name ?? home.cluster.nodeName,
+      name: self?.name ?? home.cluster.nodeName,
       cluster: home.cluster.cluster,
       clusterName: home.cluster.clusterName,
-      role: replica.members.get(home.keys.publicKey)?.role ?? 'relay',
+      role: self?.role ?? 'relay',
+      ...(self?.scope === undefined ? {} : { scope: self.scope }),
       state: state(),
       version: VERSION,
       since,
@@ -116,6 +119,7 @@ export class NodeControl extends Views implements ControlTarget {
           node,
           name: member.name,
           role: member.role,
+          ...(member.scope === undefined ? {} : { scope: member.scope }),
           connected: peer !== undefined,
           ...(peer?.rttMs === undefined ? {} : { rttMs: peer.rttMs }),
           ...(peer === undefined ? {} : { found: peer.found }),
@@ -235,11 +239,7 @@ export class NodeControl extends Views implements ControlTarget {
     return this.replica.change((draft) => change(new PathEditor(draft, this.replica.reader), draft), bytes)
   }
 
-  invite(options: {
-    role: Role
-    expiresMs: number
-    uses: number
-  }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
+  invite(options: InviteRequest): Promise<InviteView> {
     return createInvitation(this.replica, this.#deps.home, this.#deps.network.multiaddrs(), options)
   }
 

@@ -1,11 +1,19 @@
 /** Invitations of this cluster: issued, listed and taken back, by a running node or in a stopped home. */
-import type { InvitationView } from '../control/target.js'
+import type { InvitationView, InviteRequest, InviteView } from '../control/target.js'
 import { GrapevineError } from '../errors.js'
 import { invitationState, makeInvitation, nodeIdOf, type Invitation, type Members } from '../identity/index.js'
 import type { Replica } from '../replica/index.js'
 import { systemRandom } from '../runtime-node.js'
 import { silentLogger } from '../runtime.js'
-import { encodeToken, MAX_INVITE_MS, MAX_INVITE_USES, type Role, type Token } from '../wire/index.js'
+import {
+  encodeToken,
+  MAX_INVITE_MS,
+  MAX_INVITE_USES,
+  MAX_SCOPE_BYTES,
+  MAX_SCOPES,
+  pathProblem,
+  type Token
+} from '../wire/index.js'
 import { readHome, type Home } from './home.js'
 import { noTransport, openHome } from './open.js'
 
@@ -14,8 +22,8 @@ export async function createInvitation(
   replica: Replica,
   home: Home,
   addresses: readonly string[],
-  options: { role: Role; expiresMs: number; uses: number }
-): Promise<{ token: string; expires: string; role: Role; uses: number }> {
+  options: InviteRequest
+): Promise<InviteView> {
   const { role, expiresMs, uses } = options
   checkAdmin(replica, home)
   if (!(expiresMs >= 1_000 && expiresMs <= MAX_INVITE_MS))
@@ -27,7 +35,8 @@ export async function createInvitation(
       next: 'give --uses such as 1'
     })
   const expires = Date.now() + expiresMs
-  const { op, secret } = makeInvitation(systemRandom.bytes(32), role, expires, uses)
+  const scope = checkedScope(options)
+  const { op, secret } = makeInvitation(systemRandom.bytes(32), { role, expires, uses, ...scope })
   await replica.writeMembers(() => [op])
   const token: Token = {
     cluster: home.cluster.cluster,
@@ -41,16 +50,31 @@ export async function createInvitation(
     clusterName: home.cluster.clusterName,
     addresses: addresses.slice(0, 16)
   }
-  return { token: encodeToken(token), expires: new Date(expires).toISOString(), role, uses }
+  return { token: encodeToken(token), expires: new Date(expires).toISOString(), role, uses, ...scope }
+}
+
+/** Only of authors is it asked where they write: admins may write everywhere, the others nowhere. */
+function checkedScope({ role, scope }: InviteRequest): { scope?: readonly string[] } {
+  if (scope === undefined) return {}
+  if (role !== 'author')
+    throw new GrapevineError('usage', `a scope is for authors, not for the role ${role}`, {
+      next: 'give --role author, or leave --scope out'
+    })
+  const problem = scope.map(scopeProblem).find((each) => each !== undefined)
+  if (problem === undefined && scope.length > 0 && scope.length <= MAX_SCOPES) return { scope: [...new Set(scope)] }
+  throw new GrapevineError('usage', problem ?? `a scope has 1 to ${MAX_SCOPES} paths`, {
+    next: 'give paths of the catalog such as --scope styles'
+  })
+}
+
+function scopeProblem(path: string): string | undefined {
+  const problem =
+    Buffer.byteLength(path) > MAX_SCOPE_BYTES ? `has more than ${MAX_SCOPE_BYTES} bytes` : pathProblem(path)
+  return problem === undefined ? undefined : `the path ${JSON.stringify(path.slice(0, 200))} of the scope ${problem}`
 }
 
 /** The same while no daemon runs: the token then holds no addresses of this node but those it listens on when started. */
-export async function createInviteOffline(options: {
-  home: string
-  role: Role
-  expiresMs: number
-  uses: number
-}): Promise<{ token: string; expires: string; role: Role; uses: number }> {
+export async function createInviteOffline(options: InviteRequest & { home: string }): Promise<InviteView> {
   return offline(options.home, (replica, home) => createInvitation(replica, home, [], options))
 }
 
@@ -79,11 +103,12 @@ export async function revokeInviteOffline(options: { home: string; invite: strin
 }
 
 function viewOf(invitation: Invitation, now: number): InvitationView {
-  const { invite, role, uses, used, issuer, expires } = invitation
+  const { invite, role, scope, uses, used, issuer, expires } = invitation
   return {
     invite,
     state: invitationState(invitation, now),
     role,
+    ...(scope === undefined ? {} : { scope }),
     uses,
     used,
     expires: new Date(expires).toISOString(),

@@ -36,7 +36,9 @@ export class JoinService {
         let admitted: AdmitOp | undefined
         await replica.writeMembers(() => {
           const open = replica.members.checkRedemption(request, home.keys.publicKey, Date.now())
-          admitted = { k: 'admit', key, role: open.role, name: printable(request.name), invite: open.invite }
+          const { role, scope, invite } = open
+          const name = printable(request.name)
+          admitted = { k: 'admit', key, role, name, invite, ...(scope === undefined ? {} : { scope }) }
           return [admitted]
         })
         logger.info('A node was admitted.', { node, name: admitted!.name, role: admitted!.role })

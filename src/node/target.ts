@@ -6,6 +6,7 @@ import { createDirectoryAdapter, type DirectoryAdapter, type RootIdentity } from
 import type { BlobFetcher } from '../blobs/index.js'
 import type { Config } from '../config.js'
 import type { Fact } from '../control/index.js'
+import { mayWriteAt } from '../catalog/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
 import { Base, TargetSync, type Problem, type TargetSyncEvents } from '../publish/index.js'
 import { systemClock } from '../runtime-node.js'
@@ -64,7 +65,10 @@ export class NodeTarget {
           source: (ref) => views.bytes(ref),
           store: (bytes) => blobs.put(bytes)
         },
-        mayWrite: () => ['admin', 'author'].includes(replica.members.get(home.keys.publicKey)?.role ?? ''),
+        mayWrite: (path, kind) => {
+          const self = replica.members.get(home.keys.publicKey)
+          return ['admin', 'author'].includes(self?.role ?? '') && mayWriteAt(self?.scope, path, kind)
+        },
         asideDir: join(home.path, HOME_DIRS.aside)
       },
       { rescanIntervalMs: config.rescanIntervalMs, adopt: this.#adopt(), newcomer: home.cluster.joined },

@@ -37,6 +37,22 @@ export async function diffScan(
   return diff
 }
 
+/** What this node may say to the catalog, and what it may not: of a move both ends must be its own. */
+export function splitDiff(
+  diff: Diff,
+  mayWrite: (path: string, kind: 'file' | 'dir') => boolean
+): { ours: Diff; drift: Diff } {
+  const ours: Diff = { added: [], changed: [], moved: [], gone: [], refreshed: diff.refreshed }
+  const drift: Diff = { added: [], changed: [], moved: [], gone: [], refreshed: [] }
+  // a directory that leads to where this node writes may be made, and nothing else be done to it
+  for (const now of diff.added) (mayWrite(now.path, now.kind) ? ours : drift).added.push(now)
+  const may = ({ path }: TargetEntry | BaseRow): boolean => mayWrite(path, 'file')
+  for (const pair of diff.changed) (may(pair.now) ? ours : drift).changed.push(pair)
+  for (const pair of diff.moved) (may(pair.base) && may(pair.now) ? ours : drift).moved.push(pair)
+  for (const row of diff.gone) (may(row) ? ours : drift).gone.push(row)
+  return { ours, drift }
+}
+
 /** Whether a path, or a directory above it, could not be looked at. */
 function hidden(path: string, scan: ScanResult): boolean {
   return scan.problems.some((problem) => problem.path === path || path.startsWith(`${problem.path}/`))

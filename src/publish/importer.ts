@@ -95,14 +95,26 @@ export class Importer {
     return touched
   }
 
-  async #inOrder<T>(
+  async #inOrder<T extends Item>(
     items: readonly T[],
     touched: string[],
     work: (item: T) => Promise<string | undefined>
   ): Promise<void> {
     for (let from = 0; from < items.length; from += WINDOW) {
-      const ids = await Promise.all(items.slice(from, from + WINDOW).map(work))
+      const some = items.slice(from, from + WINDOW)
+      const ids = await Promise.all(some.map((item) => this.#unlessForbidden(pathIn(item), () => work(item))))
       for (const id of ids) if (id !== undefined) touched.push(id)
+    }
+  }
+
+  /** What this node may not write there is a problem of that path alone. */
+  async #unlessForbidden<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof GrapevineError) || error.code !== 'out-of-scope') throw error
+      this.#deps.problems.open(path, error, this.#deps.now())
+      return undefined
     }
   }
 
@@ -188,9 +200,13 @@ export class Importer {
   async #moveAll(moved: Diff['moved'], touched: string[]): Promise<void> {
     for (let from = 0; from < moved.length; from += WINDOW) {
       const some = moved.slice(from, from + WINDOW)
-      const written = await Promise.all(some.map(({ base, now }) => this.#writeMove(base, now)))
+      const written = await Promise.all(
+        some.map(({ base, now }) => this.#unlessForbidden(now.path, () => this.#writeMove(base, now)))
+      )
       for (const [index, { base, now }] of some.entries()) {
-        await this.#noteMove(base, now, written[index]!.record)
+        const change = written[index]
+        if (change === undefined) continue
+        await this.#noteMove(base, now, change.record)
         touched.push(base.id)
       }
     }
@@ -258,6 +274,12 @@ export class Importer {
       return undefined
     }
   }
+}
+
+type Item = TargetEntry | BaseRow | Diff['changed'][number]
+
+function pathIn(item: Item): string {
+  return 'now' in item ? item.now.path : item.path
 }
 
 async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {

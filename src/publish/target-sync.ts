@@ -25,7 +25,7 @@ import { reasonOf } from '../errors.js'
 import type { Clock, Logger } from '../runtime.js'
 import { sha256, type BodyRef } from '../wire/index.js'
 import { baseRow, type Base } from './base.js'
-import { diffScan, type Diff } from './diff.js'
+import { diffScan, splitDiff, type Diff } from './diff.js'
 import { Importer, type Bodies, type ChangeSink } from './importer.js'
 import { CONFIRM_MS, Missing } from './missing.js'
 import { Planner, type Desired } from './planner.js'
@@ -40,8 +40,8 @@ export interface TargetSyncDeps {
   readonly clock: Clock
   readonly logger: Logger
   readonly bodies: Bodies & { has(ref: BodyRef): boolean; want(ref: BodyRef): void; source: BodySource }
-  /** Whether this node may write to the catalog. */
-  mayWrite(): boolean
+  /** Whether this node may write to the catalog, at this path. */
+  mayWrite(path: string, kind: 'file' | 'dir'): boolean
   /** A directory outside the target for what must make way. */
   readonly asideDir: string
 }
@@ -306,9 +306,10 @@ export class TargetSync {
 
   async #take(diff: Diff, paths: readonly string[] | undefined): Promise<void> {
     if (this.#first && this.#options.adopt === 'cluster') await this.#makeWay(diff)
-    else if (!this.#deps.mayWrite()) this.#noteDrift(diff, paths)
     else {
-      const touched = await this.#importer.import(diff, this.#first && this.#yields ? { time: 0 } : {})
+      const { ours, drift } = splitDiff(diff, (path, kind) => this.#deps.mayWrite(path, kind))
+      this.#noteDrift(drift, paths)
+      const touched = await this.#importer.import(ours, this.#first && this.#yields ? { time: 0 } : {})
       for (const id of touched) this.#dirty.add(id)
     }
     // only now: what could not be finished is still the first scan when it is tried again
@@ -424,7 +425,7 @@ export class TargetSync {
   /** The target holds something else than we last saw: it is looked at before anything is written there. */
   async #differs(desired: Desired, item: ApplyItem): Promise<boolean> {
     if (item.do === 'remove' && item.expect.kind === 'dir') return this.#linger(desired, item.path)
-    if (this.#deps.mayWrite()) {
+    if (this.#deps.mayWrite(item.path, item.do === 'mkdir' ? 'dir' : 'file')) {
       this.#hintQuietly(item.do === 'move' ? [item.from, item.path] : [item.path])
       return this.#tryAgain(desired.id)
     }

@@ -9,6 +9,7 @@ import { hexOf, type SignedRecord } from '../wire/index.js'
 import type { Heads } from './heads.js'
 import type { Removals } from './removals.js'
 import { dependsOnRemovals, NO_RIGHT, WRITERS, withoutRight } from './removed.js'
+import type { Scopes } from './scopes.js'
 
 export const CATALOG_SPACE = 'catalog'
 
@@ -18,6 +19,7 @@ export interface ApplierDeps {
   readonly catalog: Catalog
   readonly heads: Heads
   readonly removals: Removals
+  readonly scopes: Scopes
   readonly rows: Overlay
   readonly logger: Logger
   readonly clock: Clock
@@ -139,10 +141,12 @@ export class Applier {
     knows: Knows,
     result: Applied
   ): Promise<Outcome | { state: 'fold'; madeRoom: boolean }> {
-    const { removals } = this.#deps
+    const { removals, scopes } = this.#deps
     if (record.body.depth !== depth + 1) return rejected(`its depth is ${record.body.depth} where ${depth + 1} follows`)
     const verdict = this.#verdict(record, knows)
     if (verdict === 'never') return rejected(NEVER)
+    const beyond = record.body.space === CATALOG_SPACE ? await scopes.problem(record, knows) : undefined
+    if (beyond !== undefined) return rejected(beyond)
     if (verdict !== 'may') {
       if (record.body.space === CATALOG_SPACE && !(await removals.wouldHold(record)))
         return rejected('one of its edits does not hold')

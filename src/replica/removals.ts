@@ -8,6 +8,7 @@ import { MEMBERS_SPACE, placeKey, type KnownRecord, type Knows, type Members, ty
 import type { LogHead, RecordLog } from '../log/index.js'
 import { prefixRange, type Overlay, type Store } from '../store/index.js'
 import { decodeCborRaw, encodeCbor, hexOf, type SignedRecord } from '../wire/index.js'
+import { byCause } from './by-cause.js'
 import {
   dependsOnRemovals,
   judgedVoid,
@@ -146,6 +147,11 @@ export class Removals {
     }
   }
 
+  /** Whether a record that counts for nothing wrote to this entry. */
+  touched(entry: string): boolean {
+    return this.#voids.at(entry).length > 0
+  }
+
   /** Whether a record that is void when it comes would have been taken from anybody. */
   async wouldHold(record: SignedRecord): Promise<boolean> {
     const { rows, catalog } = this.#deps
@@ -192,9 +198,4 @@ function* appliedRecords(log: RecordLog, head: LogHead): Generator<SignedRecord>
   for (let seq = 1; seq <= head.applied; seq++) {
     if (dependsOnRemovals(log.row(head.log, seq))) yield log.read(head.log, seq)
   }
-}
-
-/** Whatever a record knows comes before it: it has less depth. */
-function byCause(a: SignedRecord, b: SignedRecord): number {
-  return a.body.depth - b.body.depth || (a.log < b.log ? -1 : a.log > b.log ? 1 : 0) || a.body.seq - b.body.seq
 }

@@ -2,7 +2,7 @@
  * One node's copy of everything: log, folds and sync joined over the disk, store and transport it is given. The daemon
  * and the simulated world run this same class.
  */
-import { Catalog, CatalogReader, type CatalogDelta, type Draft } from '../catalog/index.js'
+import type { Catalog, CatalogDelta, CatalogReader, Draft } from '../catalog/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
 import { MEMBERS_SPACE, Members, MEMBER_ROWS, nodeIdOf } from '../identity/index.js'
 import { RecordLog, SegmentLog, type DamagedRange, type Scanned } from '../log/index.js'
@@ -26,9 +26,10 @@ import {
 } from '../wire/index.js'
 import { answerRequest } from './answers.js'
 import { Agreement } from './agreement.js'
-import { Applier, CATALOG_SPACE, MAX_PENDING_ROWS, type Applied } from './applier.js'
+import { CATALOG_SPACE, MAX_PENDING_ROWS, type Applied, type Applier } from './applier.js'
 import { HybridClock } from './clock.js'
 import { OwnEpoch } from './epochs.js'
+import { makeFold } from './fold.js'
 import { ForkFinder } from './forks.js'
 import { Gossiper } from './gossiper.js'
 import { Heads } from './heads.js'
@@ -36,9 +37,10 @@ import { Holds } from './holds.js'
 import { Intake } from './intake.js'
 import type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './options.js'
 import { OwnHistory } from './own-history.js'
-import { Removals } from './removals.js'
+import type { Removals } from './removals.js'
 import { Replication } from './replication.js'
 import { checkWriter } from './rights.js'
+import type { Scopes } from './scopes.js'
 import { scrub, type Scrubbed } from './scrub.js'
 import { atHand, tipsOf } from './tips.js'
 import { Turns } from './turns.js'
@@ -61,6 +63,8 @@ export class Replica {
   readonly node: NodeId
   readonly members: Members
   readonly catalog: Catalog
+  /** Hex public key of a log's author; '' when the log is not known. */
+  readonly authorOf: (log: string) => string
   readonly reader: CatalogReader
   readonly log: RecordLog
   readonly engine: SyncEngine
@@ -71,6 +75,7 @@ export class Replica {
   readonly #heads = new Heads()
   readonly #turns = new Turns()
   readonly #applier: Applier
+  readonly #scopes: Scopes
   readonly removals: Removals
   readonly #intake: Intake
   readonly #writer: Writer
@@ -135,29 +140,15 @@ export class Replica {
       author: keys.publicKey,
       spaces: [CATALOG_SPACE, MEMBERS_SPACE]
     })
-    const authorOf = (log: string): string => this.authorOf(log)
-    this.catalog = new Catalog({ rows, store, authorOf })
-    // a listing of what could be written must not fail because something else could not
-    const readable = { get: (key: string) => rows.get(key), flush: () => rows.flush().catch(() => undefined) }
-    this.reader = new CatalogReader({ rows: readable, store, authorOf })
-    this.removals = new Removals({
-      log: this.log,
-      members: this.members,
-      catalog: this.catalog,
-      reader: this.reader,
-      rows,
-      store
-    })
-    this.#applier = new Applier({
-      removals: this.removals,
-      log: this.log,
-      members: this.members,
-      catalog: this.catalog,
-      heads: this.#heads,
-      rows,
-      logger,
-      clock: deps.clock
-    })
+    const { log, members } = this
+    const heads = this.#heads
+    const fold = makeFold({ rows, store, log, members, heads, logger, clock: deps.clock })
+    this.authorOf = fold.authorOf
+    this.catalog = fold.catalog
+    this.reader = fold.reader
+    this.removals = fold.removals
+    this.#scopes = fold.scopes
+    this.#applier = fold.applier
     this.#intake = new Intake({
       cluster: options.cluster,
       log: this.log,
@@ -197,6 +188,7 @@ export class Replica {
       clock: new HybridClock(deps.clock),
       epoch: () => this.#epoch.current,
       checkMayWrite: () => this.#checkMayWrite(),
+      scopeCheck: () => this.#scopes.drafting(keys.publicKey),
       applied: (record, delta) => this.#wroteLocally(record, delta),
       applyMembers: (record) => this.#applyOwnMembers(record)
     })
@@ -251,11 +243,6 @@ export class Replica {
   /** Logs whose branch here is not the one some peer holds. */
   get partedLogs(): ReadonlySet<string> {
     return this.#own.partedLogs
-  }
-
-  authorOf(log: string): string {
-    const head = this.log.get(log)
-    return head === undefined ? '' : hexOf(head.author)
   }
 
   /** Records of this node's own logs that no other node is known to hold durably. */

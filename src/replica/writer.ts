@@ -25,6 +25,8 @@ export interface WriterDeps {
   epoch(): string
   /** Throws when this node may not write now. */
   checkMayWrite(): void
+  /** Throws `out-of-scope` for ops that reach beyond what this node may write to; undefined when that is everything. */
+  scopeCheck(): ((ops: readonly Op[]) => void) | undefined
   applied(record: SignedRecord, delta: CatalogDelta): void
   /** Applies members' records this node wrote. */
   applyMembers(record: SignedRecord): Promise<void>
@@ -132,12 +134,13 @@ export class Writer {
         author: this.#deps.keys.publicKey,
         epoch: this.#deps.epoch()
       })
+      const checkScope = this.#deps.scopeCheck()
       const done: Drafted['done'] = []
       let end = from
       let spoilt = false
       for (; !spoilt && end < stop && batch[end]!.time === batch[from]!.time && draft.fits(batch[end]!.bytes); end++) {
         const pending = batch[end]!
-        const outcome = failed.has(pending) ? 'drafted' : this.#draftOne(pending, draft, done, failed)
+        const outcome = failed.has(pending) ? 'drafted' : this.#draftOne(pending, draft, checkScope, done, failed)
         if (outcome === 'full') stop = end
         spoilt = outcome !== 'drafted'
       }
@@ -149,12 +152,14 @@ export class Writer {
   #draftOne(
     pending: Pending,
     draft: Draft,
+    checkScope: ((ops: readonly Op[]) => void) | undefined,
     done: Drafted['done'],
     failed: Set<Pending>
   ): 'drafted' | 'halfway' | 'full' {
     const before = draft.ops.length
     try {
       const result = pending.change(draft)
+      checkScope?.(draft.ops.slice(before))
       done.push({ pending, result, wrote: draft.ops.length > before })
       return 'drafted'
     } catch (error) {

@@ -40,6 +40,10 @@ export const MAX_BODY_BYTES = 2 ** 40
 export const MAX_INVITE_USES = 10_000
 /** Logs one revocation names: every epoch a key has written under, in each space. */
 export const MAX_REVOCATION_CUTS = 2_048
+/** Paths of one member's scope. */
+export const MAX_SCOPES = 16
+/** One path of a scope, UTF-8 bytes. */
+export const MAX_SCOPE_BYTES = 1_024
 /** Life of an invitation, ms (one year). */
 export const MAX_INVITE_MS = 366 * 86_400_000
 /** Logical steps a clock value may be: microseconds since 1970, below 2^53. */

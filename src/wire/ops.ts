@@ -8,10 +8,13 @@ import {
   MAX_INLINE_BODY_BYTES,
   MAX_INVITE_USES,
   MAX_REVOCATION_CUTS,
+  MAX_SCOPE_BYTES,
+  MAX_SCOPES,
   MAX_SEQ,
   MAX_TIME,
   MAX_UPDATE_BYTES
 } from './limits.js'
+import { pathProblem } from './names.js'
 import { refuseRecord } from './refusal.js'
 
 export const ROLES = ['admin', 'author', 'public', 'relay'] as const
@@ -49,6 +52,8 @@ export interface InviteOp {
   /** Milliseconds since 1970 at the issuer. */
   readonly expires: number
   readonly uses: number
+  /** See AdmitOp. */
+  readonly scope?: readonly string[]
 }
 
 /** Members: an invitation is taken back, whatever uses it has left. */
@@ -65,6 +70,8 @@ export interface AdmitOp {
   readonly role: Role
   readonly name: string
   readonly invite?: string
+  /** Paths of the catalog it may write to, and below; absent: everywhere its role may. */
+  readonly scope?: readonly string[]
 }
 
 /** How much of one log still counts. `log` 32 hex. */
@@ -101,13 +108,21 @@ export function encodeOp(op: Op): Record<string, unknown> {
     case 'found':
       return { k: 'found', root: op.root, sig: op.signature, name: op.name, node: op.nodeName }
     case 'invite':
-      return { k: 'invite', i: bytesOf(op.invite), h: op.secretHash, r: op.role, x: op.expires, n: op.uses }
+      return {
+        k: 'invite',
+        i: bytesOf(op.invite),
+        h: op.secretHash,
+        r: op.role,
+        x: op.expires,
+        n: op.uses,
+        ...encodeScope(op.scope)
+      }
     case 'uninvite':
       return { k: 'uninvite', i: bytesOf(op.invite) }
     case 'admit': {
       const map: Record<string, unknown> = { k: 'admit', key: op.key, r: op.role, name: op.name }
       if (op.invite !== undefined) map.i = bytesOf(op.invite)
-      return map
+      return { ...map, ...encodeScope(op.scope) }
     }
     case 'revoke':
       return { k: 'revoke', key: op.key, c: op.cuts.map((cut) => [bytesOf(cut.log), cut.seq, bytesOf(cut.id)]) }
@@ -139,7 +154,8 @@ export function decodeOp(value: unknown): Op {
         secretHash: fields.bytes('h', 32),
         role: fields.oneOf('r', ROLES),
         expires: fields.int('x', 0, MAX_TIME),
-        uses: fields.int('n', 1, MAX_INVITE_USES)
+        uses: fields.int('n', 1, MAX_INVITE_USES),
+        ...readScope(value, fields)
       }
     case 'uninvite':
       return { k: 'uninvite', invite: fields.hex('i', 16) }
@@ -149,7 +165,8 @@ export function decodeOp(value: unknown): Op {
         k: 'admit' as const,
         key: fields.bytes('key', 32),
         role: fields.oneOf('r', ROLES),
-        name: fields.text('name', MAX_LABEL_BYTES)
+        name: fields.text('name', MAX_LABEL_BYTES),
+        ...readScope(value, fields)
       }
       return invite === undefined ? op : { ...op, invite: hexOf(invite) }
     }
@@ -158,6 +175,26 @@ export function decodeOp(value: unknown): Op {
     default:
       return { k: 'unknown', raw: value }
   }
+}
+
+function encodeScope(scope: readonly string[] | undefined): { s?: readonly string[] } {
+  return scope === undefined ? {} : { s: scope }
+}
+
+function readScope(map: Readonly<Record<string, unknown>>, fields: Fields): { scope?: string[] } {
+  if (map.s === undefined) return {}
+  const scope = fields.list('s', MAX_SCOPES)
+  if (scope.length === 0) throw refuseRecord('has a scope without a path')
+  return { scope: scope.map(readScopePath) }
+}
+
+function readScopePath(path: unknown): string {
+  const problem =
+    typeof path !== 'string' || Buffer.byteLength(path) > MAX_SCOPE_BYTES
+      ? `is not text of up to ${MAX_SCOPE_BYTES} bytes`
+      : pathProblem(path)
+  if (problem !== undefined) throw refuseRecord(`has a scope whose path ${problem}`)
+  return path as string
 }
 
 function readCut(value: unknown): Cut {
@@ -174,9 +211,9 @@ export function describeOp(op: Op): string {
     case 'body':
       return `body (${op.bytes.length} B)`
     case 'admit':
-      return `admit ${op.name} as ${op.role}`
+      return `admit ${op.name} as ${op.role}${describeScope(op.scope)}`
     case 'invite':
-      return `invite ${op.role} x${op.uses}`
+      return `invite ${op.role} x${op.uses}${describeScope(op.scope)}`
     case 'uninvite':
       return `uninvite ${op.invite.slice(0, 8)}`
     case 'revoke':
@@ -186,4 +223,8 @@ export function describeOp(op: Op): string {
     case 'unknown':
       return `unknown ${String(op.raw.k)}`
   }
+}
+
+function describeScope(scope: readonly string[] | undefined): string {
+  return scope === undefined ? '' : ` for ${scope.join(', ')}`
 }

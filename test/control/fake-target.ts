@@ -9,12 +9,13 @@ import type {
   EventView,
   HistoryLine,
   InvitationView,
+  InviteRequest,
+  InviteView,
   InspectTopic,
   LossView,
   PeerStatus,
   RecordLine,
   RemovalView,
-  Role,
   SalvageLine,
   ScrubLine,
   StatusView,
@@ -273,13 +274,9 @@ export class FakeTarget implements ControlTarget {
     return this.#receipt(to)
   }
 
-  async invite(options: {
-    role: Role
-    expiresMs: number
-    uses: number
-  }): Promise<{ token: string; expires: string; role: Role; uses: number }> {
-    this.#called(`invite ${options.role} ${options.expiresMs} ${options.uses}`)
-    return { token: 'gv1-token', expires: TIME, role: options.role, uses: options.uses }
+  async invite({ role, expiresMs, uses, scope }: InviteRequest): Promise<InviteView> {
+    this.#called(`invite ${role} ${expiresMs} ${uses}${scope === undefined ? '' : ` ${scope.join(',')}`}`)
+    return { token: 'gv1-token', expires: TIME, role, uses, ...(scope === undefined ? {} : { scope }) }
   }
 
   async invitations(): Promise<InvitationView[]> {

@@ -26,6 +26,7 @@ test('limits that repeat those of the wire are the same', () => {
   assert.equal(control.MAX_PATH_BYTES, wire.MAX_PATH_BYTES)
   assert.equal(control.MAX_INVITE_MS, wire.MAX_INVITE_MS)
   assert.equal(control.MAX_INVITE_USES, wire.MAX_INVITE_USES)
+  assert.equal(control.MAX_SCOPES, wire.MAX_SCOPES)
 })
 
 test('unknown routes, methods and parameters are usage errors', async (t) => {
@@ -55,6 +56,11 @@ test('bodies of the wrong type, shape or range never reach the target', async (t
     ['/v1/invites', '{"role":"author","expiresMs":0,"uses":1}'],
     ['/v1/invites', '{"role":"author","expiresMs":1,"uses":1.5}'],
     ['/v1/invites', `{"role":"author","expiresMs":1,"uses":${control.MAX_INVITE_USES + 1}}`],
+    ['/v1/invites', '{"role":"author","expiresMs":1,"uses":1,"scope":[]}'],
+    [
+      '/v1/invites',
+      JSON.stringify({ role: 'author', expiresMs: 1, uses: 1, scope: Array(control.MAX_SCOPES + 1).fill('x') })
+    ],
     ['/v1/invites', `{"role":"author","expiresMs":${control.MAX_INVITE_MS + 1},"uses":1}`],
     ['/v1/invites', '{"role":"author","expiresMs":"1h","uses":1}'],
     ['/v1/bodies', '{"files":[{"path":"a","body":"***"}]}'],

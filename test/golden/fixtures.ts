@@ -226,6 +226,24 @@ const revoked = recordOf(
   [],
   [{ k: 'revoke', key: newcomer.publicKey, cuts: [{ log: admitted.log, seq: 2, id: invited.id }] }]
 )
+const scoped = recordOf(
+  'members',
+  6,
+  revoked,
+  [],
+  [
+    {
+      k: 'invite',
+      invite: 'cd'.repeat(16),
+      secretHash: sha256(secret),
+      role: 'author',
+      expires: 1_795_003_600_000,
+      uses: 2,
+      scope: ['styles', 'workspaces/topp']
+    },
+    { k: 'admit', key: sha256(secret), role: 'author', name: 'east', scope: ['styles'] }
+  ]
+)
 const created = recordOf(
   'catalog',
   1,
@@ -256,7 +274,8 @@ export const RECORDS: readonly GoldenRecord[] = [
   { name: 'edit that deletes', record: deleted },
   { name: 'an op of a later version', record: unknown },
   { name: 'uninvite', record: uninvited },
-  { name: 'revoke', record: revoked }
+  { name: 'revoke', record: revoked },
+  { name: 'invite and admit with a scope', record: scoped }
 ]
 
 /** A later version's field in the body: kept as bytes, and not read. */

@@ -179,7 +179,7 @@ describe('rule 3: the first admission of a key holds', () => {
 
   test('the members survive a restart and the loss of the index', async () => {
     const [a] = (await new Lab().nodes(3, { roles: ['public', 'relay'] })) as [LabNode]
-    const { op } = makeInvitation(new Uint8Array(32).fill(5), 'author', NOW + 1_000, 2)
+    const { op } = makeInvitation(new Uint8Array(32).fill(5), { role: 'author', expires: NOW + 1_000, uses: 2 })
     await a.replica.writeMembers(() => [op])
     const picture = (): unknown => [
       a.replica.members
@@ -204,9 +204,7 @@ describe('invitations', () => {
     const [a] = (await new Lab().nodes(1)) as [LabNode]
     const { op, secret } = makeInvitation(
       Uint8Array.from({ length: 32 }, (_, index) => index),
-      'public',
-      expires,
-      uses
+      { role: 'public', expires, uses }
     )
     await a.replica.writeMembers(() => [op])
     return { a, op, secret }

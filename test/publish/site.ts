@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Adapter } from '../../src/adapters/contract.js'
+import { mayWriteAt } from '../../src/catalog/index.js'
 import { silentLogger } from '../../src/runtime.js'
 import { Base } from '../../src/publish/base.js'
 import { TargetSync, type TargetSyncOptions } from '../../src/publish/index.js'
@@ -64,7 +65,10 @@ export class Site<A extends Adapter = MemoryAdapter> {
           },
           store: async (source) => this.#storeBlob(source)
         },
-        mayWrite: () => ['admin', 'author'].includes(members.get(node.keys.publicKey)?.role ?? ''),
+        mayWrite: (path, kind) => {
+          const self = members.get(node.keys.publicKey)
+          return ['admin', 'author'].includes(self?.role ?? '') && mayWriteAt(self?.scope, path, kind)
+        },
         asideDir: this.asideDir
       },
       { rescanIntervalMs: 3_600_000_000, adopt: 'merge', newcomer: false, ...this.options },

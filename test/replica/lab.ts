@@ -269,7 +269,12 @@ export class Lab {
   /** Nodes named `n0` (the founder), `n1` ... that all know each other; `roles` of those after the founder. */
   async nodes(
     count: number,
-    options: { roles?: readonly Role[]; each?: (index: number) => LabNodeOptions } = {}
+    options: {
+      roles?: readonly Role[]
+      /** Scopes of those after the founder. */
+      scopes?: ReadonlyArray<readonly string[] | undefined>
+      each?: (index: number) => LabNodeOptions
+    } = {}
   ): Promise<LabNode[]> {
     const nodes: LabNode[] = []
     for (let index = 0; index < count; index++) nodes.push(await this.blank(`n${index}`, options.each?.(index)))
@@ -286,7 +291,8 @@ export class Lab {
         k: 'admit' as const,
         key: node.keys.publicKey,
         role: options.roles?.[index] ?? ('author' as const),
-        name: `n${index + 1}`
+        name: `n${index + 1}`,
+        ...(options.scopes?.[index] === undefined ? {} : { scope: options.scopes[index] })
       }))
     ])
     for (const node of nodes.slice(1)) await node.pull(founder)

@@ -150,6 +150,11 @@ const LIMITS: Record<keyof typeof limits, Case> = {
     take: (uses) => decodeOp({ k: 'invite', i: new Uint8Array(16), h: new Uint8Array(32), r: 'admin', x: 0, n: uses }),
     refused: malformed
   },
+  MAX_SCOPES: {
+    take: (count) => decodeOp(admitOp(Array.from({ length: count }, (_, index) => `p${index}`))),
+    refused: malformed
+  },
+  MAX_SCOPE_BYTES: { take: (bytes) => decodeOp(admitOp(['é/'.padEnd(bytes - 1, 'x')])), refused: malformed },
   MAX_REVOCATION_CUTS: {
     take: (cuts) => decodeOp(revokeOp(Array.from({ length: cuts }, () => 1))),
     refused: malformed
@@ -157,6 +162,12 @@ const LIMITS: Record<keyof typeof limits, Case> = {
   MAX_SEQ: { take: (seq) => decodeOp(revokeOp([seq])), refused: malformed },
   MAX_INVITE_MS: { take: (expiresMs) => inviteBody.parse({ role: 'author', expiresMs, uses: 1 }), refused: /Too big/ },
   MAX_TIME: { take: (time) => decodeRecord(withTime(BigInt(time))), refused: malformed }
+}
+
+/** An admission for these paths; names of a path have at most 255 bytes. */
+function admitOp(paths: readonly string[]): Record<string, unknown> {
+  const s = paths.map((path) => path.replaceAll(/x{200}/g, `${'x'.repeat(199)}/`))
+  return { k: 'admit', key: new Uint8Array(32), r: 'author', name: '', s }
 }
 
 /** A removal with cuts at these seqs. */

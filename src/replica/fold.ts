@@ -1,0 +1,46 @@
+/** What becomes of records: the catalog and who may change it, made over one index. */
+import { Catalog, CatalogReader } from '../catalog/index.js'
+import type { Members } from '../identity/index.js'
+import type { RecordLog } from '../log/index.js'
+import type { Clock, Logger } from '../runtime.js'
+import type { Overlay, Store } from '../store/index.js'
+import { hexOf } from '../wire/index.js'
+import { Applier } from './applier.js'
+import type { Heads } from './heads.js'
+import { Removals } from './removals.js'
+import { Scopes } from './scopes.js'
+
+export interface FoldDeps {
+  readonly rows: Overlay
+  readonly store: Store
+  readonly log: RecordLog
+  readonly members: Members
+  readonly heads: Heads
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+export interface Fold {
+  /** Hex public key of a log's author; '' when the log is not known. */
+  readonly authorOf: (log: string) => string
+  readonly catalog: Catalog
+  readonly reader: CatalogReader
+  readonly removals: Removals
+  readonly scopes: Scopes
+  readonly applier: Applier
+}
+
+export function makeFold(deps: FoldDeps): Fold {
+  const { rows, store, log, members } = deps
+  const authorOf = (id: string): string => {
+    const head = log.get(id)
+    return head === undefined ? '' : hexOf(head.author)
+  }
+  const catalog = new Catalog({ rows, store, authorOf })
+  // a listing of what could be written must not fail because something else could not
+  const readable = { get: (key: string) => rows.get(key), flush: () => rows.flush().catch(() => undefined) }
+  const reader = new CatalogReader({ rows: readable, store, authorOf })
+  const removals = new Removals({ log, members, catalog, reader, rows, store })
+  const scopes = new Scopes({ log, members, catalog, reader, removals })
+  return { authorOf, catalog, reader, removals, scopes, applier: new Applier({ ...deps, catalog, removals, scopes }) }
+}
