@@ -15,6 +15,7 @@ import type { OpenReport, Replica, Scrubbed } from '../replica/index.js'
 import type { Clock, Logger } from '../runtime.js'
 import { bytesOf, hexOf, type BodyRef } from '../wire/index.js'
 import { Losses } from './losses.js'
+import { forgetHeldBefore, type HeldBefore } from './last-words.js'
 import { lostAtOpen } from './lost-at-open.js'
 import { nameLosses, pathsOf } from './loss-names.js'
 import { Pace } from './pace.js'
@@ -26,7 +27,7 @@ export interface CustodianDeps {
   readonly replica: Replica
   readonly report: OpenReport
   /** How far each log was held by an index that contradicted the log; empty when none did. */
-  readonly heldBefore: ReadonlyArray<{ log: string; author: Uint8Array; seq: number }>
+  readonly heldBefore: readonly HeldBefore[]
   readonly blobs: BlobStore
   readonly clock: Clock
   readonly logger: Logger
@@ -88,6 +89,7 @@ export class Custodian {
     await this.#losses.add(
       lostAtOpen(replica.log, heldBefore, report.damaged, (range) => this.#losses.wasHealed(range))
     )
+    await forgetHeldBefore(this.#deps.home)
     await this.#retry()
     // what the opening ran into came before anybody was there to heal it
     for (const id of replica.log.unread) this.recordDamaged(id)

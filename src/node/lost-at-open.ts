@@ -2,7 +2,7 @@
 import type { LossView } from '../control/target.js'
 import { nodeIdOf } from '../identity/index.js'
 import type { DamagedRange, RecordLog } from '../log/index.js'
-import type { HeldBefore } from './open.js'
+import type { HeldBefore } from './last-words.js'
 
 /** Records of one hole that are named one by one. */
 const MAX_NAMED_RECORDS = 1_000
@@ -14,13 +14,14 @@ export function lostAtOpen(
   damaged: readonly DamagedRange[],
   healed: (range: DamagedRange) => boolean
 ): LossView[] {
-  const records = [...log.holes(), ...lostEnds(log, held)].flatMap(({ log: of, author, from, to }) =>
+  const holes = log.holes().map((hole) => ({ ...hole, paths: undefined }))
+  const records = [...holes, ...lostEnds(log, held)].flatMap(({ log: of, author, from, to, paths }) =>
     Array.from({ length: Math.min(to - from + 1, MAX_NAMED_RECORDS) }, (_, at): LossView => ({
       kind: 'record',
       log: of,
       author: nodeIdOf(author),
       seq: from + at,
-      paths: []
+      paths: [...(paths?.get(from + at) ?? [])]
     }))
   )
   const ranges = damaged
@@ -30,12 +31,9 @@ export function lostAtOpen(
 }
 
 /** What the index that was dropped knew of, and the log does not hold. */
-function lostEnds(
-  log: RecordLog,
-  held: readonly HeldBefore[]
-): Array<{ log: string; author: Uint8Array; from: number; to: number }> {
-  return held.flatMap(({ log: of, author, seq }) => {
-    const now = log.get(of)?.seq ?? 0
-    return now < seq ? [{ log: of, author, from: now + 1, to: seq }] : []
+function lostEnds(log: RecordLog, held: readonly HeldBefore[]): Array<HeldBefore & { from: number; to: number }> {
+  return held.flatMap((head) => {
+    const now = log.get(head.log)?.seq ?? 0
+    return now < head.seq ? [{ ...head, from: now + 1, to: head.seq }] : []
   })
 }

@@ -3,15 +3,15 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BlobStore } from '../blobs/index.js'
 import { GrapevineError } from '../errors.js'
-import { MEMBER_ROWS, Members } from '../identity/index.js'
-import { storedHeads } from '../log/index.js'
+import type { Members } from '../identity/index.js'
 import { Replica, type OpenReport, type ReplicaEvents } from '../replica/index.js'
 import { NodeDisk, systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger, Transport } from '../runtime.js'
 import type { LevelStore } from '../store/index.js'
-import { destroyStore, openStore, prefixRange } from '../store/index.js'
+import { destroyStore, openStore } from '../store/index.js'
 import { HOME_DIRS, type Home } from './home.js'
 import { markNewLife, type NewLife } from './life.js'
+import { heldBeforeOf, keepHeldBefore, readLastWords, type HeldBefore } from './last-words.js'
 import { finishLogCopy } from './log-copy.js'
 import { WatchedStore } from './watched-store.js'
 
@@ -27,12 +27,6 @@ export interface Opened {
   /** Opening found that the home does not go on with the life it led. */
   readonly newLife?: NewLife
   close(): Promise<void>
-}
-
-export interface HeldBefore {
-  readonly log: string
-  readonly author: Uint8Array
-  readonly seq: number
 }
 
 /** For when nobody is talked to: at `init`, and reading a stopped node's home. */
@@ -67,32 +61,18 @@ export async function openHome(
     if (!(error instanceof GrapevineError) || error.code !== 'store-damaged' || error.facts.file !== undefined)
       throw error
     logger.warn('The index cannot be used and is rebuilt from the log.', { reason: error.message })
-    const last = error.facts.index === true ? await readLast(path('index'), home.cluster.cluster) : {}
+    const last = error.facts.index === true ? await readLastWords(path('index'), home.cluster.cluster) : undefined
     // what the index says of that is gone with it, and must not be forgotten before the node has begun another epoch
-    const newLife = error.facts.index === true ? 'log-shortened' : undefined
+    const newLife = last === undefined ? undefined : 'log-shortened'
     if (newLife !== undefined) await markNewLife(home.path, newLife)
+    if (last !== undefined) await keepHeldBefore(home.path, last.heldBefore)
     await destroyStore(path('index'))
     // an index that knows more than the log says that the log has lost its end: perhaps of our own records
     const freshEpoch = options.freshEpoch === true || newLife !== undefined
     const opened = await openOver(home, transport, logger, { ...options, freshEpoch })
-    return { ...opened, ...last, ...(newLife === undefined ? {} : { newLife }) }
+    const membersBefore = last === undefined ? {} : { membersBefore: last.membersBefore }
+    return { ...opened, ...membersBefore, ...(newLife === undefined ? {} : { newLife }) }
   }
-}
-
-/** What an index says of logs and members, for the last time; nothing when it cannot say it. */
-async function readLast(path: string, cluster: string): Promise<{ heldBefore: HeldBefore[]; membersBefore: Members }> {
-  const heldBefore: HeldBefore[] = []
-  const membersBefore = new Members(cluster)
-  const { store } = await openStore(path)
-  try {
-    for await (const head of storedHeads(store)) heldBefore.push(head)
-    await membersBefore.load(store.iterate(prefixRange(MEMBER_ROWS)))
-  } catch (error) {
-    if (!(error instanceof GrapevineError) || error.code !== 'store-damaged') throw error
-  } finally {
-    await store.close()
-  }
-  return { heldBefore, membersBefore }
 }
 
 interface OpenOptions {
@@ -140,7 +120,7 @@ async function openOver(home: Home, transport: Transport, logger: Logger, option
       report,
       index,
       blobs,
-      heldBefore: [],
+      heldBefore: await heldBeforeOf(home.path),
       close: async () => {
         await replica.stop()
         await index.close()

@@ -1,6 +1,7 @@
 /** A log that is older than its index: what it lost is never written over, also when the node ends before its next write. */
+import '../../src/polyfill.js'
 import assert from 'node:assert/strict'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -64,6 +65,20 @@ test('who only looks into the stopped home, or makes its index again, does not w
   const rebuilt = await homeWithOlderLog(t)
   await rebuildIndex({ home: rebuilt.path })
   assert.notEqual(await epochOfNext(rebuilt.path), rebuilt.epoch)
+})
+
+test('what is lost is named with its path, also when the process ended before anybody took note of it', async (t) => {
+  const { path } = await homeWithOlderLog(t)
+  for (let time = 0; time < 2; time++) await (await opened(path)).close()
+  await (await openOffline(path)).close()
+  assert.equal(existsSync(join(path, 'held-before.json')), false, 'it is noted among the losses now')
+  const { reader, close } = await openOffline(path)
+  const lost = await reader.acknowledgeLosses()
+  await close()
+  assert.deepEqual(
+    lost.map((loss) => (loss.kind === 'record' ? loss.paths : loss)),
+    [['lost']]
+  )
 })
 
 test('the log that was opened before the index was found to know more is closed again', async (t) => {
