@@ -10,11 +10,30 @@
  *    to the same verdict whatever it received first.
  * 4. A removed key may do nothing beyond the cuts of its removal, however late that is heard of. It may again with an
  *    admission that knew of the removal. What a removed admin wrote here beyond the cuts has no effect.
+ * 5. Whom the root appoints is an admin, by whoever's record that becomes known; it outranks everybody who was not, and of
+ *    those who were the later outranks the earlier.
+ * 6. A member may go on under another key, with its role, scope and rank, and remove the key it had before.
+ * 7. A certificate lasts `CERTIFICATE_ROUNDS` rounds from the one in which it was given or renewed; only admins let rounds
+ *    pass. It decides who may connect, and nothing about records.
  */
-import { hexOf, type AdmitOp, type InviteOp, type Op, type Role, type SignedRecord } from '../wire/index.js'
+import {
+  hexOf,
+  ROLES,
+  type AdmitOp,
+  type AppointOp,
+  type InviteOp,
+  type Op,
+  type RekeyOp,
+  type Role,
+  type SignedRecord
+} from '../wire/index.js'
+import { isAppointed } from './appointments.js'
+import { Certificates } from './certificates.js'
 import { clusterIdOf, isFounder } from './cluster.js'
 import type { Invitation } from './invitations.js'
+import { isRekey } from './rekeys.js'
 import { isBeyond, placeKey, Revocations, type Place, type Revocation } from './revocations.js'
+import { ClusterSecrets } from './cluster-secrets.js'
 
 export const MEMBERS_SPACE = 'members'
 
@@ -36,7 +55,16 @@ export interface Admission extends Member {
   readonly knew: readonly string[]
   /** Record of the removal that took its author's right to admit, as `log/seq`. */
   readonly voidBy?: string
+  /** Of an appointment by the root. */
+  readonly serial?: number
+  /** The key, in hex, it goes on for. */
+  readonly heirOf?: string
+  /** The admission by whose age it counts, when it goes on for another key. */
+  readonly senior?: { readonly log: string; readonly depth: number }
 }
+
+type Newcomer = Pick<AdmitOp, 'key' | 'role' | 'name' | 'scope'> &
+  Pick<Admission, 'voidBy' | 'serial' | 'heirOf' | 'senior'>
 
 /** Whether the record being judged has (log, seq) in its past. */
 export type Knows = (log: string, seq: number) => boolean
@@ -51,10 +79,14 @@ export class MembersFold {
   readonly cluster: string
   clusterName = ''
   root: Uint8Array | undefined
+  /** Log of the founding record. */
+  founding: string | undefined
   /** Admissions of a key that did not know of each other, the first in front: nearly always one. */
   readonly admissions = new Map<string, readonly Admission[]>()
   readonly invites = new Map<string, Invitation>()
   readonly revocations: Revocations
+  readonly certificates = new Certificates()
+  readonly secrets = new ClusterSecrets()
 
   constructor(cluster: string, revocations = new Revocations()) {
     this.cluster = cluster
@@ -68,17 +100,35 @@ export class MembersFold {
 
   /** Whether a record of `key` at this place may do what `roles` may. */
   verdict(key: Uint8Array, roles: readonly Role[], at: Place, knows: Knows): Verdict {
+    return this.#standing(key, roles, at, knows).verdict
+  }
+
+  /** The same, and the admission it rests on. */
+  #standing(
+    key: Uint8Array,
+    roles: readonly Role[],
+    at: Place,
+    knows: Knows
+  ): { verdict: Verdict; admission?: Admission } {
     const past = (this.admissions.get(hexOf(key)) ?? []).filter((each) => knows(each.log, each.seq))
-    if (!past.some((each) => roles.includes(each.role))) return 'never'
+    if (!past.some((each) => roles.includes(each.role))) return { verdict: 'never' }
     const beyond = this.revocations.of(key).filter((revocation) => isBeyond(revocation, at))
     let removedBy: string | undefined
     for (const admission of past) {
       const ended = this.#endedBy(admission, beyond)
       if (ended !== undefined) removedBy ??= ended
-      else if (roles.includes(admission.role)) return 'may'
+      else if (roles.includes(admission.role)) return { verdict: 'may', admission }
       else break
     }
-    return { removedBy: removedBy ?? '' }
+    return { verdict: { removedBy: removedBy ?? '' } }
+  }
+
+  /** Rounds since the certificate of this key, or of one it goes on for, was renewed. */
+  certificateAge(key: Uint8Array): number {
+    const keys = new Set([hexOf(key)])
+    for (const each of keys)
+      for (const { heirOf } of this.admissions.get(each) ?? []) if (heirOf !== undefined) keys.add(heirOf)
+    return this.certificates.ageOf([...keys])
   }
 
   /**
@@ -100,9 +150,38 @@ export class MembersFold {
 
   /** What a record of this space may do. */
   judge(record: SignedRecord, knows: Knows): Verdict {
-    if (this.isFounding(record)) return 'may'
+    if (this.isFounding(record) || this.#isAppointment(record, knows)) return 'may'
+    return this.#author(record, this.#isOwnBusiness(record, knows) ? ROLES : ['admin'], knows).verdict
+  }
+
+  #author(record: SignedRecord, roles: readonly Role[], knows: Knows): { verdict: Verdict; admission?: Admission } {
     const at = { log: record.log, seq: record.body.seq }
-    return this.verdict(record.body.author, ['admin'], at, (log, seq) => log === record.log || knows(log, seq))
+    return this.#standing(record.body.author, roles, at, (log, seq) => log === record.log || knows(log, seq))
+  }
+
+  /** The root speaks for itself, whoever passes it on; which root that is must be in the record's past. */
+  #isAppointment({ body }: SignedRecord, knows: Knows): boolean {
+    const [op, more] = body.ops
+    if (op?.k !== 'appoint' || more !== undefined || this.root === undefined) return false
+    return this.founding !== undefined && knows(this.founding, 1) && isAppointed(this.root, this.cluster, op)
+  }
+
+  /** What every member may say of itself. */
+  #isOwnBusiness({ log, body }: SignedRecord, knows: Knows): boolean {
+    const known: Knows = (other, seq) => other === log || knows(other, seq)
+    const isOwn = (op: Op): boolean =>
+      op.k === 'rekey' || (op.k === 'revoke' && this.#goesOnFor(hexOf(body.author), hexOf(op.key), known))
+    return body.ops.length > 0 && body.ops.every(isOwn)
+  }
+
+  #goesOnFor(heir: string, key: string, knows: Knows, before: ReadonlySet<string> = new Set()): boolean {
+    return (this.admissions.get(heir) ?? []).some(
+      ({ heirOf, log, seq }) =>
+        heirOf !== undefined &&
+        !before.has(heirOf) &&
+        knows(log, seq) &&
+        (heirOf === key || this.#goesOnFor(heirOf, key, knows, new Set([...before, heirOf])))
+    )
   }
 
   /** Folds one record; returns the keys it admitted and what it was allowed. */
@@ -111,7 +190,9 @@ export class MembersFold {
     const admitted: Uint8Array[] = []
     if (verdict === 'may') for (const op of record.body.ops) this.#applyOp(op, record, knows, admitted)
     else if (verdict !== 'never')
-      for (const op of record.body.ops) if (op.k === 'admit') this.#admit(op, record, knows, [], verdict.removedBy)
+      for (const op of record.body.ops)
+        if (op.k === 'admit') this.#admit({ ...op, voidBy: verdict.removedBy }, record, knows, [])
+        else if (op.k === 'rekey') this.#rekey(op, record, knows, [], verdict.removedBy)
     return { admitted, verdict }
   }
 
@@ -122,6 +203,7 @@ export class MembersFold {
         if (record.body.ops[0] !== op || !this.isFounding(record)) return
         this.clusterName = op.name
         this.root = op.root
+        this.founding = record.log
         return this.#admit({ key: record.body.author, role: 'admin', name: op.nodeName }, record, knows, admitted)
       case 'invite':
         return this.#invite(op, record)
@@ -132,8 +214,21 @@ export class MembersFold {
       }
       case 'admit':
         this.#admit(op, record, knows, admitted)
+        this.certificates.renew([op.key], op.round ?? 0)
         if (op.invite !== undefined) this.#use(op.invite)
         return
+      case 'appoint':
+        if (this.#isAppointment(record, knows)) this.#appoint(op, record, knows, admitted)
+        return
+      case 'rekey':
+        return this.#rekey(op, record, knows, admitted)
+      case 'renew':
+        this.certificates.pass(op.round)
+        return this.certificates.renew(op.keys, op.round)
+      case 'secret':
+        return this.secrets.add(op, record)
+      case 'retire':
+        return this.secrets.retire(op.ids)
       default:
         return
     }
@@ -152,36 +247,55 @@ export class MembersFold {
     )
   }
 
-  #admit(
-    op: Pick<AdmitOp, 'key' | 'role' | 'name' | 'scope'>,
+  #appoint(op: AppointOp, record: SignedRecord, knows: Knows, admitted: Uint8Array[]): void {
+    const { key, name, serial, overrides } = op
+    const known = this.admissions.get(hexOf(key)) ?? []
+    // said again it says nothing new: a removal that came after it holds
+    if (known.some((each) => each.serial === serial && this.#isKnown(each, record, knows))) return
+    this.#keep({ key, name, role: 'admin', serial }, overrides.map(placeKey), record, admitted)
+  }
+
+  #rekey(
+    { key, signature }: RekeyOp,
     record: SignedRecord,
     knows: Knows,
     admitted: Uint8Array[],
     voidBy?: string
   ): void {
-    const name = hexOf(op.key)
-    const before = this.admissions.get(name) ?? []
-    const knew = this.revocations.of(op.key).filter((each) => knows(each.log, each.seq))
+    const { author } = record.body
+    if (!isRekey(key, this.cluster, author, signature)) return
+    // void: whose place it would take is as good as any, it takes none
+    const admission = voidBy === undefined ? this.#author(record, ROLES, knows).admission : this.#first(author)
+    if (admission === undefined) return
+    const { role, name, scope, serial, senior, log, depth } = admission
+    const newcomer = { key, role, name, heirOf: hexOf(author), senior: senior ?? { log, depth } }
+    this.#admit({ ...newcomer, ...defined({ scope, serial, voidBy }) }, record, knows, admitted)
+  }
+
+  #first(key: Uint8Array): Admission | undefined {
+    return this.admissions.get(hexOf(key))?.[0]
+  }
+
+  #isKnown({ log, seq }: Place, record: SignedRecord, knows: Knows): boolean {
+    return log === record.log || knows(log, seq)
+  }
+
+  #admit(newcomer: Newcomer, record: SignedRecord, knows: Knows, admitted: Uint8Array[]): void {
+    const knew = this.revocations.of(newcomer.key).filter((each) => knows(each.log, each.seq))
     // who admits a key that it knows to be admitted, and not removed since, changes nothing
-    const known = before.filter(({ log, seq }) => log === record.log || knows(log, seq))
+    const known = (this.admissions.get(hexOf(newcomer.key)) ?? []).filter((each) => this.#isKnown(each, record, knows))
     if (known.some((each) => this.#endedBy(each, knew) === undefined)) return
-    const member: Admission = {
-      key: op.key,
-      role: op.role,
-      name: op.name,
-      log: record.log,
-      seq: record.body.seq,
-      depth: record.body.depth,
-      knew: knew.map(placeKey),
-      ...(op.scope === undefined ? {} : { scope: op.scope }),
-      ...(voidBy === undefined ? {} : { voidBy })
-    }
-    const was = this.get(op.key)
-    this.admissions.set(
-      name,
-      [...before, member].toSorted((a, b) => a.depth - b.depth || (a.log < b.log ? -1 : 1))
-    )
-    if (this.get(op.key) === member && was !== member) admitted.push(op.key)
+    this.#keep(newcomer, knew.map(placeKey), record, admitted)
+  }
+
+  #keep(newcomer: Newcomer, knew: readonly string[], record: SignedRecord, admitted: Uint8Array[]): void {
+    const { key, role, name, scope, voidBy, serial, heirOf, senior } = newcomer
+    const { log, body } = record
+    const place = { log, seq: body.seq, depth: body.depth }
+    const member: Admission = { key, role, name, ...place, knew, ...defined({ scope, voidBy, serial, heirOf, senior }) }
+    const was = this.get(key)
+    this.admissions.set(hexOf(key), [...(this.admissions.get(hexOf(key)) ?? []), member].toSorted(byRank))
+    if (this.get(key) === member && was !== member) admitted.push(key)
   }
 
   #invite(op: InviteOp, record: SignedRecord): void {
@@ -194,4 +308,14 @@ export class MembersFold {
     const open = this.invites.get(invite)
     if (open !== undefined) this.invites.set(invite, { ...open, used: open.used + 1 })
   }
+}
+
+/** The first of these counts: the root's latest word, then who came first. */
+function byRank(a: Admission, b: Admission): number {
+  return (b.serial ?? 0) - (a.serial ?? 0) || a.depth - b.depth || (a.log < b.log ? -1 : 1)
+}
+
+/** Without what is undefined. */
+function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }

@@ -5,6 +5,7 @@
  */
 import type { Overlay } from '../store/index.js'
 import {
+  bytesOf,
   decodeCborRaw,
   encodeCbor,
   hexOf,
@@ -13,6 +14,8 @@ import {
   type Role,
   type SignedRecord
 } from '../wire/index.js'
+import { CERTIFICATE_ROUNDS } from './certificates.js'
+import type { ClusterSecret, ClusterSecrets } from './cluster-secrets.js'
 import { MembersFold, type Admission, type Knows, type Member, type Verdict } from './fold.js'
 import { checkRedeemable, INVITE_GRACE_MS, type Invitation } from './invitations.js'
 import {
@@ -36,6 +39,10 @@ const MEMBER_KEY = 'm/k/'
 const INVITE_KEY = 'm/i/'
 const REVOCATION_KEY = 'm/r/'
 const CLUSTER_KEY = 'm/c'
+const CERTIFICATE_KEY = 'm/n/'
+const ROUND_KEY = 'm/o'
+const SECRET_KEY = 'm/s/'
+const RETIRED_KEY = 'm/t'
 
 export class Members {
   readonly cluster: string
@@ -69,12 +76,59 @@ export class Members {
       else if (key === CLUSTER_KEY) {
         fold.clusterName = row.name as string
         fold.root = row.root as Uint8Array
-      }
+        fold.founding = row.log as string | undefined
+      } else if (key === ROUND_KEY) fold.certificates.pass(row.round as number)
+      else if (key.startsWith(CERTIFICATE_KEY))
+        fold.certificates.begun.set(key.slice(CERTIFICATE_KEY.length), row.round as number)
+      else if (key.startsWith(SECRET_KEY)) fold.secrets.load(row as unknown as ClusterSecret)
+      else if (key === RETIRED_KEY) fold.secrets.retire(row.ids as string[])
     }
   }
 
   get(key: Uint8Array): Member | undefined {
     return this.#fold.get(key)
+  }
+
+  /** The present round of certificates. */
+  get round(): number {
+    return this.#fold.certificates.round
+  }
+
+  /** Rounds that have passed since the certificate of this member, or of a key it had before, was renewed. */
+  certificateAge(key: Uint8Array): number {
+    return this.#fold.certificateAge(key)
+  }
+
+  /** Whether this member may connect: its certificate is not older than it may be. */
+  isCurrent(key: Uint8Array): boolean {
+    return this.get(key) !== undefined && this.certificateAge(key) <= CERTIFICATE_ROUNDS
+  }
+
+  get secrets(): Pick<ClusterSecrets, 'list' | 'isRetired' | 'get'> {
+    return this.#fold.secrets
+  }
+
+  /** Removals of this key, for the root to override. */
+  removalsOf(key: Uint8Array): Place[] {
+    return this.#fold.revocations.of(key).map(({ log, seq }) => ({ log, seq }))
+  }
+
+  /** The greatest count the root has used. */
+  get lastSerial(): number {
+    return Math.max(0, ...[...this.#fold.admissions.values()].flat().map(({ serial }) => serial ?? 0))
+  }
+
+  /** The key this one went on as, and so on: the one that is used now. */
+  heirOf(key: Uint8Array): Uint8Array {
+    const admissions = [...this.#fold.admissions.values()].flat()
+    const seen = new Set<string>()
+    let at = key
+    for (let next: Uint8Array | undefined = key; next !== undefined && !seen.has(hexOf(next));) {
+      at = next
+      seen.add(hexOf(at))
+      next = admissions.find(({ heirOf }) => heirOf === hexOf(at))?.key
+    }
+    return at
   }
 
   list(): Member[] {
@@ -143,10 +197,13 @@ export class Members {
     const { admitted } = this.#fold.apply(record, knows)
     for (const op of record.body.ops) {
       if (op.k === 'found') {
-        for (const [key, row] of this.#clusterRow()) rows.put(key, encodeCbor(row))
+        this.#put(this.#clusterRow(), rows)
         this.#saveMember(record.body.author, rows)
       }
-      if (op.k === 'admit') this.#saveMember(op.key, rows)
+      if (op.k === 'admit' || op.k === 'appoint' || op.k === 'rekey') this.#saveMember(op.key, rows)
+      if (op.k === 'admit') this.#put(this.#certificateRows([op.key]), rows)
+      if (op.k === 'renew') this.#put(this.#certificateRows(op.keys), rows)
+      if (op.k === 'secret' || op.k === 'retire') this.#put(this.#secretRows(), rows)
       if ('invite' in op && op.invite !== undefined) this.#saveInvite(op.invite, rows)
     }
     return admitted
@@ -176,18 +233,38 @@ export class Members {
 
   /** All that `load` reads, by its key. */
   #rows(): Map<string, unknown> {
-    const { admissions, invites, revocations } = this.#fold
+    const { admissions, invites, revocations, certificates } = this.#fold
     return new Map<string, unknown>([
       ...this.#clusterRow(),
       ...[...admissions].map(([name, all]) => [MEMBER_KEY + name, all] as const),
       ...[...invites].map(([invite, open]) => [INVITE_KEY + invite, { ...open }] as const),
-      ...[...revocations].map((each) => [revocationKey(each), rowOf(each)] as const)
+      ...[...revocations].map((each) => [revocationKey(each), rowOf(each)] as const),
+      ...this.#certificateRows([...certificates.begun.keys()].map(bytesOf)),
+      ...this.#secretRows()
     ])
   }
 
+  #put(from: ReadonlyArray<readonly [string, unknown]>, rows: Overlay): void {
+    for (const [key, row] of from) rows.put(key, encodeCbor(row))
+  }
+
+  #certificateRows(keys: readonly Uint8Array[]): Array<readonly [string, unknown]> {
+    const { round, begun } = this.#fold.certificates
+    const certificates = keys.map(
+      (key) => [CERTIFICATE_KEY + hexOf(key), { round: begun.get(hexOf(key)) ?? 0 }] as const
+    )
+    return round === 0 ? certificates : [...certificates, [ROUND_KEY, { round }]]
+  }
+
+  #secretRows(): Array<readonly [string, unknown]> {
+    const { secrets } = this.#fold
+    const all = [...secrets.all()].map((secret) => [SECRET_KEY + secret.id, { ...secret }] as const)
+    return secrets.retired.size === 0 ? all : [...all, [RETIRED_KEY, { ids: [...secrets.retired] }]]
+  }
+
   #clusterRow(): Array<readonly [string, unknown]> {
-    const { clusterName, root } = this.#fold
-    return root === undefined ? [] : [[CLUSTER_KEY, { name: clusterName, root }]]
+    const { clusterName, root, founding } = this.#fold
+    return root === undefined ? [] : [[CLUSTER_KEY, { name: clusterName, root, log: founding }]]
   }
 
   #saveMember(key: Uint8Array, rows: Overlay): void {
@@ -230,14 +307,16 @@ function removalsIn(records: readonly KnownRecord[]): Removal[] {
   )
 }
 
-/** The senior admin's first; of one admin in the order of its records. */
+/** Those of the root's last word first, then the senior admin's; of one admin in the order of its records. */
 function bySeniority(removals: readonly Removal[], fold: MembersFold): Removal[] {
   const first = ({ record }: Removal): Admission | undefined => fold.admissions.get(hexOf(record.body.author))?.[0]
   return removals.toSorted((a, b) => {
     const [one, other] = [first(a), first(b)]
+    const [age, otherAge] = [one?.senior ?? one, other?.senior ?? other]
     return (
-      (one?.depth ?? Infinity) - (other?.depth ?? Infinity) ||
-      compareText(one?.log ?? '', other?.log ?? '') ||
+      (other?.serial ?? 0) - (one?.serial ?? 0) ||
+      (age?.depth ?? Infinity) - (otherAge?.depth ?? Infinity) ||
+      compareText(age?.log ?? '', otherAge?.log ?? '') ||
       a.record.body.depth - b.record.body.depth ||
       compareText(a.record.log, b.record.log) ||
       a.record.body.seq - b.record.body.seq

@@ -44,6 +44,14 @@ export const MAX_REVOCATION_CUTS = 2_048
 export const MAX_SCOPES = 16
 /** One path of a scope, UTF-8 bytes. */
 export const MAX_SCOPE_BYTES = 1_024
+/** Rounds of certificates. */
+export const MAX_ROUND = 2 ** 32
+/** Certificates one record renews: a tenth of what a record may hold. */
+export const MAX_RENEWED_KEYS = 1_500
+/** Members for whom one record holds the cluster secret. */
+export const MAX_SECRET_BOXES = 2_000
+/** Counts of secrets, and of what the root signed. */
+export const MAX_SERIAL = 2 ** 32
 /** Life of an invitation, ms (one year). */
 export const MAX_INVITE_MS = 366 * 86_400_000
 /** Logical steps a clock value may be: microseconds since 1970, below 2^53. */

@@ -1,9 +1,7 @@
 /** The invitation token: one line of text that carries all a newcomer needs. SPEC.md, "Token". A bearer secret. */
-import { GrapevineError } from '../errors.js'
-import { sha256 } from './body.js'
-import { decodeCborRaw, encodeCbor, isMap } from './cbor.js'
-import { bytesOf, Fields } from './fields.js'
-import { ROLES, type Role } from './ops.js'
+import { badText, openText, sealText, type Envelope } from './envelope.js'
+import { bytesOf } from './fields.js'
+import { ROLES, type Role } from './member-ops.js'
 
 export interface Token {
   /** 32 hex. */
@@ -25,13 +23,18 @@ export interface Token {
   readonly addresses: readonly string[]
 }
 
-const PREFIX = 'gv1-'
-const CHECK_BYTES = 4
 /** Text length of a token, characters. */
 export const MAX_TOKEN_LENGTH = 4_096
 
+const TOKEN: Envelope = {
+  prefix: 'gv1-',
+  maxLength: MAX_TOKEN_LENGTH,
+  what: 'invitation token',
+  next: 'copy the whole line that "grapevine invite" printed, or ask for a new one'
+}
+
 export function encodeToken(token: Token): string {
-  const body = encodeCbor({
+  return sealText(TOKEN, {
     c: bytesOf(token.cluster),
     k: token.clusterSecret,
     r: token.root,
@@ -43,28 +46,14 @@ export function encodeToken(token: Token): string {
     m: token.clusterName,
     a: token.addresses
   })
-  return PREFIX + Buffer.concat([body, sha256(body).subarray(0, CHECK_BYTES)]).toString('base64url')
 }
 
 /** Throws `token-malformed` for anything that is not a whole, undamaged token. */
 export function decodeToken(text: string): Token {
-  const trimmed = text.trim()
-  if (!trimmed.startsWith(PREFIX) || trimmed.length > MAX_TOKEN_LENGTH) throw badToken('does not look like one')
-  const bytes = Buffer.from(trimmed.slice(PREFIX.length), 'base64url')
-  const body = bytes.subarray(0, -CHECK_BYTES)
-  if (!sha256(body).subarray(0, CHECK_BYTES).equals(bytes.subarray(-CHECK_BYTES)))
-    throw badToken('is cut short or damaged')
-  let map: unknown
-  try {
-    map = decodeCborRaw(body)
-  } catch (error) {
-    throw badToken('is damaged', error)
-  }
-  if (!isMap(map)) throw badToken('is damaged')
-  const fields = new Fields(map, badToken)
+  const fields = openText(TOKEN, text)
   const addresses = fields.list('a', 32)
   if (!addresses.every((address) => typeof address === 'string' && address.length <= 512))
-    throw badToken('holds a bad address')
+    throw badText(TOKEN, 'holds a bad address')
   return {
     cluster: fields.hex('c', 16),
     clusterSecret: fields.bytes('k', 32),
@@ -77,11 +66,4 @@ export function decodeToken(text: string): Token {
     clusterName: fields.text('m', 128),
     addresses: addresses as string[]
   }
-}
-
-function badToken(what: string, cause?: unknown): GrapevineError {
-  return new GrapevineError('token-malformed', `the invitation token ${what}`, {
-    next: 'copy the whole line that "grapevine invite" printed, or ask for a new one',
-    cause
-  })
 }

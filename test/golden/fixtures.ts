@@ -13,7 +13,16 @@ import {
 import { clientIdOf, entryIdOfPath, ROOT_ID } from '../../src/catalog/ids.js'
 import { encodeUpdate, type EditUpdate, type Value } from '../../src/catalog/update.js'
 import { placeValue } from '../../src/catalog/view.js'
-import { clusterIdOf, keyPairOf, nodeIdOf, signFounder } from '../../src/identity/index.js'
+import {
+  clusterIdOf,
+  keyPairOf,
+  nodeIdOf,
+  sealSecret,
+  secretIdOf,
+  signAppointment,
+  signFounder,
+  signRekey
+} from '../../src/identity/index.js'
 import { frameBytes, segmentHeader, writeFrame } from '../../src/log/frame.js'
 import { encodeKnowledge, encodeLogRow, encodeRecordRow } from '../../src/log/rows.js'
 import { encodeFrame, FrameType } from '../../src/net/frames.js'
@@ -244,6 +253,32 @@ const scoped = recordOf(
     { k: 'admit', key: sha256(secret), role: 'author', name: 'east', scope: ['styles'] }
   ]
 )
+const appointment = { key: newcomer.publicKey, name: 'south', serial: 1, overrides: [{ log: revoked.log, seq: 5 }] }
+const renewed = recordOf(
+  'members',
+  7,
+  scoped,
+  [],
+  [
+    { k: 'renew', round: 3, keys: [founder.publicKey, newcomer.publicKey] },
+    { k: 'admit', key: sha256(sha256(secret)), role: 'public', name: 'late', round: 3 },
+    { k: 'rekey', key: newcomer.publicKey, signature: signRekey(newcomer, cluster, founder.publicKey) },
+    {
+      k: 'secret',
+      generation: 1,
+      id: secretIdOf(sha256(secret)),
+      boxes: [{ key: founder.publicKey, box: sealSecret(sha256(secret), founder.publicKey, sha256(invited.bytes)) }]
+    },
+    { k: 'retire', ids: [secretIdOf(secret)] }
+  ]
+)
+const appointed = recordOf(
+  'members',
+  8,
+  renewed,
+  [],
+  [{ k: 'appoint', ...appointment, signature: signAppointment(root, cluster, appointment) }]
+)
 const created = recordOf(
   'catalog',
   1,
@@ -275,7 +310,9 @@ export const RECORDS: readonly GoldenRecord[] = [
   { name: 'an op of a later version', record: unknown },
   { name: 'uninvite', record: uninvited },
   { name: 'revoke', record: revoked },
-  { name: 'invite and admit with a scope', record: scoped }
+  { name: 'invite and admit with a scope', record: scoped },
+  { name: 'renew, admit in a round, rekey, secret and retire', record: renewed },
+  { name: 'appoint', record: appointed }
 ]
 
 /** A later version's field in the body: kept as bytes, and not read. */

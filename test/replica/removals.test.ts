@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { removalOf } from '../../src/replica/cuts.js'
-import { hexOf, type AdmitOp, type Role, type SignedRecord } from '../../src/wire/index.js'
+import { type AdmitOp, type Role, type SignedRecord } from '../../src/wire/index.js'
 import { SeededRandom } from '../sim/random.js'
 import { editOp, forge, Lab, meet, type LabNode } from './lab.js'
+import { picture, sameInEveryOrder } from './orders.js'
 
 const ROLES: readonly Role[] = ['author', 'author']
 
@@ -21,63 +22,6 @@ const remove = (by: LabNode, who: LabNode, since?: number): Promise<SignedRecord
 
 const admitAgain = (by: LabNode, who: LabNode, role: Role = 'author'): Promise<SignedRecord> =>
   by.replica.writeMembers(() => [{ k: 'admit', key: who.keys.publicKey, role, name: 'again' } satisfies AdmitOp])
-
-/** Everything a node says of its catalog and members. */
-async function picture(node: LabNode): Promise<unknown> {
-  const { members, removals, catalog, log } = node.replica
-  const states = [...log.logs()].flatMap((head) =>
-    Array.from({ length: head.applied }, (_, at) => `${head.log} ${at + 1} ${log.row(head.log, at + 1)!.state}`)
-  )
-  return {
-    root: catalog.root(),
-    tree: await node.tree(),
-    members: members
-      .list()
-      .map(({ key, role }) => `${hexOf(key)} ${role}`)
-      .toSorted(),
-    voids: [...removals.voids].map(({ log: id, seq, removedBy }) => `${id} ${seq} ${removedBy}`).toSorted(),
-    states: states.toSorted()
-  }
-}
-
-/** A node that gets `records` in this order, as often as it takes. */
-async function delivered(lab: Lab, name: string, records: readonly SignedRecord[]): Promise<LabNode> {
-  const fresh = await lab.blank(name)
-  for (let left = -1; left !== 0;) {
-    const lacking = records.filter((record) => fresh.replica.log.find(record.id) === undefined)
-    if (lacking.length === left) break
-    left = lacking.length
-    await fresh.receive(lacking)
-  }
-  return fresh
-}
-
-/** In another order; each log keeps its own, as a pull has it. */
-function shuffled(records: readonly SignedRecord[], random: SeededRandom): SignedRecord[] {
-  const left = new Map<string, SignedRecord[]>()
-  for (const record of records) left.set(record.log, [...(left.get(record.log) ?? []), record])
-  const order: SignedRecord[] = []
-  while (left.size > 0) {
-    const log = random.pick([...left.keys()])
-    order.push(left.get(log)!.shift()!)
-    if (left.get(log)!.length === 0) left.delete(log)
-  }
-  return order
-}
-
-/** Other orders of arrival, a restart and a lost index all give what `node` has. */
-async function sameInEveryOrder(node: LabNode, random = new SeededRandom(7)): Promise<void> {
-  const expected = await picture(node)
-  const records = node.records()
-  for (let turn = 0; turn < 4; turn++) {
-    const other = await delivered(node.lab, `order ${turn}`, shuffled(records, random))
-    assert.deepEqual(await picture(other), expected)
-    await other.restart()
-    assert.deepEqual(await picture(other), expected, 'after a restart')
-    await other.restart({ loseIndex: true })
-    assert.deepEqual(await picture(other), expected, 'after its index was lost')
-  }
-}
 
 describe('rule 1: beyond the cut nothing counts', () => {
   test('edits, files, moves and deletions of a removed node are undone where they were applied', async () => {

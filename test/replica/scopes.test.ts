@@ -7,6 +7,7 @@ import { removalOf } from '../../src/replica/cuts.js'
 import { bytesOf, type Op, type SignedRecord } from '../../src/wire/index.js'
 import { SeededRandom } from '../sim/random.js'
 import { editOp, forge, Lab, meet, type LabNode } from './lab.js'
+import { sameInEveryOrder } from './orders.js'
 
 const SCOPE = ['roads', 'workspaces/topp'] as const
 
@@ -24,44 +25,6 @@ async function three(lab = new Lab()): Promise<[LabNode, LabNode, LabNode]> {
 
 const state = (node: LabNode, record: SignedRecord): string | undefined =>
   node.replica.log.row(record.log, record.body.seq)?.state
-
-async function picture(node: LabNode): Promise<unknown> {
-  const { catalog, log } = node.replica
-  const states = [...log.logs()].flatMap((head) =>
-    Array.from({ length: head.applied }, (_, at) => `${head.log} ${at + 1} ${log.row(head.log, at + 1)!.state}`)
-  )
-  return { root: catalog.root(), tree: await node.tree(), states: states.toSorted() }
-}
-
-/** Each log in its own order, and those in any. */
-function shuffled(records: readonly SignedRecord[], random: SeededRandom): SignedRecord[] {
-  const left = new Map<string, SignedRecord[]>()
-  for (const record of records) left.set(record.log, [...(left.get(record.log) ?? []), record])
-  const order: SignedRecord[] = []
-  while (left.size > 0) {
-    const log = random.pick([...left.keys()])
-    order.push(left.get(log)!.shift()!)
-    if (left.get(log)!.length === 0) left.delete(log)
-  }
-  return order
-}
-
-async function sameInEveryOrder(node: LabNode, random = new SeededRandom(3), orders = 5): Promise<void> {
-  const expected = await picture(node)
-  const records = node.records()
-  for (let turn = 0; turn < orders; turn++) {
-    const other = await node.lab.blank(`order ${turn}`)
-    for (let left = -1; left !== 0;) {
-      const lacking = records.filter((record) => other.replica.log.find(record.id) === undefined)
-      if (lacking.length === left) break
-      left = lacking.length
-      await other.receive(shuffled(lacking, random))
-    }
-    assert.deepEqual(await picture(other), expected)
-    await other.restart({ loseIndex: true })
-    assert.deepEqual(await picture(other), expected, 'after its index was lost')
-  }
-}
 
 const place = (parent: string, name: string, from?: [string, string]): readonly [string, Value] => [
   'place',

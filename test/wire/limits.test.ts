@@ -150,6 +150,16 @@ const LIMITS: Record<keyof typeof limits, Case> = {
     take: (uses) => decodeOp({ k: 'invite', i: new Uint8Array(16), h: new Uint8Array(32), r: 'admin', x: 0, n: uses }),
     refused: malformed
   },
+  MAX_ROUND: { take: (round) => decodeOp({ k: 'renew', n: round, l: [] }), refused: malformed },
+  MAX_RENEWED_KEYS: {
+    take: (count) => decodeOp({ k: 'renew', n: 1, l: Array.from({ length: count }, () => new Uint8Array(32)) }),
+    refused: malformed
+  },
+  MAX_SECRET_BOXES: {
+    take: (count) => decodeOp(secretOp(1, count)),
+    refused: malformed
+  },
+  MAX_SERIAL: { take: (generation) => decodeOp(secretOp(generation, 1)), refused: malformed },
   MAX_SCOPES: {
     take: (count) => decodeOp(admitOp(Array.from({ length: count }, (_, index) => `p${index}`))),
     refused: malformed
@@ -162,6 +172,11 @@ const LIMITS: Record<keyof typeof limits, Case> = {
   MAX_SEQ: { take: (seq) => decodeOp(revokeOp([seq])), refused: malformed },
   MAX_INVITE_MS: { take: (expiresMs) => inviteBody.parse({ role: 'author', expiresMs, uses: 1 }), refused: /Too big/ },
   MAX_TIME: { take: (time) => decodeRecord(withTime(BigInt(time))), refused: malformed }
+}
+
+function secretOp(generation: number, boxes: number): Record<string, unknown> {
+  const b = Array.from({ length: boxes }, () => [new Uint8Array(32), new Uint8Array(80)])
+  return { k: 'secret', n: generation, i: new Uint8Array(16), b }
 }
 
 /** An admission for these paths; names of a path have at most 255 bytes. */
