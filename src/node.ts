@@ -10,6 +10,7 @@ export { openOffline } from './node/offline.js'
 export { checkBackup, restoreHome } from './node/restore.js'
 export { rebuildIndex } from './node/rebuild.js'
 export { reidentify } from './node/reidentify.js'
+export { moveRoot, signRequest } from './node/root.js'
 
 export interface RunningNode {
   readonly control: ControlTarget

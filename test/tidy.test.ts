@@ -53,6 +53,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'node/restore',
     'node/rebuild',
     'node/reidentify',
+    'node/root',
     'config',
     'control/target'
   ],

@@ -17,6 +17,7 @@ import * as reidentify from './reidentify.js'
 import * as restore from './restore.js'
 import * as revoke from './revoke.js'
 import * as rm from './rm.js'
+import * as root from './root.js'
 import * as salvage from './salvage.js'
 import * as scrub from './scrub.js'
 import * as start from './start.js'
@@ -28,8 +29,6 @@ import * as watch from './watch.js'
 export const COMMANDS: readonly CommandDefinition[] = [
   init,
   invite,
-  revoke,
-  salvage,
   join,
   start,
   status,
@@ -44,6 +43,9 @@ export const COMMANDS: readonly CommandDefinition[] = [
   inspect,
   watch,
   stop,
+  revoke,
+  salvage,
+  root,
   exported,
   backup,
   restore,

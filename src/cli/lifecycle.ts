@@ -91,6 +91,10 @@ export interface Lifecycle {
     timeoutMs: number
   }): Promise<ReidentifyView>
   createInviteOffline(options: InviteRequest & { home: string }): Promise<InviteView>
+  /** Signs with a root key; needs no home. Throws `token-malformed`, `token-foreign`, `not-found`, `home-unsafe`. */
+  signRequest(options: { file: string; request: string }): Promise<{ certificate: string; node: string; name: string }>
+  /** Throws `home-missing`, `not-found`, `not-empty`. */
+  moveRoot(options: { home: string; file: string }): Promise<{ file: string; cluster: string }>
   /** Throws `not-found`, `role-forbids`, `home-locked`. */
   revokeInviteOffline(options: { home: string; invite: string }): Promise<InvitationView>
 }

@@ -9,6 +9,7 @@ import { bytesOf, call, linesOf, textOf, type Call, type Connection } from './ex
 import { MAX_VERIFY_WAIT_MS, REQUEST_TIMEOUT_MS } from './limits.js'
 import { ENTRY_HEADER } from './reply.js'
 import type {
+  AppointedView,
   ControlTarget,
   DocView,
   EntryLine,
@@ -170,6 +171,14 @@ export class ControlClient implements ControlTarget {
 
   revokeInvitation(invite: string): Promise<InvitationView> {
     return this.#json({ method: 'DELETE', route: `/v1/invites/${invite}` })
+  }
+
+  appointmentRequest(): Promise<{ request: string }> {
+    return this.#json({ method: 'GET', route: '/v1/appointment-request' })
+  }
+
+  appoint(certificate: string): Promise<AppointedView> {
+    return this.#json({ method: 'POST', route: '/v1/appointments', body: JSON.stringify({ certificate }) })
   }
 
   removeMember(options: { node: string; since?: number }): Promise<RemovalView> {

@@ -17,6 +17,8 @@ export const MAX_SEQ = 2 ** 48
 export const MAX_PATH_BYTES = 4_096
 /** Uses of one invitation. */
 export const MAX_INVITE_USES = 10_000
+/** A certificate by the root, characters. */
+export const MAX_CERTIFICATE_LENGTH = 8_192
 /** Paths of one member's scope. */
 export const MAX_SCOPES = 16
 /** Life of an invitation, ms (one year). */

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { GrapevineError } from '../errors.js'
 import {
+  MAX_CERTIFICATE_LENGTH,
   MAX_INVITE_MS,
   MAX_INVITE_USES,
   MAX_LOG_LINES,
@@ -48,6 +49,7 @@ export const verifyQuery = z.strictObject({ waitMs: wholeNumber(MAX_VERIFY_WAIT_
 export const inviteParam = z.strictObject({ invite: hex(32) })
 export const recordParam = z.strictObject({ id: hex(64) })
 export const salvageParams = z.strictObject({ record: hex(64), hash: hex(64) })
+export const appointmentBody = z.strictObject({ certificate: z.string().min(1).max(MAX_CERTIFICATE_LENGTH) })
 export const removalBody = z.strictObject({
   node: z.string().min(1).max(128),
   since: z.int().min(1).max(MAX_SEQ).optional()

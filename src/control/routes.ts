@@ -87,6 +87,12 @@ function addNodeRoutes(app: Routes, { target }: RoutesDeps, options: RoutesOptio
     const view = await target.revokeInvitation(invite)
     return sent(c, (response) => sendJson(response, 200, view))
   })
+  app.post('/v1/appointments', async (c) => {
+    const body = await shape.readJson(c.env.incoming, MAX_REQUEST_BYTES)
+    const { certificate } = shape.checked(shape.appointmentBody, body, 'appointment')
+    const view = await target.appoint(certificate)
+    return sent(c, (response) => sendJson(response, 201, view))
+  })
   app.post('/v1/removals', async (c) => {
     const { node, since } = shape.checked(
       shape.removalBody,
@@ -107,6 +113,10 @@ function addReadingRoutes(app: Routes, { target }: RoutesDeps): void {
   app.get(
     '/v1/invites',
     json(shape.noQuery, () => target.invitations())
+  )
+  app.get(
+    '/v1/appointment-request',
+    json(shape.noQuery, () => target.appointmentRequest())
   )
   app.get(
     '/v1/salvage',

@@ -210,6 +210,13 @@ export interface InvitationView {
   issuer: NodeId
 }
 
+/** A member that is an admin by the word of the root. */
+export interface AppointedView {
+  node: NodeId
+  name: string
+  role: Role
+}
+
 /** A member that was removed. */
 export interface RemovalView {
   node: NodeId
@@ -302,6 +309,8 @@ export interface CatalogReader {
   doc(path: string): Promise<DocView>
   /** All that were ever issued, the one that ends last first. */
   invitations(): Promise<InvitationView[]>
+  /** What the holder of the root key signs to make this node an admin. */
+  appointmentRequest(): Promise<{ request: string }>
   /** What removed members wrote that counts nowhere, oldest first. */
   salvage(): Promise<SalvageLine[]>
   /** A content among it. Throws not-found, blob-missing. */
@@ -336,6 +345,8 @@ export interface ControlTarget extends CatalogReader {
   invite(options: InviteRequest): Promise<InviteView>
   /** Takes an invitation back. Throws not-found, role-forbids. */
   revokeInvitation(invite: string): Promise<InvitationView>
+  /** Makes an appointment by the root known. Throws token-malformed, token-foreign, role-forbids. */
+  appoint(certificate: string): Promise<AppointedView>
   /** Removes a member. Throws not-found, role-forbids, usage. */
   removeMember(options: { node: NodeId; since?: number }): Promise<RemovalView>
   /** Events from now on until the signal aborts. */

@@ -2,6 +2,7 @@
 import type { BlobFetcher } from '../blobs/index.js'
 import { checkPath, PathEditor, ROOT_ID, type PathEdit } from '../catalog/index.js'
 import type {
+  AppointedView,
   ControlTarget,
   EventView,
   InvitationView,
@@ -27,15 +28,14 @@ import { DEFAULT_REPLICATED_TIMEOUT_MS } from '../control/limits.js'
 import type { Clocks } from './clocks.js'
 import type { Events } from './events.js'
 import { forkProblems } from './fork-problems.js'
-import type { Home } from './home.js'
 import { createInvitation, revokeInvitation } from './invitations.js'
 import { removeMember } from './removal.js'
+import { appoint } from './root.js'
 import { VERSION } from './version.js'
 import { verifyAll } from './verify.js'
 import { Views, type ViewDeps } from './views.js'
 
 export interface ControlDeps extends ViewDeps {
-  readonly home: Home
   readonly network: Network
   readonly fetcher: BlobFetcher
   /** Absent on a node that only keeps the catalog. */
@@ -245,6 +245,10 @@ export class NodeControl extends Views implements ControlTarget {
 
   revokeInvitation(invite: string): Promise<InvitationView> {
     return revokeInvitation(this.replica, this.#deps.home, invite)
+  }
+
+  appoint(certificate: string): Promise<AppointedView> {
+    return appoint(this.replica, this.#deps.home, certificate)
   }
 
   removeMember({ node, since }: { node: string; since?: number }): Promise<RemovalView> {

@@ -147,7 +147,7 @@ export class Daemon {
       random: systemRandom,
       logger
     })
-    const views = new Views({ replica, blobs, index: opened.index })
+    const views = new Views({ home, replica, blobs, index: opened.index })
     const target =
       this.#config.adapter === 'none'
         ? undefined

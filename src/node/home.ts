@@ -43,7 +43,7 @@ export const HOME_DIRS = {
 } as const
 
 export const KEY_FILE = 'node.key'
-const ROOT_FILE = 'root.key'
+export const ROOT_FILE = 'root.key'
 const SECRET_FILE = 'cluster.secret'
 const CLUSTER_FILE = 'cluster.json'
 

@@ -35,7 +35,7 @@ export async function openOffline(path: string): Promise<{ reader: Views; close(
   )
   await custodian.start()
   return {
-    reader: new Views({ replica, blobs, index: opened.index, custody: custodyOf(home, opened, custodian) }),
+    reader: new Views({ home, replica, blobs, index: opened.index, custody: custodyOf(home, opened, custodian) }),
     close: async () => {
       await custodian.stop()
       await opened.close()

@@ -24,6 +24,8 @@ import { CATALOG_SPACE, isoTime, MEMBERS_SPACE, type Replica } from '../replica/
 import type { LevelStore } from '../store/index.js'
 import { bytesOf, decodeRecord, hexOf, type BodyRef } from '../wire/index.js'
 import type { Custody } from './custody.js'
+import type { Home } from './home.js'
+import { appointmentRequest } from './root.js'
 import { invitationsOf } from './invitations.js'
 import { salvagedBody, salvageOf } from './removal.js'
 import { historyOf } from './history.js'
@@ -34,6 +36,7 @@ export interface ViewDeps {
   readonly blobs: BlobStore
   readonly index: Pick<LevelStore, 'stats'>
   /** Absent where only entries and bytes are read. */
+  readonly home: Home
   readonly custody?: Custody
 }
 
@@ -41,6 +44,7 @@ export class Views implements ReadTarget {
   protected readonly replica: Replica
   protected readonly blobs: BlobStore
   readonly #index: Pick<LevelStore, 'stats'>
+  readonly #home: Home
   readonly #custody: Custody | undefined
 
   /** Log -> node id of its author: encoding one costs as much as reading an entry. */
@@ -49,6 +53,7 @@ export class Views implements ReadTarget {
   constructor(deps: ViewDeps) {
     this.replica = deps.replica
     this.blobs = deps.blobs
+    this.#home = deps.home
     this.#custody = deps.custody
     this.#index = deps.index
   }
@@ -240,6 +245,10 @@ export class Views implements ReadTarget {
 
   async salvageBody(record: string, hash: string): Promise<AsyncIterable<Uint8Array>> {
     return this.bytes(salvagedBody(this.replica, record, hash))
+  }
+
+  async appointmentRequest(): Promise<{ request: string }> {
+    return { request: appointmentRequest(this.replica, this.#home) }
   }
 
   async invitations(): Promise<InvitationView[]> {

@@ -70,6 +70,16 @@ export class FakeLifecycle implements Lifecycle {
     return { reader: this.target, close: async () => void this.closed++ }
   }
 
+  signRequest: Lifecycle['signRequest'] = async (options) => {
+    this.calls.push(['signRequest', options])
+    return { certificate: 'gva1-certificate', node: NODE_A, name: 'alpha' }
+  }
+
+  moveRoot: Lifecycle['moveRoot'] = async (options) => {
+    this.calls.push(['moveRoot', options])
+    return { file: options.file, cluster: CLUSTER }
+  }
+
   checkBackup: Lifecycle['checkBackup'] = async (file) => {
     this.calls.push(['checkBackup', await readFile(file, 'utf8')])
     return BACKUP

@@ -18,6 +18,7 @@ test('the commands are exactly those of the reference', () => {
       'cat',
       'put',
       'revoke',
+      'root',
       'rm',
       'salvage',
       'mv',

@@ -2,6 +2,7 @@
 import { EventEmitter, on } from 'node:events'
 import { GrapevineError } from '../../src/errors.js'
 import type {
+  AppointedView,
   ControlTarget,
   DocView,
   EntryLine,
@@ -291,6 +292,16 @@ export class FakeTarget implements ControlTarget {
       throw new GrapevineError('not-found', `there is no invitation ${invite}`, { next: 'see "grapevine invite ls"' })
     view.state = 'revoked'
     return view
+  }
+
+  async appointmentRequest(): Promise<{ request: string }> {
+    this.#called('appointmentRequest')
+    return { request: 'gvq1-request' }
+  }
+
+  async appoint(certificate: string): Promise<AppointedView> {
+    this.#called(`appoint ${certificate}`)
+    return { node: NODE_B, name: 'beta', role: 'admin' }
   }
 
   async removeMember({ node, since }: { node: string; since?: number }): Promise<RemovalView> {

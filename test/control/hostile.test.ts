@@ -1,3 +1,4 @@
+import { MAX_APPOINTMENT_LENGTH } from '../../src/wire/appointment.js'
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { test } from 'node:test'
@@ -27,6 +28,7 @@ test('limits that repeat those of the wire are the same', () => {
   assert.equal(control.MAX_INVITE_MS, wire.MAX_INVITE_MS)
   assert.equal(control.MAX_INVITE_USES, wire.MAX_INVITE_USES)
   assert.equal(control.MAX_SCOPES, wire.MAX_SCOPES)
+  assert.equal(control.MAX_CERTIFICATE_LENGTH, MAX_APPOINTMENT_LENGTH)
 })
 
 test('unknown routes, methods and parameters are usage errors', async (t) => {
@@ -57,6 +59,8 @@ test('bodies of the wrong type, shape or range never reach the target', async (t
     ['/v1/invites', '{"role":"author","expiresMs":1,"uses":1.5}'],
     ['/v1/invites', `{"role":"author","expiresMs":1,"uses":${control.MAX_INVITE_USES + 1}}`],
     ['/v1/invites', '{"role":"author","expiresMs":1,"uses":1,"scope":[]}'],
+    ['/v1/appointments', '{"certificate":""}'],
+    ['/v1/appointments', JSON.stringify({ certificate: 'x'.repeat(control.MAX_CERTIFICATE_LENGTH + 1) })],
     [
       '/v1/invites',
       JSON.stringify({ role: 'author', expiresMs: 1, uses: 1, scope: Array(control.MAX_SCOPES + 1).fill('x') })
