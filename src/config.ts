@@ -124,6 +124,13 @@ export const SETTINGS = {
       'How fast everything stored is read again in the background, to find damage while other nodes still have what is damaged; 0 to 1,000,000,000. 0 turns it off. Less finds damage later, more costs disk time.',
     flag: '--scrub-bytes-per-second <bytes>'
   }),
+  certificateLifeMs: setting(milliseconds(1_000, 366 * 86_400_000), {
+    default: 28 * 86_400_000,
+    unit: 'ms',
+    about:
+      'How long a member that no admin has seen may stay away before it needs a new invitation, 1,000 to a year. Used where this node is an admin; give all admins the same. Others are renewed by themselves. Less shuts a stolen machine out sooner, more forgives longer absence. Time while no admin runs does not count.',
+    flag: '--certificate-life-ms <ms>'
+  }),
   maxInlineBodyBytes: setting(z.int().min(0).max(16_384), {
     default: 16_384,
     unit: 'bytes',

@@ -21,6 +21,11 @@ export const ERRORS = {
     httpStatus: 403,
     exitCode: 6
   },
+  'certificate-expired': {
+    meaning: 'the certificate of a member was not renewed in time',
+    httpStatus: 403,
+    exitCode: 7
+  },
   'token-malformed': { meaning: 'the invitation token is damaged or cut short', httpStatus: 400, exitCode: 7 },
   'token-expired': { meaning: 'the invitation has expired', httpStatus: 410, exitCode: 7 },
   'token-used': { meaning: 'the invitation has no uses left', httpStatus: 410, exitCode: 7 },

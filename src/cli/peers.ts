@@ -11,6 +11,10 @@ export async function run(_options: object, context: Context): Promise<void> {
   )
 }
 
+function roleText({ role, scope, expired }: PeerStatus): string {
+  return `${role}${scope === undefined ? '' : '*'}${expired === true ? ', expired' : ''}`
+}
+
 /** Below the table: where those may write who may not write everywhere. */
 function scopeLines(peers: readonly PeerStatus[]): string {
   return peers
@@ -23,7 +27,7 @@ export function peerTable(peers: readonly PeerStatus[], width: number): string {
   const rows = table(
     [
       { title: 'member', of: (peer: PeerStatus) => shortId(peer.node) },
-      { title: 'role', of: (peer) => (peer.scope === undefined ? peer.role : `${peer.role}*`) },
+      { title: 'role', of: roleText },
       { title: 'connected', of: (peer) => (peer.connected ? 'yes' : 'no') },
       { title: 'rtt', of: (peer) => (peer.rttMs === undefined ? '-' : `${peer.rttMs.toFixed(1)} ms`), align: 'right' },
       { title: 'found', of: (peer) => peer.found ?? '-' },

@@ -44,6 +44,8 @@ export interface PeerStatus {
   role: Role | 'unknown'
   /** Paths it may write to, and below; absent: everywhere its role may. */
   scope?: readonly string[]
+  /** Its certificate has run out: it needs a new invitation. Absent: it has not. */
+  expired?: true
   connected: boolean
   rttMs?: number
   found?: string

@@ -99,6 +99,11 @@ export class Members {
     return this.#fold.certificateAge(key)
   }
 
+  /** The round in which its certificate began. */
+  certificateBegun(key: Uint8Array): number {
+    return this.round - this.certificateAge(key)
+  }
+
   /** Whether this member may connect: its certificate is not older than it may be. */
   isCurrent(key: Uint8Array): boolean {
     return this.get(key) !== undefined && this.certificateAge(key) <= CERTIFICATE_ROUNDS

@@ -31,6 +31,7 @@ import { forkProblems } from './fork-problems.js'
 import { createInvitation, revokeInvitation } from './invitations.js'
 import { removeMember } from './removal.js'
 import { appoint } from './root.js'
+import type { Upkeep } from './upkeep.js'
 import { VERSION } from './version.js'
 import { verifyAll } from './verify.js'
 import { Views, type ViewDeps } from './views.js'
@@ -46,6 +47,7 @@ export interface ControlDeps extends ViewDeps {
   readonly since: string
   /** Alarms about clocks. */
   readonly clocks: Clocks
+  readonly upkeep: Upkeep
   state(): StatusView['state']
   stop(): Promise<void>
 }
@@ -88,7 +90,7 @@ export class NodeControl extends Views implements ControlTarget {
   }
 
   #problems(): ProblemView[] {
-    const { replica, target, clocks } = this.#deps
+    const { replica, target, clocks, upkeep } = this.#deps
     const view = (error: GrapevineError, since: number, path?: string): ProblemView => ({
       code: error.code,
       message: error.message,
@@ -100,7 +102,9 @@ export class NodeControl extends Views implements ControlTarget {
     return [
       ...replica.failures.map((error) => view(error, Date.now())),
       ...forkProblems(replica, named).map((error) => view(error, Date.now())),
-      ...clocks.problems.map(({ error, since }) => view(error, since)),
+      ...[...clocks.problems, ...(upkeep.problem === undefined ? [] : [upkeep.problem])].map(({ error, since }) =>
+        view(error, since)
+      ),
       ...(target?.problems.list() ?? []).map(({ error, since, path }) => view(error, since, path))
     ]
   }
@@ -120,6 +124,7 @@ export class NodeControl extends Views implements ControlTarget {
           name: member.name,
           role: member.role,
           ...(member.scope === undefined ? {} : { scope: member.scope }),
+          ...(replica.members.isCurrent(member.key) ? {} : { expired: true as const }),
           connected: peer !== undefined,
           ...(peer?.rttMs === undefined ? {} : { rttMs: peer.rttMs }),
           ...(peer === undefined ? {} : { found: peer.found }),

@@ -112,7 +112,8 @@ export class Daemon {
         random: systemRandom,
         logger,
         membership: {
-          isMember: (key) => (opened?.replica.members.get(key) ?? opened?.membersBefore?.get(key)) !== undefined,
+          isMember: (key) =>
+            opened?.replica.members.isCurrent(key) === true || opened?.membersBefore?.isCurrent(key) === true,
           strangersAllowed: () => opened?.replica.members.expectsNewcomers(home.keys.publicKey, Date.now()) ?? false
         },
         addressBook: this.#addresses
@@ -202,11 +203,7 @@ export class Daemon {
         })
     })
     network.handle(this.#handler(parts))
-    const joins = new JoinService({
-      replica,
-      home,
-      logger: this.#logger
-    })
+    const joins = new JoinService({ replica, home, logger: this.#logger })
     network.handleJoin((request, key) => joins.redeem(request, key))
     network.onDuplicateIdentity((node) => this.#duplicated(node))
     this.#control = new NodeControl({
@@ -233,6 +230,7 @@ export class Daemon {
     await network.start()
     recovery.start()
     parts.clocks.start()
+    await parts.upkeep.start()
     void this.#beginLife(parts)
   }
 
@@ -309,10 +307,8 @@ export class Daemon {
   }
 
   async #end(parts: Parts): Promise<void> {
-    const { recovery, target, fetcher, network, opened, custodian, twin, clocks } = parts
-    recovery.stop()
-    clocks.stop()
-    twin.stop()
+    const { recovery, target, fetcher, network, opened, custodian, twin, clocks, upkeep } = parts
+    for (const part of [recovery, clocks, twin, upkeep]) part.stop()
     await custodian.stop()
     await target?.sync.stop()
     await fetcher.stop()

@@ -32,13 +32,14 @@ export class JoinService {
     try {
       const request = decodeJoinRequest(frame)
       // who was admitted and never heard the answer asks again: that costs no further use
-      if (replica.members.get(key) === undefined) {
+      if (!replica.members.isCurrent(key)) {
         let admitted: AdmitOp | undefined
         await replica.writeMembers(() => {
           const open = replica.members.checkRedemption(request, home.keys.publicKey, Date.now())
           const { role, scope, invite } = open
           const name = printable(request.name)
-          admitted = { k: 'admit', key, role, name, invite, ...(scope === undefined ? {} : { scope }) }
+          const { round } = replica.members
+          admitted = { k: 'admit', key, role, name, invite, round, ...(scope === undefined ? {} : { scope }) }
           return [admitted]
         })
         logger.info('A node was admitted.', { node, name: admitted!.name, role: admitted!.role })

@@ -10,6 +10,7 @@ import { Custodian } from './custodian.js'
 import type { Home } from './home.js'
 import type { Opened } from './open.js'
 import { TwinWatch } from './twin.js'
+import { Upkeep } from './upkeep.js'
 
 export interface KeepersDeps {
   readonly home: Home
@@ -25,9 +26,13 @@ export interface Keepers {
   readonly custodian: Custodian
   readonly clocks: Clocks
   readonly twin: TwinWatch
+  readonly upkeep: Upkeep
 }
 
-export function makeKeepers(deps: KeepersDeps, options: { scrubBytesPerSecond: number }): Keepers {
+export function makeKeepers(
+  deps: KeepersDeps,
+  options: { scrubBytesPerSecond: number; certificateLifeMs: number }
+): Keepers {
   const { home, opened, network, fetcher, logger, rebuild, emit } = deps
   const { replica, blobs, report, heldBefore } = opened
   const clock = systemClock
@@ -57,5 +62,19 @@ export function makeKeepers(deps: KeepersDeps, options: { scrubBytesPerSecond: n
       emit({ event: open ? 'problem-opened' : 'problem-closed', code: error.code, message: error.message })
     }
   })
-  return { custodian, clocks, twin: new TwinWatch({ clock, logger, replica }) }
+  const upkeep = new Upkeep(
+    {
+      home: home.path,
+      key: home.keys.publicKey,
+      replica,
+      clock,
+      logger,
+      connected: () => network.peers().map(({ node }) => node),
+      membershipChanged: () => network.membershipChanged(),
+      problemChanged: ({ code, message }, open) =>
+        emit({ event: open ? 'problem-opened' : 'problem-closed', code, message })
+    },
+    options
+  )
+  return { upkeep, custodian, clocks, twin: new TwinWatch({ clock, logger, replica }) }
 }

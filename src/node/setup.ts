@@ -185,11 +185,14 @@ export async function keepAdmission(
   const opened = await openHome(home, noTransport(home.node), logger)
   try {
     const { members } = opened.replica
-    const before = members.get(home.keys.publicKey)
+    const key = home.keys.publicKey
+    const [before, begun] = [members.get(key), members.certificateBegun(key)]
     await opened.replica.takeIn(issuer, records)
-    const member = members.get(home.keys.publicKey)
-    if (member !== undefined && publicKeyOf(issuer) !== undefined)
-      return { role: member.role, again: member.log !== before?.log || member.seq !== before.seq }
+    const member = members.get(key)
+    if (member !== undefined && publicKeyOf(issuer) !== undefined) {
+      const again = member.log !== before?.log || member.seq !== before.seq || members.certificateBegun(key) > begun
+      return { role: member.role, again }
+    }
     throw new GrapevineError('peer-refused', 'the issuer answered, but its records do not admit this node', {
       next: 'ask for a new invitation'
     })
