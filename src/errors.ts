@@ -78,6 +78,17 @@ export const ERRORS = {
     exitCode: 12
   },
   'target-write-failed': { meaning: 'writing to the shared directory failed', httpStatus: 500, exitCode: 12 },
+  'record-quarantined': {
+    meaning: 'a record ran into a fault of this version and is held, with what builds on it',
+    httpStatus: 409,
+    exitCode: 12
+  },
+  'entry-quarantined': {
+    meaning: 'an entry could not be written to the target and is held there',
+    httpStatus: 409,
+    exitCode: 12
+  },
+  'drop-refused': { meaning: 'a record cannot be left out on one node alone', httpStatus: 409, exitCode: 5 },
   'clock-off': { meaning: 'the clock of a node is off', httpStatus: 409, exitCode: 12 },
   stopped: { meaning: 'the node is stopping', httpStatus: 503, exitCode: 13 },
   internal: { meaning: 'a fault in grapevine itself', httpStatus: 500, exitCode: 1 }
@@ -136,4 +147,20 @@ export function diskError(
     facts,
     cause: error
   })
+}
+
+/** Whether this is a fault of the program itself, and nothing that the system, a peer or a person brought about. */
+export function isFault(error: unknown): boolean {
+  if (error instanceof GrapevineError) return error.code === 'internal'
+  return !(error instanceof Error && ('syscall' in error || error.name === 'AbortError'))
+}
+
+/** Longest reason that is kept or shown, characters. */
+const MAX_REASON_CHARS = 200
+
+/** What was thrown, in one line that a terminal takes and a listing holds. */
+export function faultText(error: unknown): string {
+  const name = error instanceof Error && error.name !== 'Error' ? `${error.name}: ` : ''
+  const text = `${name}${reasonOf(error)}`.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+  return text.length > MAX_REASON_CHARS ? `${text.slice(0, MAX_REASON_CHARS - 3).toWellFormed()}...` : text
 }

@@ -45,6 +45,9 @@ interface Committed {
   readonly body: { readonly seq: number; readonly time: number }
 }
 
+/** What an entry counts for in the sums, before and after. */
+type HashChange = readonly [id: string, before: Buffer | undefined, after: Buffer | undefined]
+
 const BODY_ROWS = 'b/'
 const CONFLICT_ROWS = 'x/'
 const HISTORY_ROWS = 'h/'
@@ -163,10 +166,11 @@ export class Catalog {
     return this.commit(stage)
   }
 
-  /** Moves what a settled stage holds into the index. Nothing can fail from here on. */
+  /** Moves what a settled stage holds into the index: all of it, or nothing when anything throws. */
   commit(stage: Stage, record?: Committed): CatalogDelta {
     const conflicts: ConflictChange[] = []
-    for (const cell of stage.cells.values()) this.#commitCell(stage, cell, record, conflicts)
+    const hashes: HashChange[] = []
+    for (const cell of stage.cells.values()) this.#stageCell(stage, cell, record, conflicts, hashes)
     const entries = changedEntries(stage)
     for (const name of stage.delta.names) {
       const claimants = decodeIds(stage.get(name))
@@ -174,6 +178,9 @@ export class Catalog {
       // who owns a name decides how the others show
       for (const id of claimants) entries.add(id)
     }
+    // only from here on anything changes
+    for (const [id, before, after] of hashes) this.buckets.replace(id, before, after)
+    for (const { open } of conflicts) this.#conflicts += open ? 1 : -1
     this.#entries += stage.delta.listed
     for (const [key, value] of stage.rows) {
       if (value === null) this.#deps.rows.delete(key)
@@ -184,16 +191,18 @@ export class Catalog {
     return { entries, conflicts }
   }
 
-  #commitCell(stage: Stage, cell: Cell, record: Committed | undefined, conflicts: ConflictChange[]): void {
+  #stageCell(
+    stage: Stage,
+    cell: Cell,
+    record: Committed | undefined,
+    conflicts: ConflictChange[],
+    hashes: HashChange[]
+  ): void {
     const { id } = cell
     if (cell.written) {
       compactIfLong(cell.state)
       // an entry with nothing live counts for nothing, as `hashBefore` has it: else the order of arrival would show
-      this.buckets.replace(
-        cell.id,
-        cell.hashBefore,
-        cell.state.tuples.length === 0 ? undefined : entryHash(cell.id, cell.state)
-      )
+      hashes.push([id, cell.hashBefore, cell.state.tuples.length === 0 ? undefined : entryHash(id, cell.state)])
       // an entry made anew has the history it had
       if (record !== undefined) this.#noteRecord(stage, cell, record)
       const meaning = stage.meaning(cell)
@@ -227,7 +236,6 @@ export class Catalog {
     if ((row !== undefined) === (now !== undefined)) return
     if (now !== undefined) stage.put(key, Buffer.from(`${now.kind} ${now.id}`))
     else stage.delete(key)
-    this.#conflicts += now === undefined ? -1 : 1
     if (now !== undefined) return void changes.push({ ...now, open: true })
     const [kind, id] = Buffer.from(row!).toString().split(' ') as [ConflictChange['kind'], string]
     changes.push({ kind, id, open: false })

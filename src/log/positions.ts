@@ -1,4 +1,5 @@
-/** Places in the segments, in the order in which they were written. */
+/** Places in the segments, in the order in which they were written, and how much is written at once. */
+import type { SignedRecord } from '../wire/index.js'
 import type { Position } from './frame.js'
 
 export function isBehind(a: Position, b: Position): boolean {
@@ -9,4 +10,12 @@ export function isBehind(a: Position, b: Position): boolean {
 export function earlier(a: Position | undefined, b: Position | undefined): Position | undefined {
   if (a === undefined || b === undefined) return b
   return isBehind(a, b) ? a : b
+}
+
+/** As many records from `from` on as fit into `bytes`, at least one. */
+export function takeBytes(records: readonly SignedRecord[], from: number, bytes: number): SignedRecord[] {
+  let end = from
+  for (let sum = 0; end < records.length && (end === from || sum + records[end]!.bytes.length <= bytes); end++)
+    sum += records[end]!.bytes.length
+  return records.slice(from, end)
 }

@@ -14,7 +14,7 @@ import type { Logger } from '../runtime.js'
 import { prefixRange, type Overlay, type Store } from '../store/index.js'
 import { bodyOf, decodeRecord, sha256, type SignedRecord, type VectorEntry } from '../wire/index.js'
 import { ForkProofs } from './fork-proofs.js'
-import { earlier, isBehind } from './positions.js'
+import { earlier, isBehind, takeBytes } from './positions.js'
 import {
   decodeKnowledge,
   decodeLogRow,
@@ -408,6 +408,11 @@ export class RecordLog {
     return waiting ?? []
   }
 
+  /** Logs whose next record waits for the next one of `log`. */
+  waitingFor(log: string): Iterable<string> {
+    return this.#blocked.get(log) ?? []
+  }
+
   /** Records held but not applied. */
   waitingCount(space?: string): number {
     let count = 0
@@ -502,12 +507,4 @@ export interface DamagedRange {
 
 function raise(knowledge: Map<string, number>, log: string, seq: number): void {
   if ((knowledge.get(log) ?? 0) < seq) knowledge.set(log, seq)
-}
-
-/** As many records from `from` on as fit into `bytes`, at least one. */
-function takeBytes(records: readonly SignedRecord[], from: number, bytes: number): SignedRecord[] {
-  let end = from
-  for (let sum = 0; end < records.length && (end === from || sum + records[end]!.bytes.length <= bytes); end++)
-    sum += records[end]!.bytes.length
-  return records.slice(from, end)
 }

@@ -1,12 +1,13 @@
 /** Applies held records in causal order: to the members' fold or the catalog's, whole or not at all. */
 import type { Catalog, CatalogDelta, ConflictChange } from '../catalog/index.js'
-import { GrapevineError } from '../errors.js'
+import { GrapevineError, isFault } from '../errors.js'
 import { MEMBERS_SPACE, type Knows, type Member, type Members, type Verdict } from '../identity/index.js'
 import type { LogHead, Outcome, RecordLog } from '../log/index.js'
 import type { Clock, Logger } from '../runtime.js'
 import type { Overlay } from '../store/index.js'
 import { hexOf, type SignedRecord } from '../wire/index.js'
 import type { Heads } from './heads.js'
+import type { Quarantine } from './quarantine.js'
 import type { Removals } from './removals.js'
 import { dependsOnRemovals, NO_RIGHT, WRITERS, withoutRight } from './removed.js'
 import type { Scopes } from './scopes.js'
@@ -20,6 +21,7 @@ export interface ApplierDeps {
   readonly heads: Heads
   readonly removals: Removals
   readonly scopes: Scopes
+  readonly quarantine: Quarantine
   readonly rows: Overlay
   readonly logger: Logger
   readonly clock: Clock
@@ -57,7 +59,7 @@ export class Applier {
   /** Applies whatever of these logs, and of logs that waited for them, can be applied now. */
   async drain(logs: Iterable<string>, atHand: ReadonlyMap<string, SignedRecord> = new Map()): Promise<Applied> {
     this.#toldAt = this.#deps.clock.monotonic()
-    const { log } = this.#deps
+    const { log, quarantine } = this.#deps
     const result: Applied = {
       entries: new Set(),
       admitted: [],
@@ -71,12 +73,12 @@ export class Applier {
     for (const next of work) {
       work.delete(next)
       const head = log.get(next)
-      while (head !== undefined && head.applied < head.seq) {
+      while (head !== undefined && head.applied < head.seq && !quarantine.rests(next)) {
         const record = atHand.get(`${next}/${head.applied + 1}`) ?? this.#read(next, head.applied + 1)
         // damaged: it is fetched again, and this log goes on when it is back
         if (record === undefined) break
         if (!(await this.#applyOne(head, record, result))) break
-        if (this.#deps.removals.isPending) await this.#carryThrough(result)
+        if (this.#deps.removals.isPending) for (const held of await this.#carryThrough(result)) work.add(held)
         for (const waiting of log.unblock(next)) work.add(waiting)
         await this.#breathe(result)
       }
@@ -121,14 +123,31 @@ export class Applier {
     }
     const knows = (other: string, seq: number): boolean =>
       other === record.log ? seq < record.body.seq : (past.knowledge.get(other) ?? 0) >= seq
-    const foreseen = await this.#foresee(record, past.depth, knows, result)
-    // from here on without a pause: a flush in between would part what was folded from the word that it was
-    const outcome = this.#outcome(record, foreseen, knows, result)
+    let outcome: Outcome
+    try {
+      const foreseen = await this.#foresee(record, past.depth, knows, result)
+      // from here on without a pause: a flush in between would part what was folded from the word that it was
+      outcome = this.#outcome(record, foreseen, knows, result)
+    } catch (error) {
+      return this.#held(record, error, result)
+    }
     log.setApplied(record, past, outcome)
+    this.#deps.quarantine.applied(record)
     heads.applied(record)
     if (outcome.state === 'rejected') result.rejected.push({ record, reason: outcome.reason })
     result.records += 1
     return true
+  }
+
+  /** A fault of ours in folding one record holds that record; whatever else was thrown concerns the whole node. */
+  async #held(record: SignedRecord, error: unknown, result: Applied): Promise<false> {
+    const { quarantine, removals } = this.#deps
+    if (!isFault(error)) throw error
+    quarantine.hold(record, error)
+    // the members may be half changed, and what the record built on brought back for it: both are made anew
+    removals.begin()
+    await this.#carryThrough(result)
+    return false
   }
 
   /**
@@ -214,13 +233,17 @@ export class Applier {
       if (members.needsRefold(record)) removals.begin()
       return undefined
     } catch (error) {
-      if (!(error instanceof GrapevineError)) throw error
+      // only what follows from the record itself is the same verdict everywhere
+      if (!(error instanceof GrapevineError) || error.code !== 'record-malformed') throw error
       return error.message
     }
   }
 
-  /** What was said about members is carried through everything that was folded before it was heard. */
-  async #carryThrough(result: Applied): Promise<void> {
+  /**
+   * What was said about members is carried through everything that was folded before it was heard. Returns the logs whose
+   * held records may be judged otherwise now.
+   */
+  async #carryThrough(result: Applied): Promise<Iterable<string>> {
     const { members, removals, logger } = this.#deps
     const before = members.list()
     try {
@@ -229,10 +252,13 @@ export class Applier {
       if (!(error instanceof GrapevineError) || error.code !== 'store-damaged') throw error
       // tried again with the next record, and when the damaged one is back
       logger.warn('A removal cannot take effect before a damaged record is back.', { reason: error.message })
-      return
+      return []
     }
-    result.admitted.push(...unlike(members.list(), before))
-    result.removed.push(...unlike(before, members.list()))
+    const admitted = unlike(members.list(), before)
+    const removed = unlike(before, members.list())
+    result.admitted.push(...admitted)
+    result.removed.push(...removed)
+    return admitted.length + removed.length > 0 ? this.#deps.quarantine.retry() : []
   }
 
   /** After a crash, or a rebuild: everything held and not applied. */

@@ -7,6 +7,7 @@ import type { Overlay, Store } from '../store/index.js'
 import { hexOf } from '../wire/index.js'
 import { Applier } from './applier.js'
 import type { Heads } from './heads.js'
+import { Quarantine, type QuarantineDeps } from './quarantine.js'
 import { Removals } from './removals.js'
 import { Scopes } from './scopes.js'
 
@@ -18,6 +19,7 @@ export interface FoldDeps {
   readonly heads: Heads
   readonly logger: Logger
   readonly clock: Clock
+  readonly events: QuarantineDeps['events']
 }
 
 export interface Fold {
@@ -26,6 +28,7 @@ export interface Fold {
   readonly catalog: Catalog
   readonly reader: CatalogReader
   readonly removals: Removals
+  readonly quarantine: Quarantine
   readonly scopes: Scopes
   readonly applier: Applier
 }
@@ -42,5 +45,7 @@ export function makeFold(deps: FoldDeps): Fold {
   const reader = new CatalogReader({ rows: readable, store, authorOf })
   const removals = new Removals({ log, members, catalog, reader, rows, store })
   const scopes = new Scopes({ log, members, catalog, reader, removals })
-  return { authorOf, catalog, reader, removals, scopes, applier: new Applier({ ...deps, catalog, removals, scopes }) }
+  const quarantine = new Quarantine(deps)
+  const applier = new Applier({ ...deps, catalog, removals, quarantine, scopes })
+  return { authorOf, catalog, reader, removals, quarantine, scopes, applier }
 }

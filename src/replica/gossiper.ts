@@ -42,6 +42,15 @@ export class Gossiper {
     else this.#cancel ??= this.#deps.clock.timer(wait, () => this.#send())
   }
 
+  /** Records that are of use only together, now; nothing when they do not fit into one message. */
+  tellAtOnce(records: readonly SignedRecord[]): void {
+    const frame = encodeGossip({ records: records.map((record) => record.bytes), heads: [] })
+    if (frame.length > MAX_GOSSIP_BYTES || this.#stopped) return
+    this.#deps
+      .publish(frame)
+      .catch((error: unknown) => this.#deps.logger.debug('A fork was not told.', { reason: reasonOf(error) }))
+  }
+
   stop(): void {
     this.#stopped = true
     this.#cancel?.()

@@ -6,6 +6,7 @@ import type { Clock, Disk, Logger, NodeId, PeerInfo, Random, Transport } from '.
 import type { Store } from '../store/index.js'
 import type { SyncOptions } from '../sync/index.js'
 import type { SignedRecord } from '../wire/index.js'
+import type { HeldRecord } from './quarantine.js'
 
 export interface ReplicaDeps {
   readonly clock: Clock
@@ -45,6 +46,8 @@ export interface ReplicaEvents {
   /** These keys were members and are no more. */
   membersRemoved?(keys: readonly Uint8Array[]): void
   recordRejected?(record: SignedRecord, reason: string): void
+  /** A record could not be folded here and is held, or is held no more. */
+  recordHeld?(record: HeldRecord, open: boolean): void
   forkFound?(log: string, author: NodeId): void
   /** What a peer's clock says, and how far that is ahead of ours, ms. */
   clockHeard?(node: NodeId, aheadMs: number): void

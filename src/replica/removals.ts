@@ -165,9 +165,10 @@ export class Removals {
     const { catalog, rows } = this.#deps
     const { log, body } = record
     const each = { log, seq: body.seq, author: hexOf(body.author), removedBy, entries: touchedBy(record).edited }
+    const delta = catalog.noteVoid(record)
     this.#voids.add(each)
     rows.put(voidKey(each), encodeCbor(each))
-    return catalog.noteVoid(record)
+    return delta
   }
 
   /** The records that touched each of these entries and count by `counts`, in causal order. */

@@ -13,11 +13,9 @@ import {
   decodeAnswer,
   decodeGossip,
   decodeNotice,
-  encodeGossip,
   encodeNotice,
   encodeRequest,
   hexOf,
-  MAX_GOSSIP_BYTES,
   type Op,
   type PullRequest,
   type SignedRecord,
@@ -37,6 +35,7 @@ import { Holds } from './holds.js'
 import { Intake } from './intake.js'
 import type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './options.js'
 import { OwnHistory } from './own-history.js'
+import type { Quarantine } from './quarantine.js'
 import type { Removals } from './removals.js'
 import { Replication } from './replication.js'
 import { checkWriter } from './rights.js'
@@ -77,6 +76,7 @@ export class Replica {
   readonly #applier: Applier
   readonly #scopes: Scopes
   readonly removals: Removals
+  readonly quarantine: Quarantine
   readonly #intake: Intake
   readonly #writer: Writer
   readonly #gossiper: Gossiper
@@ -142,11 +142,12 @@ export class Replica {
     })
     const { log, members } = this
     const heads = this.#heads
-    const fold = makeFold({ rows, store, log, members, heads, logger, clock: deps.clock })
+    const fold = makeFold({ rows, store, log, members, heads, logger, clock: deps.clock, events })
     this.authorOf = fold.authorOf
     this.catalog = fold.catalog
     this.reader = fold.reader
     this.removals = fold.removals
+    this.quarantine = fold.quarantine
     this.#scopes = fold.scopes
     this.#applier = fold.applier
     this.#intake = new Intake({
@@ -190,14 +191,14 @@ export class Replica {
       checkMayWrite: () => this.#checkMayWrite(),
       scopeCheck: () => this.#scopes.drafting(keys.publicKey),
       applied: (record, delta) => this.#wroteLocally(record, delta),
-      applyMembers: (record) => this.#applyOwnMembers(record)
+      fold: (record) => this.#foldOwn(record)
     })
   }
 
   async #open(): Promise<{ indexed: number; damaged: DamagedRange[] }> {
     await this.catalog.load()
     await this.members.load(this.#deps.store.iterate(prefixRange(MEMBER_ROWS)))
-    await this.removals.load()
+    for (const part of [this.removals, this.quarantine]) await part.load()
     const report = await this.log.open({
       onProgress: ({ records }) => {
         this.#onProgress?.(records)
@@ -247,12 +248,7 @@ export class Replica {
 
   /** Records of this node's own logs that no other node is known to hold durably. */
   get unreplicated(): number {
-    let count = 0
-    for (const head of this.log.logs()) {
-      if (hexOf(head.author) === hexOf(this.#deps.keys.publicKey))
-        count += Math.max(0, head.seq - this.engine.replicated(head.log))
-    }
-    return count
+    return this.replication.lacking(this.log.logs(), this.#deps.keys.publicKey)
   }
 
   stats(): { segments: number; bytes: number } {
@@ -337,10 +333,8 @@ export class Replica {
   }
 
   /** Writes to the members space; `make` runs in turn, so that a check and its use are one step. */
-  async writeMembers(make: () => readonly Op[]): Promise<SignedRecord> {
-    const record = await this.#writer.writeMembers(make)
-    this.#announce([record])
-    return record
+  writeMembers(make: () => readonly Op[]): Promise<SignedRecord> {
+    return this.#writer.writeMembers(make)
   }
 
   /** Begins the epoch this node writes under, so that it is known to be the newest; does nothing once it has begun. */
@@ -378,11 +372,15 @@ export class Replica {
     for (const change of conflicts) this.#events.conflictChanged?.(change)
   }
 
-  async #applyOwnMembers(record: SignedRecord): Promise<void> {
+  /** What this node wrote is durable, also when a fault keeps it from being folded: then whoever wrote it is told. */
+  async #foldOwn(record: SignedRecord): Promise<SignedRecord> {
     this.#own.wrote(record)
     const applied = await this.#applier.drain([record.log], new Map([[`${record.log}/${record.body.seq}`, record]]))
     await this.#rows.flush()
     this.#follow(applied)
+    this.#announce([record])
+    this.quarantine.check(record)
+    return record
   }
 
   #announce(records: readonly SignedRecord[]): void {
@@ -559,22 +557,13 @@ export class Replica {
         seq: record.body.seq
       })
       this.#events.forkFound?.(record.log, nodeIdOf(record.body.author))
-      this.#tellFork(record)
+      // both records go to everybody: the author, above all, must stop using that log
+      if (this.#running) this.#gossiper.tellAtOnce([this.log.read(record.log, record.body.seq), record])
     }
     if (this.#own.isOwn(record.body.author)) {
       if (this.#epoch.writesTo(record.log)) this.#epoch.renew()
       this.#own.forked(record.log)
     }
-  }
-
-  /** Both records go to everybody: the author, above all, must stop using that log. */
-  #tellFork(record: SignedRecord): void {
-    const ours = this.log.read(record.log, record.body.seq)
-    const frame = encodeGossip({ records: [ours.bytes, record.bytes], heads: [] })
-    if (frame.length > MAX_GOSSIP_BYTES || !this.#running) return
-    this.#deps.transport
-      .publish(frame)
-      .catch((error: unknown) => this.#deps.logger.debug('A fork was not told.', { reason: reasonOf(error) }))
   }
 
   #follow(applied: Applied): void {
@@ -585,7 +574,7 @@ export class Replica {
     }
     if (applied.removed.length > 0) this.#events.membersRemoved?.(applied.removed)
     if (applied.entries.size > 0) this.#events.entriesChanged?.(applied.entries, false)
-    for (const change of applied.conflicts) this.#events.conflictChanged?.(change)
+    applied.conflicts.forEach((change) => this.#events.conflictChanged?.(change))
   }
 
   /** The store failed: nothing is acknowledged any more, reading goes on. */
@@ -612,6 +601,16 @@ export class Replica {
     const now = this.#deps.clock.monotonic()
     this.#perform(this.engine.held(this.log.vector(), now))
     this.#perform(this.engine.retryNow(now))
+  }
+
+  /** Folds held records again, all of them or that of one log. Throws what keeps the node from writing its index. */
+  async retryHeld(log?: string): Promise<void> {
+    if (this.#holds.failed) throw this.failure!
+    await this.#turns.take(async () => {
+      this.#follow(await this.#applier.drain(this.quarantine.retry(log)))
+      await this.#rows.flush()
+    })
+    this.tell()
   }
 
   // --- what is stored ---------------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 /** Waits until records are durable on other nodes too: the second level of acknowledgement. */
 import { GrapevineError } from '../errors.js'
+import type { LogHead } from '../log/index.js'
 import type { Clock } from '../runtime.js'
 import type { SyncEngine } from '../sync/index.js'
+import { hexOf } from '../wire/index.js'
 
 export interface ReplicationDeps {
-  readonly engine: Pick<SyncEngine, 'replicas'>
+  readonly engine: Pick<SyncEngine, 'replicas' | 'replicated'>
   readonly clock: Clock
 }
 
@@ -22,6 +24,14 @@ export class Replication {
 
   constructor(deps: ReplicationDeps) {
     this.#deps = deps
+  }
+
+  /** Records of one author's logs that no other node is known to hold durably. */
+  lacking(logs: Iterable<LogHead>, author: Uint8Array): number {
+    let count = 0
+    for (const head of logs)
+      if (hexOf(head.author) === hexOf(author)) count += Math.max(0, head.seq - this.#deps.engine.replicated(head.log))
+    return count
   }
 
   /**

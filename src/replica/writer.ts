@@ -3,7 +3,7 @@
  * together are packed into one record, so that one signature and one fsync serve many of them.
  */
 import { Draft, type Catalog, type CatalogDelta } from '../catalog/index.js'
-import { GrapevineError } from '../errors.js'
+import { GrapevineError, isFault } from '../errors.js'
 import { MEMBERS_SPACE, type KeyPair, type Members } from '../identity/index.js'
 import type { RecordLog } from '../log/index.js'
 import { logIdOf, MAX_RECORD_DEPS, sealRecord, type Dep, type Op, type SignedRecord } from '../wire/index.js'
@@ -28,8 +28,8 @@ export interface WriterDeps {
   /** Throws `out-of-scope` for ops that reach beyond what this node may write to; undefined when that is everything. */
   scopeCheck(): ((ops: readonly Op[]) => void) | undefined
   applied(record: SignedRecord, delta: CatalogDelta): void
-  /** Applies members' records this node wrote. */
-  applyMembers(record: SignedRecord): Promise<void>
+  /** Folds a record this node wrote from the log, and tells it; throws `record-quarantined` when it cannot be folded here. */
+  fold(record: SignedRecord): Promise<SignedRecord>
   /** Has the index written behind. */
   flushSoon(): Promise<void>
 }
@@ -221,15 +221,24 @@ export class Writer {
       keys.sign
     )
     await log.append([record])
-    if (draft === undefined) await this.#deps.applyMembers(record)
-    else {
-      const delta = this.#deps.catalog.commit(draft.stage, record)
-      log.setApplied(record, past)
-      this.#deps.heads.applied(record)
-      await this.#deps.flushSoon()
-      this.#deps.applied(record, delta)
-    }
+    const delta = draft === undefined ? undefined : this.#commit(draft, record)
+    // what is in the log and not in the fold is held and named like anybody's
+    if (delta === undefined) return this.#deps.fold(record)
+    log.setApplied(record, past)
+    this.#deps.heads.applied(record)
+    await this.#deps.flushSoon()
+    this.#deps.applied(record, delta)
     return record
+  }
+
+  /** Undefined when a fault of ours keeps the record from being indexed; then nothing is changed. */
+  #commit(draft: Draft, record: SignedRecord): CatalogDelta | undefined {
+    try {
+      return this.#deps.catalog.commit(draft.stage, record)
+    } catch (error) {
+      if (isFault(error)) return undefined
+      throw error
+    }
   }
 
   /** Heads of the space, and of the members space, that this log does not know yet. */
