@@ -22,6 +22,17 @@ export interface BaseRow {
   readonly lingering: boolean
 }
 
+/** An entry that is not to be written to the target while it stands for these tuples. */
+export interface DropRow {
+  readonly id: string
+  readonly path: string
+  readonly reason: string
+  /** When it could not be applied first, ms of the wall clock. */
+  readonly since: number
+  readonly seen: readonly string[]
+}
+
+const DROPS = 'd/'
 const BY_ID = 't/'
 const BY_PATH = 'p/'
 
@@ -81,6 +92,18 @@ export class Base {
     const rows: BaseRow[] = []
     for await (const row of this.list([from])) rows.push(row)
     for (const row of rows) this.set({ ...row, path: to + row.path.slice(from.length) })
+  }
+
+  setDrop(row: DropRow): void {
+    this.#rows.put(DROPS + row.id, encodeCbor({ ...row, seen: [...row.seen] }))
+  }
+
+  deleteDrop(id: string): void {
+    this.#rows.delete(DROPS + id)
+  }
+
+  async *drops(): AsyncIterable<DropRow> {
+    for await (const [, bytes] of this.#store.iterate(prefixRange(DROPS))) yield decodeCborRaw(bytes) as DropRow
   }
 
   async isEmpty(): Promise<boolean> {

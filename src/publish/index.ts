@@ -1,3 +1,4 @@
+export type { FailingEntry } from './failing.js'
 export {
   TargetSync,
   type LastScan,

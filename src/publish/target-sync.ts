@@ -10,23 +10,18 @@
  * 5. An entry whose bytes are not here yet waits, and the target keeps what it has.
  * 6. A node that may not write reports a local change as drift; its bytes are set aside before they are replaced.
  */
-import type {
-  Adapter,
-  ApplyItem,
-  ApplyResult,
-  BodySource,
-  ScanResult,
-  TargetEntry,
-  WatchHint
-} from '../adapters/contract.js'
+import type { Adapter, ApplyItem, ApplyResult, BodySource, ScanResult, WatchHint } from '../adapters/contract.js'
 import { isWithin, outermost } from '../adapters/paths.js'
 import type { CatalogReader } from '../catalog/index.js'
 import { reasonOf } from '../errors.js'
 import type { Clock, Logger } from '../runtime.js'
-import { sha256, type BodyRef } from '../wire/index.js'
+import type { BodyRef } from '../wire/index.js'
+import { applySet } from './apply-set.js'
 import { baseRow, type Base } from './base.js'
 import { diffScan, splitDiff, type Diff } from './diff.js'
+import { Failing } from './failing.js'
 import { Importer, type Bodies, type ChangeSink } from './importer.js'
+import { makeWay } from './make-way.js'
 import { CONFIRM_MS, Missing } from './missing.js'
 import { Planner, type Desired } from './planner.js'
 import { Problems, typedError, type Problem } from './problems.js'
@@ -83,6 +78,8 @@ export class TargetSync {
   readonly #planner: Planner
   readonly #missing: Missing
   readonly problems: Problems
+  /** Entries that the adapter could not apply. */
+  readonly failing: Failing
   readonly drift = new Set<string>()
   readonly #dirty = new Set<string>()
   readonly #waiting = new Map<string, BodyRef>()
@@ -107,6 +104,7 @@ export class TargetSync {
     this.#options = options
     this.#events = events
     this.problems = new Problems((problem, open) => events.problem?.(problem, open))
+    this.failing = new Failing({ base: deps.base, problems: this.problems, now: () => deps.clock.now() })
     this.#importer = new Importer({
       ...deps,
       problems: this.problems,
@@ -139,6 +137,7 @@ export class TargetSync {
     await this.#deps.adapter.start()
     await this.#noteRecovered()
     await this.#dropUnknown()
+    await this.failing.load()
     this.#hints = 'all'
     for await (const id of this.#deps.reader.listedIds()) this.#dirty.add(id)
     this.#yields = this.#first && (this.#options.newcomer || this.#dirty.size > 0)
@@ -206,6 +205,25 @@ export class TargetSync {
       this.#dirty.add(id)
     }
     this.#work()
+  }
+
+  /** Tries what could not be applied again, everything or what is at one path; false when nothing of that is known. */
+  retry(path?: string): boolean {
+    const ids = this.failing.retry((entry) => path === undefined || entry.path === path)
+    this.#lookAtAgain(ids)
+    this.#work()
+    return ids.length > 0
+  }
+
+  /** Stops trying to apply what is at `path` until it changes next; false when it is not among what failed. */
+  async drop(path: string): Promise<boolean> {
+    const dropped = this.failing.drop(path)
+    await this.#deps.base.flush()
+    return dropped
+  }
+
+  #lookAtAgain(ids: readonly string[]): void {
+    for (const id of ids) this.#dirty.add(id)
   }
 
   // --- the queue --------------------------------------------------------------------------------------------------
@@ -285,6 +303,7 @@ export class TargetSync {
     if (certain) await this.#take(diff, paths)
     if (paths !== undefined) return
     const ms = Math.round(this.#deps.clock.monotonic() - began)
+    this.#lookAtAgain(this.failing.retry(({ state }) => state === 'held'))
     this.lastScan = { at: this.#deps.clock.now(), ms, entries: scan.entries.size }
     this.#events.scanned?.(scan.entries.size, ms)
   }
@@ -298,15 +317,16 @@ export class TargetSync {
   #noteProblems(scan: ScanResult, paths: readonly string[] | undefined): void {
     // a file that is being written right now is no problem: a hint follows when it has come to rest
     const lasting = scan.problems.filter(({ error }) => error.facts.transient !== true)
-    const still = new Set(lasting.map((problem) => problem.path))
+    const still = new Set([...lasting, ...this.failing.list()].map(({ path }) => path))
     this.problems.closeOthers(paths, still)
     for (const { path, error } of lasting) this.problems.open(path, error, this.#deps.clock.now())
     this.state = 'scanning'
   }
 
   async #take(diff: Diff, paths: readonly string[] | undefined): Promise<void> {
-    if (this.#first && this.#options.adopt === 'cluster') await this.#makeWay(diff)
-    else {
+    if (this.#first && this.#options.adopt === 'cluster') {
+      for (const id of await makeWay(this.#deps, diff, this.#abort.signal)) this.#dirty.add(id)
+    } else {
       const { ours, drift } = splitDiff(diff, (path, kind) => this.#deps.mayWrite(path, kind))
       this.#noteDrift(drift, paths)
       const touched = await this.#importer.import(ours, this.#first && this.#yields ? { time: 0 } : {})
@@ -314,33 +334,6 @@ export class TargetSync {
     }
     // only now: what could not be finished is still the first scan when it is tried again
     this.#first = false
-  }
-
-  /** `--adopt cluster`: what differs from the cluster's content is set aside, bytes kept; what is equal is kept as it is. */
-  async #makeWay(diff: Diff): Promise<void> {
-    const { adapter, reader, base, asideDir } = this.#deps
-    // the deepest first: a directory is empty once what was in it has made way
-    for (const entry of diff.added.toSorted((a, b) => b.path.length - a.path.length)) {
-      const found = reader.resolve(entry.path)
-      const equal =
-        found !== undefined &&
-        (entry.kind === 'dir' ? reader.isDirectory(found) : found.meaning.body?.hash === entry.body.hash)
-      if (equal) base.set(baseRow(found.id, entry, []))
-      else if (entry.kind === 'file') await adapter.setAside(entry.path, asideDir)
-      else await this.#clearDirectory(entry)
-      if (found !== undefined) this.#dirty.add(found.id)
-    }
-    await base.flush()
-    await adapter.settled?.()
-  }
-
-  /** A directory that holds what is not shared stays, and is remembered, so that no later scan takes it for new. */
-  async #clearDirectory(entry: TargetEntry): Promise<void> {
-    const { adapter, base, bodies } = this.#deps
-    const item: ApplyItem = { do: 'remove', path: entry.path, expect: entry }
-    const [result] = await adapter.apply([item], bodies.source, this.#abort.signal)
-    if (result?.outcome === 'done') return
-    base.set({ ...baseRow(noEntry(entry.path), entry, []), lingering: true })
   }
 
   /** What differs within `paths` (everything when absent) is drift; what differs there no more is none. */
@@ -370,12 +363,15 @@ export class TargetSync {
     const plan = await this.#planner.plan(ids, (body) => this.#deps.bodies.has(body))
     for (const id of ids) this.#dirty.delete(id)
     for (const { id, body } of plan.waiting) this.#wait(id, body)
-    for (const id of plan.settled) this.#waiting.delete(id)
+    for (const id of plan.settled) {
+      this.#waiting.delete(id)
+      this.failing.applied(id)
+    }
     let good = true
-    const set = plan.steps.flat()
+    const set = plan.steps.flat().filter(({ desired }) => !this.failing.rests(desired))
     if (set.length > 0) {
       const items = set.map(({ desired, item }) => ({ ...item, mark: markOf(desired) }))
-      const results = await this.#deps.adapter.apply(items, this.#deps.bodies.source, this.#abort.signal)
+      const results = await applySet(this.#deps.adapter, items, this.#deps.bodies.source, this.#abort.signal)
       for (const [index, result] of results.entries()) good = (await this.#applied(set[index]!.desired, result)) && good
     }
     await this.#deps.base.flush()
@@ -409,15 +405,16 @@ export class TargetSync {
     if (result.outcome === 'done') {
       await this.#keep(desired, result)
       this.problems.close(path)
+      this.failing.applied(desired.id)
       this.drift.delete(path)
       this.#waiting.delete(desired.id)
       this.#tries.delete(desired.id)
       this.#events.written?.(path, result.item.do)
       return true
     }
+    // what a fault keeps from being applied is not tried again with everything else
+    if (result.outcome === 'failed' && this.failing.failed(desired, result)) return true
     this.#dirty.add(desired.id)
-    if (result.error !== undefined && result.outcome === 'failed')
-      this.problems.open(path, result.error, this.#deps.clock.now())
     if (result.outcome === 'differs') return this.#differs(desired, result.item)
     return false
   }
@@ -478,11 +475,6 @@ export class TargetSync {
     if (item.do === 'move' && entry.kind === 'dir') await base.moveBelow(item.from, item.path)
     base.set(baseRow(desired.id, entry, desired.seen))
   }
-}
-
-/** The id of a base row for a path at which the catalog has nothing. */
-function noEntry(path: string): string {
-  return sha256(Buffer.from(`no entry ${path}`)).toString('hex', 0, 16)
 }
 
 /** What the adapter's journal keeps of an item for us. */

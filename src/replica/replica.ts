@@ -15,7 +15,6 @@ import {
   decodeNotice,
   encodeNotice,
   encodeRequest,
-  hexOf,
   type Op,
   type PullRequest,
   type SignedRecord,

@@ -1,5 +1,5 @@
 /** Everything this adapter reports, each with the step that mends it. */
-import { diskError, GrapevineError, isErrno } from '../../errors.js'
+import { diskError, faultText, GrapevineError, isErrno, isFault } from '../../errors.js'
 import { showName } from '../names.js'
 
 export function rootMissing(root: string, reason: string): GrapevineError {
@@ -55,6 +55,13 @@ export function writeFailed(path: string, error: unknown): GrapevineError {
   if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
     return new GrapevineError('target-write-failed', `${showName(path)} cannot be written`, {
       next: "give the daemon's user write access to the directory it lies in",
+      facts: { path: showName(path) },
+      cause: error
+    })
+  }
+  if (!(error instanceof GrapevineError) && isFault(error)) {
+    return new GrapevineError('internal', `${showName(path)} cannot be applied: ${faultText(error)}`, {
+      next: 'report this',
       facts: { path: showName(path) },
       cause: error
     })
