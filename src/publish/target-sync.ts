@@ -371,7 +371,12 @@ export class TargetSync {
     const set = plan.steps.flat().filter(({ desired }) => !this.failing.rests(desired))
     if (set.length > 0) {
       const items = set.map(({ desired, item }) => ({ ...item, mark: markOf(desired) }))
-      const results = await applySet(this.#deps.adapter, items, this.#deps.bodies.source, this.#abort.signal)
+      const results = await applySet(this.#deps.adapter, items, this.#deps.bodies.source, this.#abort.signal).catch(
+        (error: unknown) => {
+          this.#lookAtAgain(ids)
+          throw error
+        }
+      )
       for (const [index, result] of results.entries()) good = (await this.#applied(set[index]!.desired, result)) && good
     }
     await this.#deps.base.flush()
