@@ -12,6 +12,7 @@ import * as ls from './ls.js'
 import * as mv from './mv.js'
 import * as peers from './peers.js'
 import * as put from './put.js'
+import * as quarantine from './quarantine.js'
 import * as rebuild from './rebuild.js'
 import * as reidentify from './reidentify.js'
 import * as restore from './restore.js'
@@ -50,6 +51,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   backup,
   restore,
   scrub,
+  quarantine,
   rebuild,
   reidentify
 ].map((module) => module.definition)

@@ -23,6 +23,7 @@ import type {
   LossView,
   PeerStatus,
   PutOptions,
+  QuarantineView,
   RecordLine,
   RemovalView,
   SalvageLine,
@@ -193,6 +194,20 @@ export class ControlClient implements ControlTarget {
     const route = `/v1/salvage/${record}/${hash}`
     const response = await call(this.#connection, { method: 'GET', route, timeoutMs: this.#timeoutMs })
     return bytesOf(response, this.#connection.home)
+  }
+
+  quarantine(): Promise<QuarantineView> {
+    return this.#json({ method: 'GET', route: '/v1/quarantine' })
+  }
+
+  /** A long log may wait for a record: there is no deadline. */
+  retryQuarantined(what?: string): Promise<QuarantineView> {
+    const body = JSON.stringify({ what })
+    return this.#json({ method: 'POST', route: '/v1/quarantine/retries', body, timeoutMs: undefined })
+  }
+
+  dropQuarantined(what: string): Promise<QuarantineView> {
+    return this.#json({ method: 'POST', route: '/v1/quarantine/drops', body: JSON.stringify({ what }) })
   }
 
   /** The bytes of a backup; breaks off with `daemon-unreachable` when the daemon does. */

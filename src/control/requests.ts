@@ -55,6 +55,9 @@ export const removalBody = z.strictObject({
   since: z.int().min(1).max(MAX_SEQ).optional()
 })
 
+export const retryBody = z.strictObject({ what: path.optional() })
+export const dropBody = z.strictObject({ what: path })
+
 export const moveBody = z.strictObject({ from: path, to: path, before: path.optional() })
 export const inviteBody = z.strictObject({
   role: z.enum(ROLES),

@@ -215,6 +215,20 @@ function addCustodyRoutes(app: Routes, { target }: RoutesDeps, { stopping }: Rou
     await sendEvents(c.env.outgoing, target.scrub({ signal: closedSignal(c, stopping) }))
     return RESPONSE_ALREADY_SENT
   })
+  app.get(
+    '/v1/quarantine',
+    json(shape.noQuery, () => target.quarantine())
+  )
+  app.post('/v1/quarantine/retries', async (c) => {
+    const { what } = shape.checked(shape.retryBody, await shape.readJson(c.env.incoming, MAX_REQUEST_BYTES), 'retry')
+    const view = await target.retryQuarantined(what)
+    return sent(c, (response) => sendJson(response, 200, view))
+  })
+  app.post('/v1/quarantine/drops', async (c) => {
+    const { what } = shape.checked(shape.dropBody, await shape.readJson(c.env.incoming, MAX_REQUEST_BYTES), 'drop')
+    const view = await target.dropQuarantined(what)
+    return sent(c, (response) => sendJson(response, 200, view))
+  })
   app.post(
     '/v1/losses/acknowledged',
     json(shape.noQuery, () => target.acknowledgeLosses())

@@ -237,6 +237,37 @@ export interface SalvageLine extends HistoryLine {
   id: string
 }
 
+/** A record that runs into a fault of this version: kept, without effect here, and what builds on it waits. */
+export interface HeldRecordView {
+  record: string
+  space: string
+  author: NodeId
+  log: string
+  seq: number
+  /** What was thrown, one line. */
+  reason: string
+  since: string
+  /** Records held here that wait for it. */
+  waiting: number
+  /** Entries it touches, by the path they have or would have. */
+  paths: string[]
+}
+
+/** An entry that could not be written to the target. */
+export interface FailingEntryView {
+  path: string
+  id: string
+  /** `retried`: by itself. `held`: when it changes, with a full scan, at a start. `dropped`: when it changes. */
+  state: 'retried' | 'held' | 'dropped'
+  reason: string
+  since: string
+}
+
+export interface QuarantineView {
+  records: HeldRecordView[]
+  entries: FailingEntryView[]
+}
+
 /** What a scrub has read so far. */
 export interface ScrubCounts {
   records: number
@@ -317,6 +348,8 @@ export interface CatalogReader {
   salvage(): Promise<SalvageLine[]>
   /** A content among it. Throws not-found, blob-missing. */
   salvageBody(record: string, hash: string): Promise<AsyncIterable<Uint8Array>>
+  /** What could not be applied here. A stopped node knows of records only. */
+  quarantine(): Promise<QuarantineView>
   /** Everything that makes this node, as one consistent stream of bytes; see `grapevine backup`. */
   backup(): AsyncIterable<Uint8Array>
   /** Reads everything that is stored and heals what it can; progress now and then, the report last. */
@@ -351,6 +384,10 @@ export interface ControlTarget extends CatalogReader {
   appoint(certificate: string): Promise<AppointedView>
   /** Removes a member. Throws not-found, role-forbids, usage. */
   removeMember(options: { node: NodeId; since?: number }): Promise<RemovalView>
+  /** Tries what could not be applied again: all of it, or one record (its id, or 8 hex of it) or path. Throws not-found. */
+  retryQuarantined(what?: string): Promise<QuarantineView>
+  /** Leaves the entry at a path as the target has it until it changes. Throws not-found, and drop-refused for a record. */
+  dropQuarantined(what: string): Promise<QuarantineView>
   /** Events from now on until the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<EventView>
   /** Starts an orderly stop; resolves before the process ends. */

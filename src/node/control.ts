@@ -11,6 +11,7 @@ import type {
   PeerStatus,
   ProblemView,
   PutOptions,
+  QuarantineView,
   RemovalView,
   StatusView,
   VerifyView,
@@ -29,6 +30,7 @@ import type { Clocks } from './clocks.js'
 import type { Events } from './events.js'
 import { forkProblems } from './fork-problems.js'
 import { createInvitation, revokeInvitation } from './invitations.js'
+import { dropQuarantined, heldProblems, quarantineOf, retryQuarantined } from './quarantine.js'
 import { removeMember } from './removal.js'
 import { appoint } from './root.js'
 import type { Upkeep } from './upkeep.js'
@@ -102,6 +104,7 @@ export class NodeControl extends Views implements ControlTarget {
     return [
       ...replica.failures.map((error) => view(error, Date.now())),
       ...forkProblems(replica, named).map((error) => view(error, Date.now())),
+      ...heldProblems(replica).map(({ error, since }) => view(error, since)),
       ...[...clocks.problems, ...(upkeep.problem === undefined ? [] : [upkeep.problem])].map(({ error, since }) =>
         view(error, since)
       ),
@@ -258,6 +261,18 @@ export class NodeControl extends Views implements ControlTarget {
 
   removeMember({ node, since }: { node: string; since?: number }): Promise<RemovalView> {
     return removeMember(this.replica, this.#deps.home, node, since)
+  }
+
+  override async quarantine(): Promise<QuarantineView> {
+    return quarantineOf(this.replica, this.#deps.target)
+  }
+
+  retryQuarantined(what?: string): Promise<QuarantineView> {
+    return retryQuarantined(this.replica, this.#deps.target, what)
+  }
+
+  dropQuarantined(what: string): Promise<QuarantineView> {
+    return dropQuarantined(this.replica, this.#deps.target, what)
   }
 
   // --- events and end -------------------------------------------------------------------------------------------------

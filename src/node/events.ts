@@ -3,7 +3,7 @@ import type { CatalogReader } from '../catalog/index.js'
 import type { Fact } from '../control/index.js'
 import type { EventView } from '../control/target.js'
 import { nodeIdOf, type Members } from '../identity/index.js'
-import type { Replica, ReplicaEvents } from '../replica/index.js'
+import { quarantined, type Replica, type ReplicaEvents } from '../replica/index.js'
 import { hexOf } from '../wire/index.js'
 import type { Views } from './views.js'
 
@@ -46,6 +46,10 @@ export class Events {
       recordRejected: ({ id, body }, reason) => {
         const author = nodeIdOf(body.author)
         this.emit({ event: 'record-rejected', record: id, author, at: body.seq, reason })
+      },
+      recordHeld: (held, open) => {
+        const { code, message, next } = quarantined(held)
+        this.emit({ event: open ? 'problem-opened' : 'problem-closed', code, message, next })
       },
       forkFound: (log, author) => this.emit({ event: 'fork-found', log, author })
     }

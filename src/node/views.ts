@@ -10,6 +10,7 @@ import type {
   HistoryLine,
   InvitationView,
   LossView,
+  QuarantineView,
   RecordLine,
   SalvageLine,
   ScrubLine,
@@ -27,6 +28,7 @@ import type { Custody } from './custody.js'
 import type { Home } from './home.js'
 import { appointmentRequest } from './root.js'
 import { invitationsOf } from './invitations.js'
+import { quarantineOf } from './quarantine.js'
 import { salvagedBody, salvageOf } from './removal.js'
 import { historyOf } from './history.js'
 import { plain, recordLine, twinLine, twinWith } from './record-lines.js'
@@ -343,6 +345,10 @@ export class Views implements ReadTarget {
         vector: vector(MEMBERS_SPACE)
       }
     ]
+  }
+
+  async quarantine(): Promise<QuarantineView> {
+    return quarantineOf(this.replica)
   }
 
   #keeper(): Custody {

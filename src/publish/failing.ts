@@ -46,7 +46,7 @@ export class Failing {
   }
 
   list(): FailingEntry[] {
-    return [...this.#all.values()].map(({ seen: _, ...entry }) => entry).toSorted((a, b) => a.since - b.since)
+    return [...this.#all.values()].map(shown).toSorted((a, b) => a.since - b.since)
   }
 
   /** Whether an entry is left as it is in the target for now. */
@@ -111,6 +111,10 @@ export class Failing {
     this.#deps.base.deleteDrop(id)
     this.#deps.problems.close(failure.path)
   }
+}
+
+function shown({ id, path, state, reason, since }: Failure): FailingEntry {
+  return { id, path, state, reason, since }
 }
 
 function quarantined({ path, state, reason }: FailingEntry): GrapevineError {

@@ -1,7 +1,7 @@
 export { Replica, CATALOG_SPACE, MEMBERS_SPACE } from './replica.js'
 export type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './options.js'
 export { isoTime } from './clock.js'
-export type { HeldRecord } from './quarantine.js'
+export { quarantined, type HeldRecord } from './quarantine.js'
 export { removalOf } from './cuts.js'
 export type { Written } from './writer.js'
 export type { Scrubbed } from './scrub.js'

@@ -30,6 +30,7 @@ test('the commands are exactly those of the reference', () => {
       'export',
       'backup',
       'restore',
+      'quarantine',
       'rebuild',
       'scrub',
       'reidentify'

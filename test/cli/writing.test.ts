@@ -175,6 +175,29 @@ test('salvage lists what counts no more, and saves it under names that lead nowh
   assert.equal((await run('salvage')).stdout, 'nothing\n')
 })
 
+test('quarantine lists what could not be applied, tries it again and leaves entries be', async (t) => {
+  const { run, target } = await shellWithDaemon(t, { columns: 120 })
+  const [record] = target.quarantined.records
+  target.quarantined.records = [{ ...record!, reason: 'bo\u001b[31mom', paths: ['a\u001b[2J'] }]
+  const { stdout } = await run('quarantine', 'ls')
+  assert.deepEqual(stdout.split('\n'), [
+    'record        since (UTC)          author       seq  waiting  log',
+    `${RECORD.slice(0, 12)}  2026-11-21 19:13:05  12D3…CVe2Xo    3        2  ${record!.log}`,
+    `${RECORD.slice(0, 12)}  bo\\x1b[31mom`,
+    '  a\\x1b[2J',
+    'path          state  since (UTC)          reason',
+    'styles/b.sld  held   2026-11-21 19:13:05  TypeError: x is not a function',
+    ''
+  ])
+  assert.equal(JSON.parse((await run('quarantine', 'ls', '--json')).stdout).records[0].waiting, 2)
+  assert.equal((await run('quarantine', 'retry')).stdout, 'nothing\n')
+  await run('quarantine', 'retry', 'a b')
+  await run('quarantine', 'drop', 'a b')
+  for (const call of ['retryQuarantined', 'retryQuarantined a b', 'dropQuarantined a b'])
+    assert.ok(target.calls.includes(call), call)
+  assert.match((await run('quarantine', 'drop')).stderr, /^grapevine: usage: /)
+})
+
 test('invite revoke works on a home whose daemon is stopped', async (t) => {
   const { run, lifecycle, home } = await shellWithoutDaemon(t)
   assert.equal((await run('invite', 'revoke', INVITE)).stdout, `revoked ${INVITE}\n`)

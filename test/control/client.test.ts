@@ -44,6 +44,10 @@ test('every call of the target arrives with its arguments and answers what the t
     [`removeMember ${NODE_B} 3`, () => client.removeMember({ node: NODE_B, since: 3 })],
     ['salvage', () => client.salvage()],
     [`salvageBody ${RECORD} ${'cd'.repeat(32)}`, () => client.salvageBody(RECORD, 'cd'.repeat(32))],
+    ['quarantine', () => client.quarantine()],
+    ['retryQuarantined', () => client.retryQuarantined()],
+    ['retryQuarantined a/b', () => client.retryQuarantined('a/b')],
+    ['dropQuarantined a/b', () => client.dropQuarantined('a/b')],
     ['shutdown', () => client.shutdown()]
   ]
   for (const [call, run] of cases) {

@@ -15,6 +15,7 @@ import type {
   InspectTopic,
   LossView,
   PeerStatus,
+  QuarantineView,
   RecordLine,
   RemovalView,
   SalvageLine,
@@ -75,6 +76,30 @@ export class FakeTarget implements ControlTarget {
       id: '98'.repeat(16)
     }
   ]
+  quarantined: QuarantineView = {
+    records: [
+      {
+        record: RECORD,
+        space: 'catalog',
+        author: NODE_B,
+        log: LOG,
+        seq: 3,
+        reason: 'TypeError: x is not a function',
+        since: TIME,
+        waiting: 2,
+        paths: ['styles/a.sld']
+      }
+    ],
+    entries: [
+      {
+        path: 'styles/b.sld',
+        id: '01'.repeat(16),
+        state: 'held',
+        reason: 'TypeError: x is not a function',
+        since: TIME
+      }
+    ]
+  }
   onShutdown: () => void = () => undefined
   #seq = 0
 
@@ -322,6 +347,21 @@ export class FakeTarget implements ControlTarget {
     return (async function* () {
       yield Buffer.from('text')
     })()
+  }
+
+  async quarantine(): Promise<QuarantineView> {
+    this.#called('quarantine')
+    return this.quarantined
+  }
+
+  async retryQuarantined(what?: string): Promise<QuarantineView> {
+    this.#called(`retryQuarantined ${what ?? ''}`.trim())
+    return { records: [], entries: [] }
+  }
+
+  async dropQuarantined(what: string): Promise<QuarantineView> {
+    this.#called(`dropQuarantined ${what}`)
+    return { records: [], entries: [] }
   }
 
   async *events(signal: AbortSignal): AsyncGenerator<EventView> {
