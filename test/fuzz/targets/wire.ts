@@ -1,0 +1,219 @@
+/** Every decoder that meets bytes from outside. */
+import '../../../src/polyfill.js'
+import { decode, encode } from 'it-length-prefixed'
+import { storedBucketSum } from '../../../src/catalog/check.js'
+import { decodeUpdate } from '../../../src/catalog/update.js'
+import { bucketOf } from '../../../src/catalog/index.js'
+import { brokenFrame } from '../../../src/net/errors.js'
+import { decodeFrame, encodeFrame } from '../../../src/net/frames.js'
+import { decodeAddresses, decodeHello } from '../../../src/net/hello.js'
+import { MAX_LANE_FRAME_BYTES } from '../../../src/net/limits.js'
+import { MemoryStore } from '../../../src/store/index.js'
+import {
+  decodeBlobAnswer,
+  decodeBlobRequest,
+  encodeBlobAnswer,
+  encodeBlobRequest
+} from '../../../src/wire/blob-messages.js'
+import {
+  decodeAnswer,
+  decodeCborRaw,
+  decodeGossip,
+  decodeJoinAnswer,
+  decodeJoinRequest,
+  decodeNotice,
+  decodeRecord,
+  decodeRequest,
+  decodeToken,
+  encodeCbor,
+  sha256,
+  SIGNATURE_BYTES,
+  type SyncAnswer
+} from '../../../src/wire/index.js'
+import { goldenBytes } from '../../golden/files.js'
+import type { SeededRandom } from '../../sim/random.js'
+import { Lab } from '../../replica/lab.js'
+import { harmBytes, harmCbor, harmValue } from '../mutate.js'
+import { stateless, type Target } from '../target.js'
+
+const MALFORMED = ['message-malformed'] as const
+const messages = goldenBytes('messages.json')
+const records = [...goldenBytes('records.json').values()]
+const named = (prefix: string): Uint8Array[] =>
+  [...messages].filter(([name]) => name.startsWith(prefix)).map(([, bytes]) => bytes)
+const hash = 'ab'.repeat(32)
+const BLOB_REQUESTS = [
+  encodeBlobRequest({ t: 'node', hash, size: 2 ** 31, level: 1, index: 0 }),
+  encodeBlobRequest({ t: 'chunk', hash, size: 5, index: 0 }),
+  encodeBlobRequest({ t: 'have', hashes: [hash, hash] })
+]
+const BLOB_ANSWERS = [
+  encodeBlobAnswer({ t: 'bytes', bytes: new Uint8Array(40) }),
+  encodeBlobAnswer({ t: 'absent' }),
+  encodeBlobAnswer({ t: 'sizes', sizes: [1, null, 2 ** 40] })
+]
+
+const message = (
+  name: string,
+  share: number,
+  good: readonly Uint8Array[],
+  take: (bytes: Uint8Array) => unknown
+): Target => ({
+  name,
+  share,
+  codes: MALFORMED,
+  open: stateless((random) => harmCbor(random, good), take)
+})
+
+const ANSWERS: ReadonlyArray<SyncAnswer['t']> = ['records', 'root-is', 'buckets-are', 'bucket-is']
+const answers = ANSWERS.flatMap((kind) => named(`answer: ${kind}`))
+
+/** A body whose value is harmed, under a signature of the right length. */
+function harmRecord(random: SeededRandom): Uint8Array {
+  if (random.chance(0.4)) return harmBytes(random, records)
+  const record = random.pick(records)
+  try {
+    const body = encodeCbor(harmValue(random, decodeCborRaw(record.subarray(SIGNATURE_BYTES))))
+    return Buffer.concat([record.subarray(0, SIGNATURE_BYTES), body])
+  } catch {
+    return harmBytes(random, [record])
+  }
+}
+
+/** A token whose checksum holds: what is in it is harmed, not how it was copied. */
+function harmToken(random: SeededRandom): Uint8Array {
+  const good = Buffer.from(named('token')[0]!).toString('latin1')
+  if (random.chance(0.4)) return harmBytes(random, [Buffer.from(good)])
+  const bytes = Buffer.from(good.slice(4), 'base64url')
+  const body = harmCbor(random, [bytes.subarray(0, -4)])
+  return Buffer.from(`gv1-${Buffer.concat([body, sha256(body).subarray(0, 4)]).toString('base64url')}`)
+}
+
+const frames = [...named('frame'), encodeFrame(1, 7, named('request')[0]!), encodeFrame(0, 0, named('notice')[0]!)]
+/** Errors of the length prefix, which the lane turns into its own. */
+const PREFIX_ERRORS = [
+  'InvalidDataLengthError',
+  'InvalidDataLengthLengthError',
+  'InvalidMessageLengthError',
+  'UnexpectedEOFError'
+]
+
+/** Several frames behind length prefixes, as they come over a stream, some of it harmed. */
+function harmLane(random: SeededRandom): Uint8Array {
+  const parts = Array.from({ length: 1 + random.below(4) }, () => encode.single(random.pick(frames)).subarray())
+  const bytes = Buffer.concat(parts)
+  if (random.chance(0.2)) return Buffer.concat([Buffer.from(random.pick(LENGTHS), 'hex'), bytes])
+  return harmBytes(random, [bytes])
+}
+/** 2^31, 2^53, 2^63, -1 and nothing but continuation bits. */
+const LENGTHS = [
+  '8080808008',
+  '80808080808080 10'.replace(' ', ''),
+  '80808080808080808001',
+  'ffffffffffffffffff01',
+  'ff'.repeat(12),
+  '00'
+]
+
+async function readLane(bytes: Uint8Array): Promise<unknown> {
+  try {
+    // in two pieces, as the network may cut it
+    const cut = bytes.length >> 1
+    async function* pieces(): AsyncGenerator<Uint8Array> {
+      yield bytes.subarray(0, cut)
+      yield bytes.subarray(cut)
+    }
+    let read = 0
+    for await (const frame of decode(pieces(), { maxDataLength: MAX_LANE_FRAME_BYTES }))
+      read += decodeFrame(frame.subarray()).type
+    return { read }
+  } catch (error) {
+    if (error instanceof Error && PREFIX_ERRORS.includes(error.name)) throw brokenFrame(error)
+    throw error
+  }
+}
+
+/** Rows of entries as the index of a node holds them. */
+async function entryRows(): Promise<Array<[string, Uint8Array]>> {
+  const [node] = await new Lab().nodes(1)
+  for (let at = 0; at < 5; at++) await node!.put(`d/f${at % 3}`, `text ${at}`)
+  await node!.restart()
+  const rows: Array<[string, Uint8Array]> = []
+  for await (const row of node!.store.iterate({ gte: 'e/', lt: 'e0' })) rows.push(row)
+  return rows
+}
+
+export const WIRE: readonly Target[] = [
+  message('notice', 6, named('notice'), decodeNotice),
+  message('request', 4, named('request'), decodeRequest),
+  {
+    name: 'answer',
+    share: 6,
+    codes: MALFORMED,
+    open: async () => {
+      let kind: SyncAnswer['t'] = 'records'
+      return {
+        make: (random) => {
+          kind = random.pick(ANSWERS)
+          return harmCbor(random, random.chance(0.8) ? named(`answer: ${kind}`) : answers)
+        },
+        take: (bytes) => decodeAnswer(bytes, kind)
+      }
+    }
+  },
+  { ...message('gossip', 6, named('gossip'), decodeGossip) },
+  message('hello', 6, named('hello'), decodeHello),
+  message('addresses', 4, named('addresses'), decodeAddresses),
+  message('join request', 4, named('join request'), decodeJoinRequest),
+  {
+    ...message('join answer', 4, [...named('join answer'), ...named('join refusal')], decodeJoinAnswer),
+    // a refusal is thrown as the error the issuer named
+    codes: [
+      'message-malformed',
+      'peer-refused',
+      'token-expired',
+      'token-used',
+      'token-unknown',
+      'token-revoked',
+      'internal'
+    ]
+  },
+  message('blob request', 4, BLOB_REQUESTS, decodeBlobRequest),
+  message('blob answer', 4, BLOB_ANSWERS, decodeBlobAnswer),
+  { name: 'frame', share: 4, codes: MALFORMED, open: stateless((random) => harmBytes(random, frames), decodeFrame) },
+  { name: 'lane', share: 5, codes: ['message-malformed', 'too-large'], open: stateless(harmLane, readLane) },
+  {
+    name: 'token',
+    share: 6,
+    codes: ['token-malformed'],
+    open: stateless(harmToken, (bytes) => decodeToken(Buffer.from(bytes).toString('latin1')))
+  },
+  { name: 'record', share: 10, codes: ['record-malformed'], open: stateless(harmRecord, decodeRecord) },
+  {
+    name: 'update',
+    share: 10,
+    codes: ['record-malformed'],
+    open: stateless((random) => harmBytes(random, [...goldenBytes('updates.json').values()]), decodeUpdate)
+  },
+  {
+    name: 'entry row',
+    share: 5,
+    codes: ['store-damaged'],
+    open: async () => {
+      const rows = await entryRows()
+      const [key] = rows[0]!
+      return {
+        make: (random) =>
+          harmBytes(
+            random,
+            rows.map(([, row]) => row)
+          ),
+        take: async (bytes) => {
+          const store = new MemoryStore()
+          await store.write(new Map([[key, bytes]]))
+          return storedBucketSum(store, bucketOf(key.slice(2)))
+        }
+      }
+    }
+  }
+]
