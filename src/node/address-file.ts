@@ -1,4 +1,5 @@
 /** The address book as a file of the home. It is a convenience: nothing that happens to it may keep the node from working. */
+import { z } from 'zod'
 import { reasonOf } from '../errors.js'
 import type { AddressRow } from '../net/index.js'
 import type { Logger } from '../runtime.js'
@@ -19,7 +20,7 @@ export class AddressFile {
   /** Reads the rows for `load`; a file that cannot be read counts as none. */
   async open(): Promise<this> {
     try {
-      const rows = await readJson<unknown>(this.#file)
+      const rows = await readJson(this.#file, z.unknown())
       if (Array.isArray(rows)) this.#rows = rows.filter(isRow)
     } catch (error) {
       this.#logger.warn('The address book cannot be read; peers must be found again.', { reason: reasonOf(error) })

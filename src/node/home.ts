@@ -2,6 +2,7 @@
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { writeWhole } from '../durable.js'
 import { diskError, GrapevineError, isErrno } from '../errors.js'
 import { keyPairOf, nodeIdOf, SEED_BYTES, type KeyPair } from '../identity/index.js'
@@ -23,6 +24,17 @@ export interface ClusterFile {
   /** False for the founder: nothing to wait for before the first scan. */
   readonly joined: boolean
 }
+
+/** A later version may have more to say; it stays in the file. */
+const CLUSTER_SHAPE = z.looseObject({
+  version: z.literal(1),
+  cluster: z.string().regex(/^[0-9a-f]{32}$/),
+  clusterName: z.string(),
+  nodeName: z.string(),
+  adopt: z.enum(['merge', 'cluster']),
+  peers: z.array(z.string()),
+  joined: z.boolean()
+})
 
 export interface Home {
   readonly path: string
@@ -112,19 +124,9 @@ export async function readHome(path: string): Promise<Home> {
     path,
     keys,
     node: nodeIdOf(keys.publicKey),
-    cluster: parseCluster(path, cluster),
+    cluster: parsed(join(path, CLUSTER_FILE), cluster, CLUSTER_SHAPE),
     secret: await readHex(join(path, SECRET_FILE), 32)
   }
-}
-
-function parseCluster(path: string, text: string): ClusterFile {
-  try {
-    const file = JSON.parse(text) as ClusterFile
-    if (file.version === 1 && /^[0-9a-f]{32}$/.test(file.cluster)) return file
-  } catch (error) {
-    throw damaged(join(path, CLUSTER_FILE), error)
-  }
-  throw damaged(join(path, CLUSTER_FILE))
 }
 
 function damaged(file: string, cause?: unknown): GrapevineError {
@@ -167,21 +169,28 @@ export async function writeCluster(path: string, cluster: ClusterFile, secret: U
   await writeSums(path)
 }
 
-/** Undefined when there is no such file. Throws `store-damaged`, `home-unsafe`. */
-export async function readJson<T>(file: string): Promise<T | undefined> {
+/** Undefined when there is no such file. Throws `store-damaged` for what does not have this shape, `home-unsafe`. */
+export async function readJson<S extends z.ZodType>(file: string, shape: S): Promise<z.output<S> | undefined> {
   const text = await readPrivate(file)
-  if (text === undefined) return undefined
+  return text === undefined ? undefined : parsed(file, text, shape)
+}
+
+function parsed<S extends z.ZodType>(file: string, text: string, shape: S): z.output<S> {
   try {
-    return JSON.parse(text) as T
+    return shape.parse(JSON.parse(text))
   } catch (error) {
     throw damaged(file, error)
   }
 }
 
 /** As `readJson`; `instead` when what is there is damaged. */
-export async function readJsonOr<T>(file: string, instead: T | undefined): Promise<T | undefined> {
+export async function readJsonOr<S extends z.ZodType>(
+  file: string,
+  shape: S,
+  instead: z.output<S> | undefined
+): Promise<z.output<S> | undefined> {
   try {
-    return await readJson<T>(file)
+    return await readJson(file, shape)
   } catch (error) {
     if (error instanceof GrapevineError && error.code === 'store-damaged') return instead
     throw error

@@ -5,6 +5,7 @@
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { CatalogReader } from '../catalog/index.js'
 import { GrapevineError } from '../errors.js'
 import { MEMBER_ROWS, Members } from '../identity/index.js'
@@ -69,28 +70,35 @@ async function namePaths(store: LevelStore, held: ReadonlyMap<string, Told>): Pr
   }
 }
 
-interface LastWordsFile {
-  readonly version: 1
-  readonly held: ReadonlyArray<{
-    readonly log: string
-    readonly author: string
-    readonly seq: number
-    readonly paths: ReadonlyArray<readonly [number, readonly string[]]>
-  }>
-}
+const SHAPE = z.object({
+  version: z.literal(1),
+  held: z.array(
+    z.object({
+      log: z.string(),
+      author: z.string(),
+      seq: z.number(),
+      paths: z.array(z.tuple([z.number(), z.array(z.string())]))
+    })
+  )
+})
+type LastWordsFile = z.output<typeof SHAPE>
 
 /** Durable when it resolves. */
 export async function keepHeldBefore(home: string, held: readonly HeldBefore[]): Promise<void> {
   const file: LastWordsFile = {
     version: 1,
-    held: held.map((head) => ({ ...head, author: hexOf(head.author), paths: [...head.paths] }))
+    held: held.map((head) => ({
+      ...head,
+      author: hexOf(head.author),
+      paths: [...head.paths].map(([seq, paths]) => [seq, [...paths]])
+    }))
   }
   await writePrivate(join(home, LAST_WORDS_FILE), `${JSON.stringify(file)}\n`)
 }
 
 /** Empty when nothing is kept, or what is kept is damaged. */
 export async function heldBeforeOf(home: string): Promise<HeldBefore[]> {
-  const file = await readJsonOr<LastWordsFile>(join(home, LAST_WORDS_FILE), undefined)
+  const file = await readJsonOr(join(home, LAST_WORDS_FILE), SHAPE, undefined)
   return (file?.held ?? []).map((head) => ({ ...head, author: bytesOf(head.author), paths: new Map(head.paths) }))
 }
 

@@ -7,23 +7,27 @@
  */
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { diskError, isErrno } from '../errors.js'
 import { readJsonOr, writePrivate } from './home.js'
 
 /** Why a home does not simply go on. */
-export type NewLife = 'restored' | 'copied' | 'reidentified' | 'log-shortened'
+export type NewLife = (typeof REASONS)[number]
+const REASONS = ['restored', 'copied', 'reidentified', 'log-shortened'] as const
 
 const LIFE_FILE = 'life'
 const STAMP_FILE = 'life.json'
 const NEW_LIFE_FILE = 'new-life.json'
 
-interface Stamp {
-  readonly version: 1
-  /** Epochs that began in this very home since it was last copied or restored. */
-  readonly epochs?: readonly string[]
-  readonly inode: string
-  readonly changedNs: string
-}
+const NEW_LIFE_SHAPE = z.object({ why: z.enum(REASONS) })
+/** `epochs`: those that began in this very home since it was last copied or restored. */
+const STAMP_SHAPE = z.object({
+  version: z.literal(1),
+  inode: z.string(),
+  changedNs: z.string(),
+  epochs: z.array(z.string()).optional()
+})
+type Stamp = z.output<typeof STAMP_SHAPE>
 
 /** Says durably that whoever opens this home next begins another life. */
 export async function markNewLife(home: string, why: NewLife): Promise<void> {
@@ -36,7 +40,7 @@ export async function markNewLife(home: string, why: NewLife): Promise<void> {
 /** Undefined when the home goes on, or never lived before. */
 export async function newLifeOf(home: string): Promise<NewLife | undefined> {
   // what cannot be read leaves no doubt that something happened
-  const marked = await readJsonOr<{ why: NewLife }>(join(home, NEW_LIFE_FILE), { why: 'copied' })
+  const marked = await readJsonOr(join(home, NEW_LIFE_FILE), NEW_LIFE_SHAPE, { why: 'copied' })
   if (marked !== undefined) return marked.why
   const { lived, goesOn } = await readStamp(home)
   return lived && goesOn === undefined ? 'copied' : undefined
@@ -67,7 +71,7 @@ const UNREADABLE: Stamp = { version: 1, inode: '', changedNs: '' }
 
 /** Whether somebody lived here, and the stamp when it is of this very home and no copy of it. */
 async function readStamp(home: string): Promise<{ lived: boolean; goesOn?: Stamp }> {
-  const stamp = await readJsonOr(join(home, STAMP_FILE), UNREADABLE)
+  const stamp = await readJsonOr(join(home, STAMP_FILE), STAMP_SHAPE, UNREADABLE)
   const now = await stampOf(home)
   const same = stamp !== undefined && now?.inode === stamp.inode && now.changedNs === stamp.changedNs
   return { lived: stamp !== undefined, ...(same ? { goesOn: stamp } : {}) }

@@ -1,6 +1,7 @@
 /** What is damaged here and could not be had from anybody: kept in the home until it is healed or acknowledged. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import type { LossView } from '../control/target.js'
 import { readJsonOr, writePrivate } from './home.js'
 
@@ -18,6 +19,19 @@ interface LossesFile {
   readonly healed: readonly string[]
 }
 
+const text = z.string()
+const LOSS_SHAPE = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('record'), log: text, author: text, seq: z.number(), paths: z.array(text) }),
+  z.object({ kind: z.literal('blob'), hash: text, size: z.number(), paths: z.array(text) }),
+  z.object({ kind: z.literal('range'), segment: z.number(), offset: z.number(), length: z.number() })
+])
+const LOSSES_SHAPE = z.object({
+  version: z.literal(1),
+  open: z.array(LOSS_SHAPE),
+  acknowledged: z.array(LOSS_SHAPE),
+  healed: z.array(text)
+})
+
 export class Losses {
   readonly #file: string
   #open = new Map<string, LossView>()
@@ -30,7 +44,7 @@ export class Losses {
 
   async load(): Promise<void> {
     // a list that is damaged itself is begun anew: what is lost is found again by the next scrub
-    const file = await readJsonOr<LossesFile>(this.#file, undefined)
+    const file = await readJsonOr(this.#file, LOSSES_SHAPE, undefined)
     this.#open = new Map(file?.open.map((loss) => [lossKey(loss), loss]))
     this.#acknowledged = new Map(file?.acknowledged.map((loss) => [lossKey(loss), loss]))
     this.#healed = new Set(file?.healed)

@@ -4,6 +4,7 @@
  */
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import {
   BODY,
   decodeUpdate,
@@ -32,26 +33,28 @@ const REISSUE_FILE = 'reissue.json'
 /** What a change of one entry adds to a record, besides its bodies. */
 const EDIT_BYTES = 1_024
 
-interface ReissueFile {
-  readonly version: 1
-  readonly edits: readonly Edit[]
-  /** Ops of the members space, CBOR in hex. */
-  readonly members: readonly string[]
-  /** Ids of the records they stood in, at the same places. Absent in files of before it was kept. */
-  readonly memberRecords?: readonly string[]
-}
-
-interface Edit {
-  readonly entry: string
+const hexText = z.string()
+const EDIT_SHAPE = z.object({
+  entry: z.string(),
   /** The values that stand, as one edit (hex). */
-  readonly update: string
+  update: hexText,
   /** Ids of the records these values stood in, at the same places. Absent in files of before it was kept. */
-  readonly records?: readonly string[]
+  records: z.array(z.string()).optional(),
   /** What each dropped record said of the entry (hex). */
-  readonly said?: ReadonlyArray<{ readonly record: string; readonly update: string }>
+  said: z.array(z.object({ record: z.string(), update: hexText })).optional(),
   /** Small bodies the values name (hex). */
-  readonly bodies: readonly string[]
-}
+  bodies: z.array(hexText)
+})
+const REISSUE_SHAPE = z.object({
+  version: z.literal(1),
+  edits: z.array(EDIT_SHAPE),
+  /** Ops of the members space, CBOR in hex. */
+  members: z.array(hexText),
+  /** Ids of the records they stood in, at the same places. Absent in files of before it was kept. */
+  memberRecords: z.array(z.string()).optional()
+})
+type ReissueFile = z.output<typeof REISSUE_SHAPE>
+type Edit = z.output<typeof EDIT_SHAPE>
 
 /** Log -> seq from which on its records go. */
 export type Dropped = ReadonlyMap<string, number>
@@ -84,7 +87,7 @@ export async function rememberForReissue(
   const edits = [...touched].flatMap(([entry, said]) => editOf(replica, entry, said, author, dropped) ?? [])
   if (edits.length + members.length > 0) {
     // what an earlier attempt put down is not written again yet
-    const before = await readJson<ReissueFile>(join(home, REISSUE_FILE))
+    const before = await readJson(join(home, REISSUE_FILE), REISSUE_SHAPE)
     const file: ReissueFile = {
       version: 1,
       edits: [...(before?.edits ?? []), ...edits],
@@ -161,7 +164,7 @@ function inlineBody(replica: Replica, { field, value }: { field: string; value: 
  */
 export async function reissue(home: string, replica: Replica, logger: Logger): Promise<void> {
   const path = join(home, REISSUE_FILE)
-  const file = await readJson<ReissueFile>(path).catch((error: unknown) => setAside(path, error, logger))
+  const file = await readJson(path, REISSUE_SHAPE).catch((error: unknown) => setAside(path, error, logger))
   if (file === undefined) return
   await Promise.all(file.edits.map((edit) => reissueEdit(replica, edit, logger)))
   const members = file.members.filter((_, at) => !isBack(replica, file.memberRecords?.[at]))
