@@ -104,6 +104,11 @@ export async function* cappedBody(
   maxBytes: number,
   what: string
 ): AsyncGenerator<Uint8Array> {
+  // one without a word on its length has no body at all, and would empty what it means to replace
+  if (incoming.headers['content-length'] === undefined && incoming.headers['transfer-encoding'] === undefined)
+    throw new GrapevineError('usage', `the request does not say how long its ${what} is`, {
+      next: 'send content-length, 0 for none, or transfer-encoding: chunked'
+    })
   const declared = Number(incoming.headers['content-length'] ?? 0)
   if (declared > maxBytes) throw tooLarge(what, maxBytes)
   let size = 0

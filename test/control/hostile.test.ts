@@ -158,3 +158,19 @@ test('garbage, absurd headers and URLs that are none leave the server running', 
   }
   assert.equal((await client.status()).state, 'running')
 })
+
+test('a body of which nobody says how long it is replaces nothing', async (t) => {
+  const world = await startWorld(t)
+  world.target.add('a.sld', 'text')
+  const answer = await new Promise<string>((resolve) => {
+    const socket = connect(world.server.socketPath!)
+    socket.once('data', (data) => resolve(data.toString()))
+    // a header that was harmed on the way
+    socket.write('PUT /v1/body?path=a.sld HTTP/1.1\r\nHost: x\r\nContent-Lenoth: 6\r\nConnection: close\r\n\r\n')
+  })
+  assert.match(answer, /^HTTP\/1\.1 400 /)
+  assert.equal(world.target.files.get('a.sld')!.bytes.toString(), 'text')
+  const empty = await raw(world, 'PUT', '/v1/body?path=a.sld', undefined, { 'content-length': '0' })
+  assert.equal(empty.status, 200)
+  assert.equal(world.target.files.get('a.sld')!.bytes.length, 0)
+})
