@@ -48,10 +48,13 @@ export const TEXTS = [
   'constructor',
   'x'.repeat(255),
   'x'.repeat(256),
-  'x'.repeat(70_000)
+  'x'.repeat(600)
 ]
-/** Deeper than anything that is allowed. */
-const DEPTHS = [15, 16, 17, 32, 33, 12_000]
+/** Around what is allowed, and rarely far beyond it: making that takes longer than refusing it. */
+const DEPTHS = [15, 16, 17, 31, 32, 33]
+const FAR = 0.03
+const FAR_DEPTH = 12_000
+const FAR_COUNT = 5_000
 
 export function harmBytes(random: SeededRandom, good: readonly Uint8Array[]): Uint8Array {
   if (good.length === 0 || random.chance(0.03)) return random.bytes(random.below(200))
@@ -104,7 +107,7 @@ export function nastyValue(random: SeededRandom, depth = 0): unknown {
     case 2:
       return random.pick(NUMBERS)
     case 3:
-      return random.pick(TEXTS)
+      return random.chance(FAR) ? 'x'.repeat(70_000) : random.pick(TEXTS)
     case 4:
       return random.bytes(random.pick([0, 1, 8, 15, 16, 31, 32, 33, 64]))
     case 5:
@@ -117,7 +120,7 @@ export function nastyValue(random: SeededRandom, depth = 0): unknown {
       )
     default: {
       let value: unknown = 1
-      for (let left = random.pick(DEPTHS); left > 0; left--) value = [value]
+      for (let left = random.chance(FAR) ? FAR_DEPTH : random.pick(DEPTHS); left > 0; left--) value = [value]
       return value
     }
   }
@@ -136,7 +139,7 @@ export function harmValue(random: SeededRandom, value: unknown): unknown {
   if (what === 0 && Array.isArray(copy)) copy.splice(Number(key), 1)
   else if (what === 0) delete at[key]
   else if (what === 1 && Array.isArray(copy))
-    copy.push(...Array.from({ length: random.pick([1, 40, 5_000]) }, () => at[key]))
+    copy.push(...Array.from({ length: random.chance(FAR) ? FAR_COUNT : random.pick([1, 17, 40]) }, () => at[key]))
   else if (what === 1) at[random.pick(TEXTS)] = at[key]
   else if (what === 2) at[key] = nastyValue(random)
   else at[key] = harmValue(random, at[key])

@@ -194,7 +194,6 @@ function watch(): () => number {
   const cpu = process.cpuUsage()
   return () => {
     const { active } = performance.eventLoopUtilization(loop)
-    if (active < MAX_BLOCK_MS) return active
     const { user, system } = process.cpuUsage(cpu)
     return Math.min(active, (user + system) / 1_000)
   }

@@ -108,7 +108,7 @@ function harmFrame(random: SeededRandom, writer: BackupWriter, { kind, payload: 
     case 2:
       return [writer.frame(random.pick(Object.values(KIND)), bytes)]
     default: {
-      if (kind === KIND.end) return [writer.end(objectOf(harmValue(random, value)))]
+      if (kind === KIND.end && random.chance(0.7)) return [writer.end(objectOf(harmValue(random, value)))]
       return [writer.frame(kind, isJson ? harmJson(random, [value]) : harmBytes(random, [bytes]))]
     }
   }
@@ -131,7 +131,7 @@ async function backups(restores: boolean): Promise<Session> {
   await blobs.open()
   await blobs.put(
     (async function* () {
-      yield Buffer.alloc(40_000, 7)
+      yield Buffer.alloc(20_000, 7)
     })()
   )
   const parts: Uint8Array[] = []
@@ -312,9 +312,9 @@ async function variables(): Promise<Session> {
 
 export const FILES: readonly Target[] = [
   { name: 'segment', share: 3, codes: ['store-damaged', 'store-newer'], open: segments },
-  { name: 'backup', share: 2, codes: ['backup-damaged', 'store-newer'], open: () => backups(false) },
-  { name: 'restore', share: 0.2, codes: ['backup-damaged', 'store-newer', 'store-damaged'], open: () => backups(true) },
-  { name: 'home files', share: 2, codes: ['store-damaged'], open: smallFiles },
+  { name: 'backup', share: 1, codes: ['backup-damaged', 'store-newer'], open: () => backups(false) },
+  { name: 'restore', share: 0.1, codes: ['backup-damaged', 'store-newer', 'store-damaged'], open: () => backups(true) },
+  { name: 'home files', share: 1, codes: ['store-damaged'], open: smallFiles },
   { name: 'journal', share: 1, codes: ['store-newer', 'store-failed'], open: journals },
   { name: 'config file', share: 2, codes: ['config-invalid'], open: configFiles },
   { name: 'settings', share: 3, codes: ['config-invalid'], open: variables }

@@ -117,7 +117,8 @@ async function controlRequests(): Promise<Session> {
       if (answer === '') return 'no answer'
       const [, status] = /^HTTP\/1\.1 (\d{3}) /.exec(answer) ?? []
       if (status === undefined || status === '500') throw new Error(`the server answered ${answer.slice(0, 400)}`)
-      return Number(status) < 400 ? undefined : status
+      // what follows a request that was carried out may be refused in its own right
+      return Number(status) < 400 || target.calls.length > 0 ? undefined : status
     },
     state: () => JSON.stringify([...target.files.keys(), [...target.invites.keys()], target.stopped]),
     close: async () => {

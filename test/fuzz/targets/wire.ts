@@ -155,7 +155,8 @@ export const WIRE: readonly Target[] = [
       return {
         make: (random) => {
           kind = random.pick(ANSWERS)
-          return harmCbor(random, random.chance(0.8) ? named(`answer: ${kind}`) : answers)
+          const own = named(`answer: ${kind}`)
+          return harmCbor(random, own.length > 0 && random.chance(0.8) ? own : answers)
         },
         take: (bytes) => decodeAnswer(bytes, kind)
       }
