@@ -3,7 +3,7 @@
  * together are packed into one record, so that one signature and one fsync serve many of them.
  */
 import { Draft, type Catalog, type CatalogDelta } from '../catalog/index.js'
-import { GrapevineError, isFault } from '../errors.js'
+import { GrapevineError } from '../errors.js'
 import { MEMBERS_SPACE, type KeyPair, type Members } from '../identity/index.js'
 import type { RecordLog } from '../log/index.js'
 import { logIdOf, MAX_RECORD_DEPS, sealRecord, type Dep, type Op, type SignedRecord } from '../wire/index.js'
@@ -231,13 +231,12 @@ export class Writer {
     return record
   }
 
-  /** Undefined when a fault of ours keeps the record from being indexed; then nothing is changed. */
+  /** Undefined when it cannot be indexed, and nothing is changed then: folded from the log it is told why. */
   #commit(draft: Draft, record: SignedRecord): CatalogDelta | undefined {
     try {
       return this.#deps.catalog.commit(draft.stage, record)
-    } catch (error) {
-      if (isFault(error)) return undefined
-      throw error
+    } catch {
+      return undefined
     }
   }
 

@@ -238,3 +238,32 @@ test('what lies in a directory that cannot be opened is hinted all the same: the
     })
     assert.ok((await world.adapter.scan()).entries.has('d/new.txt'))
   }))
+
+test('a fault over one item is told as one, and the others of its set are put in place', async () => {
+  await withWorld(async (world) => {
+    const bodies = new Bodies()
+    const bad = bodies.add('bad')
+    const source: typeof bodies.source = (body) => {
+      if (body.hash === bad.hash) throw new TypeError('bo\nom')
+      return bodies.source(body)
+    }
+    await world.adapter.start()
+    const write = (path: string, body = bodies.add(path)): ApplyItem => ({
+      do: 'write',
+      path,
+      body,
+      exec: false,
+      expect: null
+    })
+    const results = await world.adapter.apply([write('a'), write('b', bad), write('c')], source)
+    assert.deepEqual(
+      results.map(({ outcome, error }) => [outcome, error?.code, error?.message]),
+      [
+        ['done', undefined, undefined],
+        ['failed', 'internal', 'b cannot be applied: TypeError: bo om'],
+        ['done', undefined, undefined]
+      ]
+    )
+    assert.deepEqual(readdirSync(world.root).toSorted(), ['a', 'c'])
+  })
+})
