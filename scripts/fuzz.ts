@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz -- [TARGET]`: everything that takes input from outside, fed with harmed input for long, each target in a
+ * `npm run fuzz -- [TARGET...]`: everything that takes input from outside, fed with harmed input for long, each target in a
  * process of its own. FUZZ: inputs in all (1,000,000); FUZZ_SEED: which ones. Ends with 1 when anything did harm, and
  * leaves each such input as hex in test/fuzz/crashers/, to be kept with the fix.
  */
@@ -12,8 +12,8 @@ import { shares } from '../test/fuzz/targets/index.js'
 
 const total = Number(process.env['FUZZ'] ?? 1_000_000)
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
-const [only] = process.argv.slice(2)
-const chosen = [...shares(total)].filter(([{ name }]) => only === undefined || name === only)
+const only = process.argv.slice(2)
+const chosen = [...shares(total)].filter(([{ name }]) => only.length === 0 || only.includes(name))
 
 process.stdout.write(`${total} inputs, FUZZ_SEED=${seed}\n`)
 const results: Result[] = []

@@ -170,7 +170,7 @@ export function harmJson(random: SeededRandom, good: readonly unknown[]): Uint8A
   return random.chance(0.25) ? harmBytes(random, [text]) : text
 }
 
-function jsonOf(value: unknown): string {
+export function jsonOf(value: unknown): string {
   const text = (_: string, part: unknown): unknown =>
     typeof part === 'bigint' ? String(part) : part instanceof Uint8Array ? Buffer.from(part).toString('hex') : part
   try {

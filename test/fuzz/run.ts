@@ -1,6 +1,6 @@
 /** Feeds one target and watches what it does to the process. */
 import { createHash } from 'node:crypto'
-import { GrapevineError, type ErrorCode } from '../../src/errors.js'
+import { GrapevineError } from '../../src/errors.js'
 import { SeededRandom } from '../sim/random.js'
 import type { Session, Target } from './target.js'
 
@@ -155,7 +155,7 @@ class Run {
   }
 
   async #refused(
-    code: ErrorCode | string,
+    code: string,
     session: Session,
     input: Uint8Array,
     at: number,
