@@ -152,7 +152,9 @@ export function diskError(
 /** Whether this is a fault of the program itself, and nothing that the system, a peer or a person brought about. */
 export function isFault(error: unknown): boolean {
   if (error instanceof GrapevineError) return error.code === 'internal'
-  return !(error instanceof Error && ('syscall' in error || error.name === 'AbortError'))
+  if (!(error instanceof Error)) return true
+  const refusedBySystem = 'syscall' in error || ('code' in error && /^E[A-Z0-9]+$/.test(String(error.code)))
+  return !refusedBySystem && error.name !== 'AbortError'
 }
 
 /** Longest reason that is kept or shown, characters. */

@@ -10,6 +10,7 @@
  */
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { z } from 'zod'
 import { GrapevineError } from '../errors.js'
 
 export const BACKUP_VERSION = 1
@@ -35,6 +36,8 @@ export const KIND = {
   /** JSON: counts, what is missing, and the SHA-256 of everything before this frame. */
   end: 255
 } as const
+
+const END_OF_ALL = z.object({ sha256: z.string() })
 
 export interface BackupFrame {
   readonly kind: number
@@ -99,7 +102,7 @@ export async function* readBackup(source: AsyncIterable<Uint8Array>): AsyncGener
     check = crc32(payload, crc32(frameHead.subarray(0, 8), check))
     if (check !== frameHead.readUInt32BE(8)) throw backupDamaged('its bytes do not match their checksum', at)
     if (kind === KIND.end) {
-      const { sha256 } = readJson<{ sha256: string }>(payload)
+      const { sha256 } = readJson(payload, END_OF_ALL)
       if (sha256 !== digest.digest('hex')) throw backupDamaged('its bytes do not match their hash', at)
       yield { kind, payload }
       if ((await bytes.take(1)) !== undefined) throw backupDamaged('something follows its end', bytes.position)
@@ -133,9 +136,9 @@ export function isBackupHead(bytes: Buffer): boolean {
   return bytes.length >= 4 && bytes.readUInt32BE(0) === MAGIC
 }
 
-export function readJson<T>(payload: Buffer): T {
+export function readJson<S extends z.ZodType>(payload: Buffer, shape: S): z.output<S> {
   try {
-    return JSON.parse(payload.toString('utf8')) as T
+    return shape.parse(JSON.parse(payload.toString('utf8')))
   } catch (cause) {
     throw backupDamaged('a part of it is not what a backup holds', undefined, cause)
   }

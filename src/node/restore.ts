@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { BlobStore } from '../blobs/index.js'
 import { diskError, GrapevineError, isErrno } from '../errors.js'
 import { SegmentLog } from '../log/index.js'
@@ -25,6 +26,25 @@ export interface CheckedBackup extends BackupAbout, BackupEnd {
   readonly bytes: number
 }
 
+const count = z.int().min(0)
+const BLOB_SHAPE = z.object({ hash: z.string(), size: count })
+const REASON_SHAPE = z.object({ reason: z.string() })
+const ABOUT_SHAPE = z.object({
+  node: z.string(),
+  name: z.string(),
+  cluster: z.string(),
+  clusterName: z.string(),
+  created: z.string(),
+  version: z.string()
+})
+const END_SHAPE = z.object({
+  records: count,
+  blobs: count,
+  blobBytes: count,
+  damaged: z.array(z.object({ segment: z.number(), offset: z.number(), length: z.number(), reason: z.string() })),
+  missingBlobs: z.array(BLOB_SHAPE)
+})
+
 const READ_BYTES = 1024 * 1024
 /** Without these a home holds no node. The last is written last: a home without it is no node yet. */
 const NEEDED_FILES = ['node.key', 'cluster.secret', 'cluster.json']
@@ -37,10 +57,10 @@ export async function checkBackup(file: string): Promise<CheckedBackup> {
   let records = 0
   const files = new Set<string>()
   for await (const { kind, payload } of readBackup(counted(file, (more) => (bytes += more)))) {
-    if (kind === KIND.about) about = readJson<BackupAbout>(payload)
+    if (kind === KIND.about) about = readJson(payload, ABOUT_SHAPE)
     if (kind === KIND.file) files.add(unpackFile(payload).name)
     if (kind === KIND.records) records += unpackRecords(payload).length
-    if (kind === KIND.end) end = readJson<BackupEnd>(payload)
+    if (kind === KIND.end) end = readJson(payload, END_SHAPE)
   }
   const missing = NEEDED_FILES.find((name) => !files.has(name))
   if (about === undefined || end === undefined || missing !== undefined)
@@ -109,7 +129,7 @@ async function fill(home: string, file: string, checked: CheckedBackup): Promise
     for (let frame = await frames.take(); frame !== undefined; frame = await frames.take()) {
       if (frame.kind === KIND.file) keepFile(files, frame.payload)
       else if (frame.kind === KIND.records) await log.append(recordsOf(frame.payload, checked.cluster))
-      else if (frame.kind === KIND.blob) await restoreBlob(blobs, readJson<BodyRef>(frame.payload), frames)
+      else if (frame.kind === KIND.blob) await restoreBlob(blobs, readJson(frame.payload, BLOB_SHAPE), frames)
     }
   } finally {
     await log.close()
@@ -162,7 +182,7 @@ async function* bytesOfBlob(frames: Frames, broken: { reason: string | undefined
     const next = await frames.peek()
     if (next?.kind === KIND.noBlob) {
       await frames.take()
-      broken.reason = readJson<{ reason: string }>(next.payload).reason
+      broken.reason = readJson(next.payload, REASON_SHAPE).reason
       throw backupDamaged(`a blob broke off: ${broken.reason}`)
     }
     if (next?.kind !== KIND.bytes) return

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { z } from 'zod'
 import { encodeUpdate } from '../../src/catalog/index.js'
 import { GrapevineError } from '../../src/errors.js'
 import { keyPairOf } from '../../src/identity/index.js'
@@ -66,7 +67,7 @@ test('a damaged row is told whoever asked for it, and any other failure is not',
 })
 
 test('what stands in a backup and is no JSON damages it', () => {
-  assert.throws(() => readJson(Buffer.from('{')), { code: 'backup-damaged' })
+  assert.throws(() => readJson(Buffer.from('{'), z.unknown()), { code: 'backup-damaged' })
 })
 
 test('a token whose checksum is right and whose content is not is refused', () => {

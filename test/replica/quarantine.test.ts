@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Catalog } from '../../src/catalog/index.js'
 import { ENTRY_ROWS } from '../../src/catalog/stage.js'
-import { faultText, GrapevineError } from '../../src/errors.js'
+import { faultText, GrapevineError, isFault } from '../../src/errors.js'
 import { MembersFold } from '../../src/identity/fold.js'
 import { removalOf, type HeldRecord } from '../../src/replica/index.js'
 import type { SignedRecord } from '../../src/wire/index.js'
@@ -294,6 +294,17 @@ test('a system call that fails while this node writes reaches whoever wrote, and
     async () => assert.rejects(a.put('own', 'x'), refused)
   )
   assert.deepEqual(a.replica.quarantine.list(), [])
+})
+
+test('a fault is what nobody outside of the program brought about', () => {
+  const coded = (code: string): Error => Object.assign(new Error(code), { code })
+  for (const fault of [new TypeError('x'), 'thrown', undefined, coded('ERR_INVALID_ARG_TYPE')])
+    assert.equal(isFault(fault), true, String(fault))
+  const aborted = Object.assign(new Error('x'), { name: 'AbortError' })
+  for (const other of [coded('EIO'), coded('E2BIG'), Object.assign(new Error('x'), { syscall: 'read' }), aborted])
+    assert.equal(isFault(other), false, other.message)
+  assert.equal(isFault(new GrapevineError('internal', 'x', { next: 'look' })), true)
+  assert.equal(isFault(new GrapevineError('store-failed', 'x', { next: 'look' })), false)
 })
 
 test('a reason is one line, whatever was thrown', () => {
