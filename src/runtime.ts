@@ -31,6 +31,36 @@ export interface Logger {
 
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
+/** Time between two warnings of the same words, ms. */
+const SELDOM_MS = 10_000
+/** Different words remembered. */
+const MAX_SELDOM = 256
+
+/**
+ * The same logger for what others can make happen as often as they like: a warning is written at once, and the same
+ * words again only after a while, with how often they were left out (`times`).
+ */
+export function seldom(logger: Logger, clock: Pick<Clock, 'monotonic'>): Logger {
+  const said = new Map<string, { at: number; times: number }>()
+  const warn = (message: string, facts: Facts = {}): void => {
+    const now = clock.monotonic()
+    const before = said.get(message)
+    if (before !== undefined && now - before.at < SELDOM_MS) {
+      before.times += 1
+      return
+    }
+    if (said.size >= MAX_SELDOM) said.clear()
+    said.set(message, { at: now, times: 0 })
+    logger.warn(message, before === undefined || before.times === 0 ? facts : { ...facts, times: before.times })
+  }
+  return {
+    warn,
+    debug: (message, facts) => logger.debug(message, facts),
+    info: (message, facts) => logger.info(message, facts),
+    error: (message, facts) => logger.error(message, facts)
+  }
+}
+
 /** One append-only file under the log. Offsets and lengths are bytes. */
 export interface DiskFile {
   readonly size: number

@@ -72,3 +72,14 @@ function ownInterfaces(): NodeJS.Dict<NetworkInterfaceInfo[]> | undefined {
     return undefined
   }
 }
+
+/** Who is behind an address, as far as it tells: an IPv4 address, or the /64 that one customer has of IPv6. */
+export function networkOf(address: Multiaddr): string {
+  const host = address.getComponents()[0]
+  if (host?.name !== 'ip6') return host?.value ?? ''
+  const [before = '', after = ''] = (host.value ?? '').split('::')
+  const head = before === '' ? [] : before.split(':')
+  const tail = after === '' ? [] : after.split(':')
+  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0')
+  return [...head, ...zeros, ...tail].slice(0, 4).join(':')
+}

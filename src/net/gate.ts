@@ -3,7 +3,11 @@
  * handshake's prologue has kept out everybody else already. Nothing here may be slow: the stack waits without a timeout.
  */
 import type { ConnectionGater, PeerId } from '@libp2p/interface'
+import type { Clock } from '../runtime.js'
+import { Bucket } from '../share.js'
+import type { Door } from './door.js'
 import { rawKeyOf } from './keys.js'
+import { CONNECTIONS_BURST, CONNECTIONS_PER_S } from './limits.js'
 
 export interface Membership {
   /** @param publicKey 32 bytes, Ed25519. */
@@ -15,34 +19,66 @@ export interface Membership {
 export interface GateCounters {
   refusedInbound: number
   refusedOutbound: number
+  /** Of them, keys that connected too often, */
+  refusedKey: number
+  /** and strangers for whom there was no room. */
+  refusedStrangers: number
 }
 
-export class Gate {
-  readonly counters: GateCounters = { refusedInbound: 0, refusedOutbound: 0 }
-  readonly #membership: Membership
-  readonly #strangers: () => number
-  readonly #maxStrangers: number
+export interface GateDeps {
+  readonly clock: Clock
+  readonly membership: Membership
+  readonly door: Door
+  /** Makes room for one more stranger; false when there is none. */
+  roomForStranger(): boolean
+}
 
-  constructor(membership: Membership, strangers: () => number, maxStrangers: number) {
-    this.#membership = membership
-    this.#strangers = strangers
-    this.#maxStrangers = maxStrangers
+/** Keys whose connections are counted. */
+const MAX_KEYS = 4_096
+
+export class Gate {
+  readonly counters: GateCounters = { refusedInbound: 0, refusedOutbound: 0, refusedKey: 0, refusedStrangers: 0 }
+  readonly #deps: GateDeps
+  /** Connections of each member, as they came. */
+  readonly #keys = new Map<string, Bucket>()
+
+  constructor(deps: GateDeps) {
+    this.#deps = deps
   }
 
   isMember(peer: PeerId): boolean {
     const key = rawKeyOf(peer)
-    return key !== undefined && this.#membership.isMember(key)
-  }
-
-  strangerMayEnter(): boolean {
-    return this.#membership.strangersAllowed() && this.#strangers() < this.#maxStrangers
+    return key !== undefined && this.#deps.membership.isMember(key)
   }
 
   readonly gater: ConnectionGater = {
     denyDialPeer: (peer) => !this.isMember(peer),
     denyOutboundEncryptedConnection: (peer) => this.#count('refusedOutbound', !this.isMember(peer)),
+    denyInboundConnection: (wire) => !this.#deps.door.admit(wire),
     denyInboundEncryptedConnection: (peer) =>
-      this.#count('refusedInbound', !this.isMember(peer) && !this.strangerMayEnter())
+      this.#count('refusedInbound', this.isMember(peer) ? this.#tooOften(peer) : !this.#strangerMayEnter()),
+    denyInboundUpgradedConnection: (peer, wire) => {
+      this.#deps.door.passed(wire, this.isMember(peer))
+      return false
+    }
+  }
+
+  #strangerMayEnter(): boolean {
+    if (!this.#deps.membership.strangersAllowed()) return false
+    return !this.#count('refusedStrangers', !this.#deps.roomForStranger())
+  }
+
+  #tooOften(peer: PeerId): boolean {
+    const key = peer.toString()
+    let bucket = this.#keys.get(key)
+    if (bucket === undefined) {
+      if (this.#keys.size >= MAX_KEYS) this.#keys.clear()
+      bucket = new Bucket(this.#deps.clock, { perSecond: CONNECTIONS_PER_S, burst: CONNECTIONS_BURST })
+      this.#keys.set(key, bucket)
+    }
+    if (bucket.debtMs() > 0) return this.#count('refusedKey', true)
+    bucket.take(1)
+    return false
   }
 
   #count(counter: keyof GateCounters, denied: boolean): boolean {

@@ -1,7 +1,18 @@
 /** The settings of gossipsub, each with its reason. Measured: field notes on libp2p, section 5. */
 import { createHash } from 'node:crypto'
 import type { GossipsubOptions } from './gossip.js'
-import { GOSSIP_QUEUE_BYTES } from './limits.js'
+import {
+  GOSSIP_MAX_CONTROL,
+  GOSSIP_MAX_IDONTWANT,
+  GOSSIP_MAX_IDS,
+  GOSSIP_MAX_MESSAGES,
+  GOSSIP_MAX_PEERS,
+  GOSSIP_MAX_SUBSCRIPTIONS,
+  GOSSIP_MAX_TOPIC_BYTES,
+  GOSSIP_QUEUE_BYTES,
+  MAX_GOSSIP_RPC_BYTES,
+  MAX_LANE_STREAMS
+} from './limits.js'
 
 /** How many neighbours get each message at once; names as in the gossipsub specification. */
 export interface Degrees {
@@ -51,6 +62,17 @@ export function gossipOptions(topic: string, peers: number, appScore: (node: str
     msgIdToStrFn: (id) => Buffer.from(id).toString('latin1'),
     fastMsgIdFn: (message) => sha256(message.data ?? new Uint8Array()).toString('latin1', 0, 12),
     allowedTopics: [topic],
+    maxTopicBytesPerPeer: GOSSIP_MAX_TOPIC_BYTES,
+    decodeRpcLimits: {
+      maxSubscriptions: GOSSIP_MAX_SUBSCRIPTIONS,
+      maxMessages: GOSSIP_MAX_MESSAGES,
+      maxIhaveMessageIDs: GOSSIP_MAX_IDS,
+      maxIwantMessageIDs: GOSSIP_MAX_IDS,
+      maxIdontwantMessageIDs: GOSSIP_MAX_IDONTWANT,
+      maxControlMessages: GOSSIP_MAX_CONTROL,
+      maxPeerInfos: GOSSIP_MAX_PEERS
+    },
+    maxInboundStreams: MAX_LANE_STREAMS,
     fallbackToFloodsub: false,
     allowPublishToZeroTopicPeers: true,
     ignoreDuplicatePublishError: true,
@@ -68,7 +90,8 @@ export function gossipOptions(topic: string, peers: number, appScore: (node: str
     seenTTL: 600_000,
     idontwantMinDataSize: 16_384,
     gossipsubIWantFollowupMs: 12_000,
-    // No maxInboundDataLength: one answer bundles many messages, and what exceeds the limit mutes the link for good.
+    // gossip-inbox.ts cuts the stream into RPCs first, ends the link of who exceeds it, and says so.
+    maxInboundDataLength: MAX_GOSSIP_RPC_BYTES + 8,
     maxOutboundBufferSize: GOSSIP_QUEUE_BYTES,
     awaitRpcHandler: true,
     awaitRpcMessageHandler: true,

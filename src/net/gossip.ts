@@ -7,11 +7,13 @@ import { gossipsub, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
 import type { Connection, PeerId, Stream, StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
 import { reasonOf } from '../errors.js'
 import type { GossipVerdict, Logger, NodeId, Random } from '../runtime.js'
+import type { Share } from '../share.js'
 import { MAX_GOSSIP_BYTES } from '../wire/index.js'
 import { stopped, tooLarge } from './errors.js'
 import { peerIdOf } from './keys.js'
 import { degreesFor, gossipOptions, type Degrees } from './gossip-options.js'
-import { GOSSIP_GIVE_UP_AFTER, GOSSIP_REVIVE_AFTER } from './limits.js'
+import { gossipInbox } from './gossip-inbox.js'
+import { GOSSIP_GIVE_UP_AFTER, GOSSIP_MAX_BAD_RPCS, GOSSIP_REVIVE_AFTER } from './limits.js'
 
 type Components = Parameters<ReturnType<typeof gossipsub>>[0]
 export type GossipComponents = Components
@@ -26,6 +28,9 @@ interface Internals {
   readonly mesh: Map<string, Set<string>>
   readonly score: { score(peer: string): number }
   readonly opts: Degrees
+  pipePeerReadStream(peer: PeerId, source: unknown): Promise<void>
+  decodeRpc(bytes: Uint8Array): unknown
+  handleReceivedRpc(from: PeerId, rpc: unknown): Promise<void>
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -44,6 +49,8 @@ export interface GossipDeps {
   connections(node: NodeId): Connection[]
   heard(from: NodeId, frame: Uint8Array): GossipVerdict
   hangUp(node: NodeId, reason: string): void
+  /** What a neighbour may make us do. */
+  share(node: NodeId): Share
 }
 
 export interface GossipCounters {
@@ -56,6 +63,8 @@ export interface GossipCounters {
   rejected: number
   revived: number
   givenUp: number
+  /** RPCs that held more than allowed or could not be read. */
+  refusedRpcs: number
 }
 
 export class Gossip {
@@ -68,13 +77,16 @@ export class Gossip {
     ignored: 0,
     rejected: 0,
     revived: 0,
-    givenUp: 0
+    givenUp: 0,
+    refusedRpcs: 0
   }
   readonly topic: string
   readonly #deps: GossipDeps
   readonly #joined = new Map<NodeId, PeerId>()
   /** Looks in a row at which a peer had no outbound stream. */
   readonly #missing = new Map<NodeId, number>()
+  /** RPCs of a peer that were refused. */
+  readonly #refused = new Map<NodeId, number>()
   readonly #nonce: Uint8Array
   #count = 0
   #pubsub: (ReturnType<ReturnType<typeof gossipsub>> & Internals) | undefined
@@ -91,7 +103,11 @@ export class Gossip {
     const pubsub = gossipsub(gossipOptions(this.topic, this.#joined.size, (node) => this.#appScore(node)))(
       components
     ) as ReturnType<ReturnType<typeof gossipsub>> & Internals
-    pubsub.topicValidators.set(this.topic, (from, message) => this.#validate(from, message.data))
+    pubsub.topicValidators.set(this.topic, async (from, message) => {
+      await this.#deps.share(from.toString()).rest()
+      return this.#validate(from, message.data)
+    })
+    this.#boundRpcs(pubsub)
     await pubsub.start()
     pubsub.subscribe(this.topic)
     this.#pubsub = pubsub
@@ -133,6 +149,7 @@ export class Gossip {
     if (peer === undefined) return
     this.#joined.delete(node)
     this.#missing.delete(node)
+    this.#refused.delete(node)
     void this.#topology?.onDisconnect?.(peer)
     this.#adaptDegrees()
   }
@@ -227,13 +244,38 @@ export class Gossip {
     if (!this.#deps.isMember(from)) return 'ignore'
     try {
       // A copy: the message is a view of a larger network buffer that would otherwise stay in memory with it.
-      return this.#deps.heard(from.toString(), data.slice(NONCE_BYTES))
+      return this.#deps.share(from.toString()).working(() => this.#deps.heard(from.toString(), data.slice(NONCE_BYTES)))
     } catch (error) {
       this.#deps.logger.error('A gossip message could not be judged', {
         node: from.toString(),
         reason: reasonOf(error)
       })
       return 'ignore'
+    }
+  }
+
+  /** Gossipsub passes over what it cannot decode; who sends more of it than a mistake would is not listened to. */
+  #boundRpcs(pubsub: Internals): void {
+    const { pipePeerReadStream } = pubsub
+    pubsub.pipePeerReadStream = (peer, source) => {
+      const node = peer.toString()
+      const reader = Object.create(pubsub, {
+        decodeRpc: { value: (bytes: Uint8Array) => this.#decoded(node, () => pubsub.decodeRpc(bytes)) },
+        handleReceivedRpc: { value: (from: PeerId, rpc: unknown) => pubsub.handleReceivedRpc(from, rpc) }
+      }) as Internals
+      return pipePeerReadStream.call(reader, peer, source)
+    }
+  }
+
+  #decoded(node: NodeId, decode: () => unknown): unknown {
+    try {
+      return decode()
+    } catch (error) {
+      this.counters.refusedRpcs += 1
+      const refused = (this.#refused.get(node) ?? 0) + 1
+      this.#refused.set(node, refused)
+      if (refused === GOSSIP_MAX_BAD_RPCS) this.#deps.hangUp(node, `sends gossip beyond the limits: ${reasonOf(error)}`)
+      throw error
     }
   }
 
@@ -283,7 +325,12 @@ export class Gossip {
     try {
       if (!this.#deps.isMember(connection.remotePeer)) throw new Error('not a member')
       await this.#deps.admitted(connection.remotePeer)
-      await handler(stream, connection)
+      const node = connection.remotePeer.toString()
+      const inbox = gossipInbox(stream, {
+        share: this.#deps.share(node),
+        broken: (error) => this.#deps.hangUp(node, error.message)
+      })
+      await handler(inbox, connection)
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error(reasonOf(error)))
     }

@@ -11,11 +11,19 @@ import type { Pulse } from './pulse.js'
 import {
   ADDRESS_DIAL_TIMEOUT_MS,
   DIAL_TIMEOUT_MS,
+  HANDSHAKE_TIMEOUT_MS,
+  MAX_CONNECTIONS,
+  MAX_SOCKETS,
+  MAX_STREAMS,
+  NEGOTIATION_TIMEOUT_MS,
   PARALLEL_DIALS,
   PING_INTERVAL_MS,
   STREAM_BUFFER_BYTES,
   STREAM_WINDOW_BYTES
 } from './limits.js'
+
+/** For limits of the stack that something of ours stands in for. */
+const UNLIMITED = 1_000_000
 
 /** The insides of libp2p that its public object does not show. */
 export type HostComponents = GossipComponents & {
@@ -42,8 +50,8 @@ export interface HostOptions {
 export async function createHost(options: HostOptions): Promise<Host> {
   const muxer = yamux({
     streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES, maxReadBufferLength: STREAM_BUFFER_BYTES },
-    maxInboundStreams: 256,
-    maxOutboundStreams: 256,
+    maxInboundStreams: MAX_STREAMS,
+    maxOutboundStreams: MAX_STREAMS,
     keepAliveInterval: PING_INTERVAL_MS
   })
   const libp2p = await createLibp2p({
@@ -51,16 +59,16 @@ export async function createHost(options: HostOptions): Promise<Host> {
     privateKey: options.privateKey,
     nodeInfo: { name: 'grapevine', version: '1', userAgent: 'grapevine' },
     addresses: { listen: [...options.listen], announceFilter: options.announce },
-    transports: [tcp({ backlog: 128, maxConnections: 400 })],
+    transports: [tcp({ backlog: 128, maxConnections: MAX_SOCKETS })],
     connectionEncrypters: [corked(noise({ prologueBytes: options.clusterSecret }))],
     streamMuxers: [options.pulse?.listening(muxer) ?? muxer],
     connectionManager: {
-      maxConnections: 400,
-      // Per address and second: an office behind one NAT, or sixteen nodes on one machine, start at once.
-      inboundConnectionThreshold: 20,
-      // Must exceed threshold x upgrade timeout, else idle sockets lock everybody out.
-      maxIncomingPendingConnections: 128,
-      inboundUpgradeTimeout: 4_000,
+      maxConnections: MAX_CONNECTIONS,
+      // Both count whoever comes first and would lock out whoever comes late: door.ts decides, with the gater.
+      inboundConnectionThreshold: UNLIMITED,
+      maxIncomingPendingConnections: UNLIMITED,
+      inboundUpgradeTimeout: HANDSHAKE_TIMEOUT_MS,
+      inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
       maxParallelDials: 4 * PARALLEL_DIALS,
       maxPeerAddrsToDial: 8,
       dialTimeout: DIAL_TIMEOUT_MS,

@@ -8,7 +8,8 @@ import type { Lane, Logger, NodeId } from '../runtime.js'
 import { malformed, MAX_FRAME_BYTES } from '../wire/index.js'
 import { brokenFrame, whyOf } from './errors.js'
 import { encodeFrame, framesOf, FrameType, type Frame } from './frames.js'
-import { SERVED_AT_ONCE } from './limits.js'
+import { FRAME_HEADER_BYTES, SERVED_AT_ONCE } from './limits.js'
+import type { PeerShare } from './peer-share.js'
 import { FrameWriter } from './writer.js'
 
 export interface IncomingHandler {
@@ -26,13 +27,21 @@ export class Incoming {
   readonly #handler: IncomingHandler
   readonly #stream: Stream
   readonly #writer: FrameWriter
+  readonly #share: PeerShare
   readonly #facts: { node: NodeId; lane: Lane }
   readonly #logger: Logger
   #serving = 0
   #slotFree: (() => void) | undefined
 
-  constructor(handler: IncomingHandler, logger: Logger, facts: { node: NodeId; lane: Lane }, stream: Stream) {
+  constructor(
+    handler: IncomingHandler,
+    logger: Logger,
+    share: PeerShare,
+    facts: { node: NodeId; lane: Lane },
+    stream: Stream
+  ) {
     this.#handler = handler
+    this.#share = share
     this.#logger = logger
     this.#facts = facts
     this.#stream = stream
@@ -58,7 +67,11 @@ export class Incoming {
     let broken: GrapevineError | undefined
     try {
       if (this.#facts.lane === 'blob') await this.#handler.admitted()
-      for await (const frame of framesOf(this.#stream)) await this.#take(frame)
+      for await (const frame of framesOf(this.#stream)) {
+        this.#share.take('bytes', frame.payload.length + FRAME_HEADER_BYTES)
+        await this.#share.turn()
+        await this.#take(frame)
+      }
     } catch (error) {
       if (this.#stream.status === 'open') broken = brokenFrame(error)
     }
@@ -90,7 +103,7 @@ export class Incoming {
 
   async #notified(payload: Uint8Array): Promise<void> {
     try {
-      await this.#handler.notified(payload)
+      await this.#share.working(() => this.#handler.notified(payload))
     } catch (error) {
       this.#logger.warn('A notification could not be handled', { ...this.#facts, reason: whyOf(error) })
     }
@@ -98,16 +111,18 @@ export class Incoming {
 
   /** Resolves when there is room to read on, which is before the answer is out. */
   async #requested(frame: Frame): Promise<void> {
+    this.#share.take('requests', 1)
+    const open = (): boolean => this.#stream.status === 'open'
+    const queued = (): number => this.queuedBytes
+    await this.#share.room({ open, queued })
     this.#serving += 1
-    void this.#answer(frame.id, () => this.#handler.requested(frame.payload)).finally(() => {
+    const handle = (): Promise<Uint8Array> => this.#share.working(() => this.#handler.requested(frame.payload))
+    void this.#answer(frame.id, handle).finally(() => {
       this.#serving -= 1
       this.#slotFree?.()
     })
-    while (this.#serving >= SERVED_AT_ONCE && this.#stream.status === 'open') {
-      await new Promise<void>((resolve) => {
-        this.#slotFree = resolve
-      })
-    }
+    while (this.#serving >= SERVED_AT_ONCE && open())
+      await this.#share.unread((wake) => (this.#slotFree = wake), queued)
   }
 
   /** Never rejects: what goes wrong becomes a refusal, and a closed stream needs no answer. */
@@ -121,7 +136,9 @@ export class Incoming {
       return await this.#refuse(id, code)
     }
     if (answer.length > MAX_FRAME_BYTES) return await this.#refuse(id, 'too-large')
+    const sent = this.#share.holding(answer.length)
     await this.#write(() => encodeFrame(FrameType.answer, id, answer))
+    sent()
   }
 
   async #refuse(id: number, code: string): Promise<void> {

@@ -1,5 +1,6 @@
 /** The state of the network as plain data, for people and for tests. */
 import type { Lane, NodeId, PeerInfo } from '../runtime.js'
+import type { Shares, Throttled } from '../share.js'
 import { withoutNode } from './addresses.js'
 import type { Link } from './link.js'
 import type { LaneInspection, NetworkInspection, PeerInspection } from './options.js'
@@ -16,11 +17,17 @@ const NO_COUNTERS = {
   ignored: 0,
   rejected: 0,
   revived: 0,
-  givenUp: 0
+  givenUp: 0,
+  refusedRpcs: 0
 }
+const NO_GATE = { refusedInbound: 0, refusedOutbound: 0, refusedKey: 0, refusedStrangers: 0 }
+const NO_DOOR = { displaced: 0, refusedAddress: 0, oversized: 0, failed: 0 }
+const NO_JOINS = { judged: 0, repeated: 0, displaced: 0, late: 0 }
+const NO_MANNERS = { frames: 0, streams: 0 }
 const NO_GOSSIP = { score: 0, inMesh: false, outbound: false, inbound: false, queuedBytes: 0 }
 
-export function inspectRun(self: NodeId, run: Run | undefined): NetworkInspection {
+export function inspectRun(self: NodeId, run: Run | undefined, shares: Shares): NetworkInspection {
+  const throttled = shares.throttled()
   const gossip = run?.gossip?.inspect()
   return {
     self,
@@ -29,8 +36,11 @@ export function inspectRun(self: NodeId, run: Run | undefined): NetworkInspectio
     mesh: gossip?.mesh ?? [],
     subscribers: gossip?.subscribers ?? [],
     counters: gossip?.counters ?? NO_COUNTERS,
-    gate: { refusedInbound: 0, refusedOutbound: 0, ...run?.gate.counters, strangers: run?.desk.strangers ?? 0 },
-    peers: run?.links.allUp().map((link) => inspectPeer(run, link)) ?? [],
+    gate: { ...NO_GATE, ...run?.gate.counters, strangers: run?.desk.strangers ?? 0 },
+    door: { ...NO_DOOR, ...run?.door.counters, pending: run?.door.pending ?? 0, crowded: run?.links.crowded ?? 0 },
+    joins: { ...NO_JOINS, ...run?.desk.counters },
+    manners: { ...NO_MANNERS, ...run?.manners.counters },
+    peers: run?.links.allUp().map((link) => inspectPeer(run, link, throttled.get(link.node))) ?? [],
     redial: run?.redial.snapshot() ?? []
   }
 }
@@ -51,7 +61,7 @@ export function peerInfo(run: Run, link: Link): PeerInfo {
   }
 }
 
-function inspectPeer(run: Run, link: Link): PeerInspection {
+function inspectPeer(run: Run, link: Link, throttled: Throttled | undefined): PeerInspection {
   return {
     node: link.node,
     connections: run.links.connectionsOf(link.node).map((connection) => {
@@ -64,7 +74,9 @@ function inspectPeer(run: Run, link: Link): PeerInspection {
       }
     }),
     gossip: run.gossip?.inspectPeer(link.node) ?? NO_GOSSIP,
-    lanes: LANES.map((lane) => inspectLane(link, lane))
+    lanes: LANES.map((lane) => inspectLane(link, lane)),
+    unsentAnswerBytes: link.share.unsent,
+    ...(throttled === undefined ? {} : { throttled })
   }
 }
 

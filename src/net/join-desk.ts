@@ -7,11 +7,21 @@ import { pipe } from 'it-pipe'
 import { pEvent } from 'p-event'
 import type { Connection, Stream } from '@libp2p/interface'
 import { GrapevineError } from '../errors.js'
-import type { Clock, Logger } from '../runtime.js'
+import { seldom, type Clock, type Logger } from '../runtime.js'
+import { Bucket } from '../share.js'
 import { encodeJoinRefusal } from '../wire/index.js'
 import { whyOf } from './errors.js'
 import { rawKeyOf } from './keys.js'
-import { MAX_JOIN_ANSWER_BYTES, MAX_JOIN_REQUEST_BYTES, REFUSAL_LINGER_MS, STRANGER_MS } from './limits.js'
+import {
+  JOINS_BURST,
+  JOINS_PER_S,
+  MAX_JOIN_ANSWER_BYTES,
+  MAX_JOIN_REQUEST_BYTES,
+  MAX_STRANGERS,
+  REFUSAL_LINGER_MS,
+  STRANGER_GRACE_MS,
+  STRANGER_MS
+} from './limits.js'
 import { readable } from './readable.js'
 
 /** @param publicKey 32 bytes, proven by the handshake. What it throws becomes the refusal the joiner sees. */
@@ -24,12 +34,35 @@ export interface JoinDeskDeps {
   strangersAllowed(): boolean
 }
 
+export interface JoinCounters {
+  /** Requests that were answered, whatever the answer. */
+  judged: number
+  /** Requests on a connection that had made one already. */
+  repeated: number
+  /** Strangers that asked nothing and gave way to others. */
+  displaced: number
+  /** Strangers that did not finish in time. */
+  late: number
+}
+
+interface Stranger {
+  readonly since: number
+  asked: boolean
+}
+
 export class JoinDesk {
+  readonly counters: JoinCounters = { judged: 0, repeated: 0, displaced: 0, late: 0 }
   readonly #deps: JoinDeskDeps
-  readonly #strangers = new Set<Connection>()
+  readonly #logger: Logger
+  /** In the order in which they came. */
+  readonly #strangers = new Map<Connection, Stranger>()
+  readonly #asked = new WeakSet<Connection>()
+  readonly #joins: Bucket
 
   constructor(deps: JoinDeskDeps) {
     this.#deps = deps
+    this.#logger = seldom(deps.logger, deps.clock)
+    this.#joins = new Bucket(deps.clock, { perSecond: JOINS_PER_S, burst: JOINS_BURST })
   }
 
   get strangers(): number {
@@ -41,10 +74,28 @@ export class JoinDesk {
     return this.#strangers.has(connection)
   }
 
+  /** Whether one more may come in: if need be in place of one that is here for a while and has asked nothing. */
+  room(): boolean {
+    if (this.#strangers.size < MAX_STRANGERS) return true
+    const now = this.#deps.clock.monotonic()
+    for (const [connection, { since, asked }] of this.#strangers) {
+      if (asked || now - since < STRANGER_GRACE_MS) continue
+      this.counters.displaced += 1
+      connection.abort(new Error('others want to join'))
+      this.#strangers.delete(connection)
+      return true
+    }
+    return false
+  }
+
   /** A stranger came in. It has limited time. */
   opened(connection: Connection): void {
-    this.#strangers.add(connection)
-    const cancel = this.#deps.clock.timer(STRANGER_MS, () => connection.abort(new Error('joining took too long')))
+    if (this.#strangers.size >= MAX_STRANGERS) return connection.abort(new Error('too many want to join at once'))
+    this.#strangers.set(connection, { since: this.#deps.clock.monotonic(), asked: false })
+    const cancel = this.#deps.clock.timer(STRANGER_MS, () => {
+      this.counters.late += 1
+      connection.abort(new Error('joining took too long'))
+    })
     connection.addEventListener('close', () => {
       cancel()
       this.#strangers.delete(connection)
@@ -54,16 +105,31 @@ export class JoinDesk {
   /** Never rejects. */
   async serve(stream: Stream, connection: Connection): Promise<void> {
     const node = connection.remotePeer.toString()
+    if (this.#asked.has(connection)) {
+      this.counters.repeated += 1
+      return stream.abort(new Error('one request a connection'))
+    }
+    this.#asked.add(connection)
+    const stranger = this.#strangers.get(connection)
+    if (stranger !== undefined) stranger.asked = true
     try {
       await this.#exchange(stream, connection)
       this.#deps.logger.debug('Answered a request to join', { node })
     } catch (error) {
-      this.#deps.logger.info('A request to join failed', { node, reason: whyOf(error) })
+      this.#logger.warn('A request to join failed', { node, reason: whyOf(error) })
       stream.abort(error instanceof Error ? error : new Error(whyOf(error)))
     }
     if (!this.holds(connection)) return
     // Closing at once could overtake the answer; the joiner usually closes first.
     this.#deps.clock.timer(REFUSAL_LINGER_MS, () => connection.abort(new Error('joining is over')))
+  }
+
+  /** Requests are judged no faster than so many a second; few can wait, because few strangers are here at once. */
+  async #turn(): Promise<void> {
+    for (let ms = this.#joins.debtMs(); ms > 0; ms = this.#joins.debtMs())
+      await new Promise<void>((resolve) => this.#deps.clock.timer(ms, resolve))
+    this.#joins.take(1)
+    this.counters.judged += 1
   }
 
   async #exchange(stream: Stream, connection: Connection): Promise<void> {
@@ -73,8 +139,9 @@ export class JoinDesk {
     if (handler === undefined || key === undefined || !this.#deps.strangersAllowed())
       throw new Error('no invitation is open')
     const request = await firstFrame(stream, MAX_JOIN_REQUEST_BYTES, signal)
+    await this.#turn()
     const answer = await handler(request, key).catch((error: unknown) => {
-      this.#deps.logger.info('Refused a request to join', {
+      this.#logger.warn('Refused a request to join', {
         node: connection.remotePeer.toString(),
         reason: whyOf(error)
       })

@@ -95,8 +95,81 @@ export const GOSSIP_QUEUE_BYTES = 8 * 1024 * 1024
 /** How long queued bytes may take to leave when the node stops. */
 export const STOP_FLUSH_MS = 2_000
 
+/** Connections open at once, of members and strangers, in and out. */
+export const MAX_CONNECTIONS = 400
+/** Of one key: two when both sides dialled, one more to see whether those are dead, one after a change of network. */
+export const MAX_CONNECTIONS_PER_PEER = 4
+/** Connections that one key may make at once, and then each second: each costs about 12 ms to secure. */
+export const CONNECTIONS_BURST = 30
+export const CONNECTIONS_PER_S = 1
+/** Handshakes under way, of everybody and of one address: sixteen nodes on one machine start at once. */
+export const MAX_PENDING_HANDSHAKES = 512
+export const MAX_PENDING_PER_ADDRESS = 128
+/** From the first byte to the multiplexer. */
+export const HANDSHAKE_TIMEOUT_MS = 4_000
+/** What may be sent before the handshake is over; an ordinary one has less than 1 KiB. */
+export const MAX_HANDSHAKE_BYTES = 256 * 1024
+/** Handshakes that said something and failed (or were a stranger's), of one address: at once, and then each second. */
+export const FAILED_HANDSHAKES_BURST = 64
+export const FAILED_HANDSHAKES_PER_S = 10
+/** Addresses whose failures are remembered. */
+export const MAX_ADDRESSES_REMEMBERED = 4_096
+/** Sockets the listener holds: above what may be under way and open, so that it is never what refuses. */
+export const MAX_SOCKETS = 2 * (MAX_CONNECTIONS + MAX_PENDING_HANDSHAKES)
+
+/** Streams a peer may have open on one connection; a member needs five. */
+export const MAX_STREAMS = 64
+/** Streams that a peer may open on one connection at once, and then each second: opening one costs us 1.5 ms. */
+export const STREAMS_BURST = 128
+export const STREAMS_PER_S = 4
+/** For a stream to say which protocol it speaks. */
+export const NEGOTIATION_TIMEOUT_MS = 5_000
+/** Of each protocol on one connection: the lane that is kept and one that takes its place. */
+export const MAX_LANE_STREAMS = 2
+export const MAX_PING_STREAMS = 8
+/** What of one multiplexer frame may be buffered until it is whole: its window, and what encryption hands over at once. */
+export const MAX_MUXER_FRAME_BYTES = STREAM_WINDOW_BYTES + 128 * 1024
+
+/** One RPC of gossip. Not less: one answer bundles many messages, and a smaller limit mutes honest links. */
+export const MAX_GOSSIP_RPC_BYTES = 4 * 1024 * 1024
+/** Messages in one RPC. */
+export const GOSSIP_MAX_MESSAGES = 4_096
+/** Topics one RPC names: we have one. */
+export const GOSSIP_MAX_SUBSCRIPTIONS = 16
+/** Bytes of topic names remembered for one peer. */
+export const GOSSIP_MAX_TOPIC_BYTES = 4_096
+/** Control messages of each kind in one RPC. */
+export const GOSSIP_MAX_CONTROL = 64
+/** Message ids in one IHAVE or IWANT: what gossipsub itself sends at most. */
+export const GOSSIP_MAX_IDS = 5_000
+/** Message ids in one IDONTWANT. */
+export const GOSSIP_MAX_IDONTWANT = 512
+/** Peers offered with a PRUNE: we neither send nor use them. */
+export const GOSSIP_MAX_PEERS = 16
+/** RPCs beyond these limits before the link is closed. */
+export const GOSSIP_MAX_BAD_RPCS = 8
+
+/**
+ * What one member may make us do for it, whatever it sends: bytes that come unasked (gossip, notifications, requests),
+ * time of our one thread spent on them, and requests answered. An honest burst of 10,000 files is far below.
+ */
+export const MEMBER_BYTES = { perSecond: 32 * 1024 * 1024, burst: 128 * 1024 * 1024 } as const
+/** Milliseconds; half of a core for ever. */
+export const MEMBER_WORK = { perSecond: 500, burst: 2_000 } as const
+export const MEMBER_REQUESTS = { perSecond: 2_000, burst: 20_000 } as const
+/** Answers to one member that wait to be sent, bytes: no further question of it is read meanwhile. */
+export const MAX_UNSENT_ANSWER_BYTES = 8 * 1024 * 1024
+
+/** A peer to which nothing at all could be sent of what it asked for, for so long, does not read. */
+export const UNREAD_LOOK_MS = 5_000
+
 /** Strangers connected at once while an invitation is open. */
 export const MAX_STRANGERS = 16
+/** A stranger that asks nothing for this long may have to give way to another one. */
+export const STRANGER_GRACE_MS = 1_000
+/** Requests to join that are judged, of everybody: at once, and then each second. */
+export const JOINS_BURST = 200
+export const JOINS_PER_S = 20
 /** A stranger that has not finished joining by then is closed. */
 export const STRANGER_MS = 15_000
 export const MAX_JOIN_REQUEST_BYTES = 16 * 1024

@@ -14,6 +14,7 @@ import { decodeHello, encodeHello, type Hello } from './hello.js'
 import type { Incoming } from './incoming.js'
 import { HELLO_TIMEOUT_MS, MAX_REOPENS, REOPEN_DELAY_MS } from './limits.js'
 import { Outgoing } from './outgoing.js'
+import type { PeerShare } from './peer-share.js'
 import type { Protocols } from './protocols.js'
 
 export interface LinkDeps {
@@ -34,6 +35,7 @@ export interface LinkDeps {
 export class Link {
   readonly node: NodeId
   readonly openedAt: number
+  readonly share: PeerShare
   /** 32 hex; the peer's start we are talking to. */
   instance: string | undefined
   /** What the peer says it listens on: claims about itself only. */
@@ -52,8 +54,9 @@ export class Link {
   #answered = false
   #reopens = 0
 
-  constructor(deps: LinkDeps, node: NodeId) {
+  constructor(deps: LinkDeps, node: NodeId, share: PeerShare) {
     this.#deps = deps
+    this.share = share
     this.node = node
     this.openedAt = deps.clock.now()
     this.#settled.promise.catch(() => undefined)

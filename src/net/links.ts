@@ -5,12 +5,14 @@
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { GrapevineError } from '../errors.js'
 import type { Clock, Lane, Logger, NodeId, TransportHandler } from '../runtime.js'
+import type { Share } from '../share.js'
 import { decodeAddresses, decodeHello, encodeHello, VERSIONS, type Hello, type PeerAddress } from './hello.js'
 import { unreachable, whyOf } from './errors.js'
 import { FrameType } from './frames.js'
 import { Incoming } from './incoming.js'
-import { PROBE_TIMEOUT_MS, REFUSAL_LINGER_MS } from './limits.js'
+import { MAX_CONNECTIONS_PER_PEER, PROBE_TIMEOUT_MS, REFUSAL_LINGER_MS } from './limits.js'
 import { Link } from './link.js'
+import { PeerShare } from './peer-share.js'
 import type { Protocols } from './protocols.js'
 
 const LANES: readonly Lane[] = ['sync', 'blob']
@@ -31,6 +33,8 @@ export interface LinksDeps {
   learned(from: NodeId, addresses: readonly PeerAddress[]): void
   /** This key runs in another process too: `node` is ours or a peer's. */
   duplicate(node: NodeId): void
+  /** What a member may make us do. */
+  share(node: NodeId): Share
 }
 
 interface Entry {
@@ -43,6 +47,8 @@ export class Links {
   readonly #entries = new Map<NodeId, Entry>()
   readonly #banned = new WeakSet<Connection>()
   #closed = false
+  /** Connections closed because their peer had too many. */
+  crowded = 0
 
   constructor(deps: LinksDeps) {
     this.#deps = deps
@@ -93,7 +99,16 @@ export class Links {
   /** A member's connection opened (the gate has let it in). */
   opened(connection: Connection): void {
     if (this.#closed) return connection.abort(new Error('the node is stopping'))
+    const all = this.#deps.connections(connection.remotePeer).filter(({ status }) => status === 'open')
+    if (all.length > MAX_CONNECTIONS_PER_PEER) this.#thin(all)
     if (!this.#entries.has(connection.remotePeer.toString())) this.#create(connection.remotePeer).greet()
+  }
+
+  /** A peer needs no more: the oldest goes, because after a sleep it is the newest that lives. */
+  #thin(connections: readonly Connection[]): void {
+    this.crowded += 1
+    const [oldest] = connections.toSorted((a, b) => a.timeline.open - b.timeline.open)
+    oldest?.abort(new Error('a peer has too many connections'))
   }
 
   /** The last connection of a peer is gone. */
@@ -117,6 +132,7 @@ export class Links {
         duplicate: () => this.#deps.duplicate(this.#deps.self)
       },
       this.#deps.logger,
+      link.share,
       { node, lane },
       stream
     )
@@ -175,7 +191,8 @@ export class Links {
         up: () => this.#deps.up(link, peer),
         failed: (_, error) => this.#failed(link, error)
       },
-      node
+      node,
+      new PeerShare(this.#deps.share(node), this.#deps.clock)
     )
     this.#entries.set(node, { link, peer })
     return link

@@ -1,13 +1,14 @@
 /** The transport of the node over libp2p. Lives longer than one start: handlers stay, everything else is made anew. */
 import { GrapevineError } from '../errors.js'
 import type { Lane, NodeId, PeerInfo, TransportHandler } from '../runtime.js'
+import { Shares, type Throttled } from '../share.js'
 import { MAX_FRAME_BYTES } from '../wire/index.js'
 import { tooLarge, unreachable, whyOf } from './errors.js'
 import { FrameType } from './frames.js'
 import { inspectRun, peerInfo } from './inspect.js'
 import type { JoinHandler } from './join-desk.js'
 import { keyFromSeed, nodeIdOf } from './keys.js'
-import { REQUEST_TIMEOUT_MS } from './limits.js'
+import { MEMBER_BYTES, MEMBER_REQUESTS, MEMBER_WORK, REQUEST_TIMEOUT_MS } from './limits.js'
 import type { Link } from './link.js'
 import type { Network, NetworkDeps, NetworkInspection, NetworkOptions, RunEvents } from './options.js'
 import type { Outgoing } from './outgoing.js'
@@ -26,6 +27,8 @@ export class Libp2pNetwork implements Network {
   readonly self: NodeId
   readonly #deps: NetworkDeps
   readonly #options: NetworkOptions
+  /** Outlives a restart: who is in debt stays so. */
+  readonly #shares: Shares
   readonly #listeners = new Set<(node: NodeId) => void>()
   #handler: TransportHandler = NOBODY
   #joinHandler: JoinHandler | undefined
@@ -36,6 +39,10 @@ export class Libp2pNetwork implements Network {
   constructor(deps: NetworkDeps, options: NetworkOptions) {
     this.#deps = deps
     this.#options = options
+    this.#shares = new Shares(
+      { clock: deps.clock, changed: (node, state) => deps.throttled?.(node, state) },
+      { bytes: MEMBER_BYTES, work: MEMBER_WORK, requests: MEMBER_REQUESTS }
+    )
     this.self = nodeIdOf(keyFromSeed(options.privateSeed).publicKey.raw)
   }
 
@@ -58,6 +65,7 @@ export class Libp2pNetwork implements Network {
     return this.#inTurn(async () => {
       await this.#run?.stop()
       this.#run = undefined
+      this.#shares.stop()
     })
   }
 
@@ -120,8 +128,12 @@ export class Libp2pNetwork implements Network {
     this.#run?.saveAddresses()
   }
 
+  throttled(): Map<NodeId, Throttled> {
+    return this.#shares.throttled()
+  }
+
   inspect(): NetworkInspection {
-    return inspectRun(this.self, this.#run)
+    return inspectRun(this.self, this.#run, this.#shares)
   }
 
   #opened(link: Link, lane: Lane, timeoutMs: number): Promise<Outgoing> {
@@ -146,7 +158,8 @@ export class Libp2pNetwork implements Network {
     return {
       handler: () => this.#handler,
       joinHandler: () => this.#joinHandler,
-      duplicate: (node) => this.#duplicate(node)
+      duplicate: (node) => this.#duplicate(node),
+      share: (node) => this.#shares.of(node)
     }
   }
 

@@ -1,10 +1,13 @@
 /** What the network part needs from outside, and what it offers. */
 import type { Clock, Lane, Logger, NodeId, Random, Startable, Transport, TransportHandler } from '../runtime.js'
+import type { Share, Throttled } from '../share.js'
 import type { AddressStore } from './book.js'
 import type { Discovery } from './discovery.js'
-import type { Membership } from './gate.js'
+import type { DoorCounters } from './door.js'
+import type { GateCounters, Membership } from './gate.js'
 import type { GossipCounters } from './gossip.js'
-import type { JoinHandler } from './join-desk.js'
+import type { JoinCounters, JoinHandler } from './join-desk.js'
+import type { MannersCounters } from './manners.js'
 import type { RedialOptions } from './redial.js'
 import type { WatchOptions } from './watch.js'
 
@@ -14,6 +17,8 @@ export interface NetworkDeps {
   readonly logger: Logger
   readonly membership: Membership
   readonly addressBook: AddressStore
+  /** A member began to be slowed, or is slowed no more. */
+  throttled?(node: NodeId, state: Throttled | undefined): void
 }
 
 export interface NetworkOptions {
@@ -49,6 +54,8 @@ export interface Network extends Transport, Startable {
   onDuplicateIdentity(listener: (node: NodeId) => void): () => void
   /** Gives the address book to its store now; otherwise that happens a second after a change. */
   saveAddresses(): void
+  /** Members that are slowed because they want more than their share. */
+  throttled(): Map<NodeId, Throttled>
   inspect(): NetworkInspection
 }
 
@@ -66,6 +73,9 @@ export interface PeerInspection {
   readonly connections: readonly { direction: string; address: string; streams: number; rttMs?: number }[]
   readonly gossip: { score: number; inMesh: boolean; outbound: boolean; inbound: boolean; queuedBytes: number }
   readonly lanes: readonly LaneInspection[]
+  /** Bytes of answers it has not let us send. */
+  readonly unsentAnswerBytes: number
+  readonly throttled?: Throttled
 }
 
 export interface NetworkInspection {
@@ -75,7 +85,11 @@ export interface NetworkInspection {
   readonly mesh: readonly NodeId[]
   readonly subscribers: readonly NodeId[]
   readonly counters: GossipCounters
-  readonly gate: { refusedInbound: number; refusedOutbound: number; strangers: number }
+  readonly gate: GateCounters & { strangers: number }
+  /** What was refused or ended at the door, and why: see door.ts, join-desk.ts, manners.ts. */
+  readonly door: DoorCounters & { pending: number; crowded: number }
+  readonly joins: JoinCounters
+  readonly manners: MannersCounters
   readonly peers: readonly PeerInspection[]
   readonly redial: readonly {
     target: string
@@ -91,4 +105,5 @@ export interface RunEvents {
   handler(): TransportHandler
   joinHandler(): JoinHandler | undefined
   duplicate(node: NodeId): void
+  share(node: NodeId): Share
 }

@@ -3,13 +3,15 @@
  * has read nothing at all for too long, not even the answer, is gone. The stack's own monitor opens a stream for every
  * ping (twenty packets) and drops a connection whose ping is late although it is busy.
  */
-import type { Connection, MessageStream, StreamMuxerFactory } from '@libp2p/interface'
+import type { Connection, MessageStream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import type { Clock, Logger } from '../runtime.js'
 import { SILENT_LOOKS } from './limits.js'
 
 export interface PulseDeps {
   readonly clock: Clock
   readonly logger: Logger
+  /** A multiplexer was put on a connection. */
+  muxed?(wire: MessageStream, muxer: StreamMuxer): void
 }
 
 export interface PulseOptions {
@@ -48,6 +50,7 @@ export class Pulse {
           const muxer = factory.createStreamMuxer(wire)
           // After the multiplexer, whose listening starts the flow.
           this.#muxers.set(muxer, this.#listen(wire))
+          this.#deps.muxed?.(wire, muxer)
           return muxer
         }
       }
@@ -91,7 +94,13 @@ export function roundTripOf(connection: Connection): number | undefined {
   return rtt > 0 ? rtt : undefined
 }
 
+/** What we use of a connection's multiplexer. */
+interface Inner {
+  getRTT?: () => number
+  addEventListener?: (event: 'stream', listener: () => void) => void
+}
+
 /** A connection keeps its multiplexer to itself; without it there is merely less to know. */
-function muxerOf(connection: Connection): { getRTT?: () => number } | undefined {
-  return (connection as unknown as { muxer?: { getRTT?: () => number } }).muxer
+export function muxerOf(connection: Connection): Inner | undefined {
+  return (connection as unknown as { muxer?: Inner }).muxer
 }

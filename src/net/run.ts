@@ -2,11 +2,12 @@
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { GrapevineError } from '../errors.js'
-import type { Lane, NodeId } from '../runtime.js'
+import { seldom, type Lane, type NodeId } from '../runtime.js'
 import { whyOf } from './errors.js'
 import { announced, withoutNode } from './addresses.js'
 import { AddressBook } from './book.js'
 import type { Discovery } from './discovery.js'
+import { Door } from './door.js'
 import { Doubt } from './doubt.js'
 import { Exchange } from './exchange.js'
 import { Gate } from './gate.js'
@@ -20,13 +21,15 @@ import {
   DIAL_TIMEOUT_MS,
   DOUBT_MS,
   GOSSIP_RESTART_JUMP_MS,
-  MAX_STRANGERS,
+  MAX_LANE_STREAMS,
+  MAX_PING_STREAMS,
   SILENT_MS,
   STOP_FLUSH_MS,
   WAKE_PROBE_MS
 } from './limits.js'
 import type { Link } from './link.js'
 import { Links } from './links.js'
+import { Manners } from './manners.js'
 import { MdnsDiscovery } from './mdns.js'
 import type { NetworkDeps, NetworkOptions, RunEvents } from './options.js'
 import { echo } from './ping.js'
@@ -42,7 +45,9 @@ export class Run {
   readonly links: Links
   readonly redial: Redial
   readonly gate: Gate
+  readonly door: Door
   readonly desk: JoinDesk
+  readonly manners: Manners
   readonly protocols: Protocols
   readonly #deps: NetworkDeps
   readonly #options: NetworkOptions
@@ -70,7 +75,14 @@ export class Run {
       handler: () => events.joinHandler(),
       strangersAllowed: () => deps.membership.strangersAllowed()
     })
-    this.gate = new Gate(deps.membership, () => this.desk.strangers, MAX_STRANGERS)
+    this.door = new Door(clock)
+    this.gate = new Gate({
+      clock,
+      membership: deps.membership,
+      door: this.door,
+      roomForStranger: () => this.desk.room()
+    })
+    this.manners = new Manners({ clock, logger: seldom(logger, clock) })
     this.#book = new AddressBook({ clock, logger, store: deps.addressBook })
     this.links = new Links({
       clock,
@@ -83,7 +95,8 @@ export class Run {
       up: (link, peer) => this.#up(link, peer),
       down: (node, wasUp) => this.#down(node, wasUp),
       learned: (from, rows) => this.#learned(from, rows),
-      duplicate: (node) => events.duplicate(node)
+      duplicate: (node) => events.duplicate(node),
+      share: (node) => events.share(node)
     })
     this.#exchange = new Exchange({ links: this.links, book: this.#book, isMember: (node) => this.#isMember(node) })
     this.redial = new Redial(
@@ -99,7 +112,8 @@ export class Run {
       },
       options.redial
     )
-    this.#pulse = new Pulse({ clock, logger }, { silentMs: options.pulse?.silentMs ?? SILENT_MS })
+    const muxed = this.manners.boundFrames.bind(this.manners)
+    this.#pulse = new Pulse({ clock, logger, muxed }, { silentMs: options.pulse?.silentMs ?? SILENT_MS })
     this.#doubt = new Doubt(
       {
         peers: () => this.links.allUp().map(({ node }) => node),
@@ -198,7 +212,8 @@ export class Run {
         isMember: (peer) => this.gate.isMember(peer),
         connections: (node) => this.links.connectionsOf(node),
         heard: (from, frame) => this.#events.handler().gossip(from, frame),
-        hangUp: (node, reason) => this.links.hangUp(node, reason)
+        hangUp: (node, reason) => this.links.hangUp(node, reason),
+        share: (node) => this.#events.share(node)
       },
       { topic: this.protocols.topic }
     )
@@ -214,13 +229,14 @@ export class Run {
         stream.abort(new Error('not a member'))
       }
     const lane = (name: Lane) => members((stream, connection) => this.links.accept(name, stream, connection))
-    await libp2p.handle(this.protocols.lanes.sync, lane('sync'), { maxInboundStreams: 4 })
-    await libp2p.handle(this.protocols.lanes.blob, lane('blob'), { maxInboundStreams: 4 })
-    await libp2p.handle(this.protocols.ping, members(echo), { maxInboundStreams: 8 })
+    await libp2p.handle(this.protocols.lanes.sync, lane('sync'), { maxInboundStreams: MAX_LANE_STREAMS })
+    await libp2p.handle(this.protocols.lanes.blob, lane('blob'), { maxInboundStreams: MAX_LANE_STREAMS })
+    await libp2p.handle(this.protocols.ping, members(echo), { maxInboundStreams: MAX_PING_STREAMS })
     await libp2p.handle(this.protocols.join, (stream, connection) => this.desk.serve(stream, connection), {
-      maxInboundStreams: 2
+      maxInboundStreams: MAX_LANE_STREAMS
     })
     libp2p.addEventListener('connection:open', ({ detail }) => {
+      this.manners.boundStreams(detail)
       if (this.gate.isMember(detail.remotePeer)) this.links.opened(detail)
       else this.desk.opened(detail)
     })

@@ -7,7 +7,7 @@ import { nodeIdOf } from '../identity/index.js'
 import { createNetwork, type Network } from '../net/index.js'
 import type { ReplicaEvents } from '../replica/index.js'
 import { systemClock, systemRandom } from '../runtime-node.js'
-import type { Logger, TransportHandler } from '../runtime.js'
+import { seldom, type Logger, type TransportHandler } from '../runtime.js'
 import { destroyStore } from '../store/index.js'
 import { bytesOf } from '../wire/index.js'
 import { AddressFile } from './address-file.js'
@@ -203,7 +203,7 @@ export class Daemon {
         })
     })
     network.handle(this.#handler(parts))
-    const joins = new JoinService({ replica, home, logger: this.#logger })
+    const joins = new JoinService({ replica, home, logger: seldom(this.#logger, systemClock) })
     network.handleJoin((request, key) => joins.redeem(request, key))
     network.onDuplicateIdentity((node) => this.#duplicated(node))
     this.#control = new NodeControl({

@@ -56,7 +56,7 @@ test('a request to join that no invitation waits for is refused, and one that is
   assert.ok(aborted)
   allowed = true
   const stream = fake({ abort: () => undefined })
-  const served = desk.serve(stream, connection)
+  const served = desk.serve(stream, { remotePeer } as unknown as Connection)
   stream.dispatchEvent(message(encode.single(bytes('let me in')).subarray()))
   // the timeouts that end it keep no process alive
   const alive = setInterval(() => undefined, 1_000)

@@ -176,9 +176,13 @@ export async function freeAddress(): Promise<string> {
 const PATIENCE_MS = 30_000
 
 /** Resolves when the condition holds; rejects with `what` when it does not in time. */
-export async function until(what: string, condition: () => boolean, timeoutMs = PATIENCE_MS): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = PATIENCE_MS
+): Promise<void> {
   const deadline = performance.now() + timeoutMs
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`it never happened that ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
