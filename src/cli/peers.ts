@@ -40,7 +40,12 @@ export function peerTable(peers: readonly PeerStatus[], width: number): string {
   return rows + scopeLines(peers)
 }
 
+/** Who is slowed is behind because of that. */
 function syncText(peer: PeerStatus): string {
+  return peer.throttled === undefined ? standingText(peer) : `${standingText(peer)}, slowed: ${peer.throttled.reason}`
+}
+
+function standingText(peer: PeerStatus): string {
   if (peer.inSync === null) return 'unknown'
   if (peer.inSync) return 'yes'
   const parts = [

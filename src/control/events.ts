@@ -43,6 +43,11 @@ export const EVENTS = {
   'peer-removed': { when: 'a node was removed from the cluster', facts: { node: 'text', name: 'text' } },
   'peer-connected': { when: 'a link to a member came up', facts: { node: 'text', found: 'text?' } },
   'peer-disconnected': { when: 'a link to a member went down', facts: { node: 'text' } },
+  'peer-throttled': {
+    when: 'a member wanted more than its share of this node and is slowed: bytes, our time (`work`), requests, records, or answers it does not read',
+    facts: { node: 'text', reason: 'text' }
+  },
+  'peer-unthrottled': { when: 'a member is slowed no more', facts: { node: 'text' } },
   'in-sync': {
     when: 'a member was found to hold the same records and an equal root, after it had not',
     facts: { node: 'text', root: 'text' }

@@ -55,6 +55,8 @@ export interface PeerStatus {
   /** Records this peer has and we do not, and the other way round. */
   behind: number
   ahead: number
+  /** It wants more than its share of this node and is slowed: for what, and since when. */
+  throttled?: { reason: string; since: string }
 }
 
 export interface StatusView {
@@ -309,6 +311,8 @@ export interface EventView {
     | 'peer-removed'
     | 'peer-connected'
     | 'peer-disconnected'
+    | 'peer-throttled'
+    | 'peer-unthrottled'
     | 'in-sync'
     | 'record-rejected'
     | 'fork-found'

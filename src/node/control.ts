@@ -24,6 +24,7 @@ import type { TargetSync } from '../publish/index.js'
 import type { Replica, Written } from '../replica/index.js'
 import { systemClock } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
+import type { Throttled } from '../share.js'
 import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
 import { DEFAULT_REPLICATED_TIMEOUT_MS } from '../control/limits.js'
 import type { Clocks } from './clocks.js'
@@ -115,6 +116,7 @@ export class NodeControl extends Views implements ControlTarget {
   async peers(): Promise<PeerStatus[]> {
     const { network, replica, home } = this.#deps
     const connected = new Map(network.peers().map((peer) => [peer.node, peer]))
+    const throttled = new Map([...replica.offers.throttled(), ...network.throttled()])
     return replica.members
       .list()
       .filter((member) => nodeIdOf(member.key) !== home.node)
@@ -135,7 +137,8 @@ export class NodeControl extends Views implements ControlTarget {
           inSync: standing?.inSync ?? null,
           // what the peer has and we lack is "behind" for us
           behind: standing?.ahead ?? 0,
-          ahead: standing?.behind ?? 0
+          ahead: standing?.behind ?? 0,
+          ...throttledView(throttled.get(node))
         }
       })
   }
@@ -293,6 +296,10 @@ function targetStatus(target: TargetSync, dir: string): NonNullable<StatusView['
   return lastScan === undefined
     ? status
     : { ...status, lastScan: { ...lastScan, at: new Date(lastScan.at).toISOString() } }
+}
+
+function throttledView(state: Throttled | undefined): Pick<PeerStatus, 'throttled'> {
+  return state === undefined ? {} : { throttled: { reason: state.reason, since: new Date(state.since).toISOString() } }
 }
 
 function receipt(path: string, { result, record }: Written<PathEdit>): WriteReceipt {

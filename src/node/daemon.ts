@@ -116,7 +116,8 @@ export class Daemon {
             opened?.replica.members.isCurrent(key) === true || opened?.membersBefore?.isCurrent(key) === true,
           strangersAllowed: () => opened?.replica.members.expectsNewcomers(home.keys.publicKey, Date.now()) ?? false
         },
-        addressBook: this.#addresses
+        addressBook: this.#addresses,
+        throttled: this.#events.throttled(logger)
       },
       {
         privateSeed: home.keys.seed,
@@ -347,6 +348,7 @@ export class Daemon {
         this.#parts?.network.membershipChanged()
         if (this.#parts !== undefined) this.#events.joined(this.#parts.opened.replica.members, keys)
       },
+      throttled: this.#events.throttled(this.#logger),
       membersRemoved: (keys) => this.#membersRemoved(keys),
       logParted: (log, parted) => {
         this.#noting = this.#noting

@@ -4,6 +4,8 @@ import type { Fact } from '../control/index.js'
 import type { EventView } from '../control/target.js'
 import { nodeIdOf, type Members } from '../identity/index.js'
 import { quarantined, type Replica, type ReplicaEvents } from '../replica/index.js'
+import type { Logger, NodeId } from '../runtime.js'
+import type { Throttled } from '../share.js'
 import { hexOf } from '../wire/index.js'
 import type { Views } from './views.js'
 
@@ -52,6 +54,18 @@ export class Events {
         this.emit({ event: open ? 'problem-opened' : 'problem-closed', code, message, next })
       },
       forkFound: (log, author) => this.emit({ event: 'fork-found', log, author })
+    }
+  }
+
+  /** Tells, and writes into the log, who is slowed and who is no more. */
+  throttled(logger: Logger): (node: NodeId, state: Throttled | undefined) => void {
+    return (node, state) => {
+      if (state === undefined) {
+        logger.info('A member is slowed no more.', { node })
+        return this.emit({ event: 'peer-unthrottled', node })
+      }
+      logger.warn('A member wants more than its share of this node and is slowed.', { node, reason: state.reason })
+      this.emit({ event: 'peer-throttled', node, reason: state.reason })
     }
   }
 

@@ -5,8 +5,9 @@
 import { GrapevineError } from '../errors.js'
 import { MEMBERS_SPACE, verify, verifyAsync, type Members } from '../identity/index.js'
 import type { RecordLog } from '../log/index.js'
-import { bodyOf, decodeRecord, SIGNATURE_BYTES, signedBytes, type SignedRecord } from '../wire/index.js'
+import { bodyOf, decodeRecord, hexOf, SIGNATURE_BYTES, signedBytes, type SignedRecord } from '../wire/index.js'
 import { CATALOG_SPACE } from './applier.js'
+import { Parked } from './parked.js'
 
 export interface IntakeDeps {
   readonly cluster: string
@@ -20,7 +21,7 @@ export interface IntakeDeps {
 
 /** What became of one offered run. */
 export type Refusal =
-  'malformed' | 'foreign' | 'unknown-author' | 'bad-signature' | 'broken-chain' | 'gap' | 'fork' | 'frozen'
+  'malformed' | 'foreign' | 'unknown-author' | 'bad-signature' | 'broken-chain' | 'gap' | 'fork' | 'frozen' | 'parked'
 
 export interface Judged {
   readonly accepted: SignedRecord[]
@@ -36,9 +37,11 @@ const MAX_TIPS = 8
 export class Intake {
   readonly #deps: IntakeDeps
   readonly #verified = new Set<string>()
+  readonly #parked: Parked
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps
+    this.#parked = new Parked(deps.log)
   }
 
   /** Decodes what a peer sent; throws `record-malformed` or `record-refused` when it is not a record of this cluster. */
@@ -106,15 +109,24 @@ export class Intake {
   judge(records: readonly SignedRecord[], proven: ReadonlySet<string>): Judged {
     const judged: Judged = { accepted: [], refused: [], forks: [] }
     const taken = new Map<string, SignedRecord[]>()
+    const full = this.#parked.full()
     for (const record of records) {
       const why = this.#judgeOne(record, proven, taken.get(record.log) ?? [])
-      if (why === 'next') {
+      if (why === 'next' && this.#wouldWait(record, full)) judged.refused.push({ record, why: 'parked' })
+      else if (why === 'next') {
         judged.accepted.push(record)
         taken.set(record.log, [...(taken.get(record.log) ?? []).slice(-MAX_TIPS), record])
       } else if (why === 'fork') judged.forks.push(record)
       else if (why !== 'known') judged.refused.push({ record, why })
     }
     return judged
+  }
+
+  /** Whether it has to wait for something, and its author may leave nothing more here that does. */
+  #wouldWait(record: SignedRecord, full: ReadonlySet<string>): boolean {
+    if (full.size === 0 || !full.has(hexOf(record.body.author))) return false
+    const head = this.#deps.log.get(record.log)
+    return (head !== undefined && head.applied < head.seq) || this.#deps.log.missing(record) !== undefined
   }
 
   #judgeOne(

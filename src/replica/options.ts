@@ -3,6 +3,7 @@ import type { ConflictChange } from '../catalog/index.js'
 import type { KeyPair } from '../identity/index.js'
 import type { DamagedRange } from '../log/index.js'
 import type { Clock, Disk, Logger, NodeId, PeerInfo, Random, Transport } from '../runtime.js'
+import type { Throttled } from '../share.js'
 import type { Store } from '../store/index.js'
 import type { SyncOptions } from '../sync/index.js'
 import type { SignedRecord } from '../wire/index.js'
@@ -57,6 +58,8 @@ export interface ReplicaEvents {
   recordDamaged?(id: string): void
   /** Another process writes under this node's key. */
   twinFound?(): void
+  /** A member's records come faster than its share, or do so no more. */
+  throttled?(node: NodeId, state: Throttled | undefined): void
   peerUp?(peer: PeerInfo): void
   peerDown?(node: NodeId): void
 }

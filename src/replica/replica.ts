@@ -6,7 +6,7 @@ import type { Catalog, CatalogDelta, CatalogReader, Draft } from '../catalog/ind
 import { GrapevineError, reasonOf } from '../errors.js'
 import { MEMBERS_SPACE, Members, MEMBER_ROWS, nodeIdOf } from '../identity/index.js'
 import { RecordLog, SegmentLog, type DamagedRange, type Scanned } from '../log/index.js'
-import type { NodeId, PeerInfo } from '../runtime.js'
+import { seldom, type Logger, type NodeId, type PeerInfo } from '../runtime.js'
 import { Overlay, prefixRange } from '../store/index.js'
 import { SyncEngine, type SyncEffect } from '../sync/index.js'
 import {
@@ -34,6 +34,7 @@ import { Holds } from './holds.js'
 import { Intake } from './intake.js'
 import type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './options.js'
 import { OwnHistory } from './own-history.js'
+import { Offers, type Offer } from './offers.js'
 import type { Quarantine } from './quarantine.js'
 import type { Removals } from './removals.js'
 import { Replication } from './replication.js'
@@ -49,13 +50,6 @@ const MAX_BACKLOG_BYTES = 16 * 1024 * 1024
 const PULL_TIMEOUT_MS = 15_000
 /** How long a change waits for others before the index is written, ms. */
 const FLUSH_DELAY_MS = 20
-
-interface Offer {
-  readonly from: NodeId
-  readonly records: readonly SignedRecord[]
-  readonly bytes: number
-  readonly proven: Promise<ReadonlySet<string>>
-}
 
 export class Replica {
   readonly node: NodeId
@@ -76,7 +70,10 @@ export class Replica {
   readonly #scopes: Scopes
   readonly removals: Removals
   readonly quarantine: Quarantine
+  readonly offers: Offers
   readonly #intake: Intake
+  /** For what others can make happen as often as they like. */
+  readonly #seldom: Logger
   readonly #writer: Writer
   readonly #gossiper: Gossiper
   readonly replication: Replication
@@ -88,9 +85,6 @@ export class Replica {
   readonly #own: OwnHistory
   readonly #holds = new Holds()
   readonly #agreement = new Agreement((node) => this.#events.inSync?.(node))
-  #offers: Offer[] = []
-  #backlog = 0
-  #taking = false
   #tick: (() => void) | undefined
   #running = false
   #flushing: (() => void) | undefined
@@ -149,6 +143,13 @@ export class Replica {
     this.quarantine = fold.quarantine
     this.#scopes = fold.scopes
     this.#applier = fold.applier
+    this.#seldom = seldom(logger, deps.clock)
+    this.offers = new Offers({
+      clock: deps.clock,
+      turns: this.#turns,
+      take: (offers) => this.#takeOffers(offers),
+      throttled: (author, state) => events.throttled?.(author, state)
+    })
     this.#intake = new Intake({
       cluster: options.cluster,
       log: this.log,
@@ -159,7 +160,7 @@ export class Replica {
     this.engine = new SyncEngine(
       {
         root: () => (this.log.waitingCount() === 0 ? this.catalog.root() : undefined),
-        backlogBytes: () => this.#backlog,
+        backlogBytes: () => this.offers.bytes,
         random: () => deps.random.float()
       },
       options.sync
@@ -306,6 +307,7 @@ export class Replica {
     this.#tick = undefined
     this.#gossiper.stop()
     this.replication.stop()
+    this.offers.stop()
     this.#flushing?.()
     await this.#turns.idle()
     if (!this.#holds.failed) await this.#rows.flush()
@@ -457,10 +459,13 @@ export class Replica {
   #takeGossip(from: NodeId, records: readonly SignedRecord[], heads: readonly VectorEntry[]): void {
     const fresh = records.filter(
       (record) =>
-        (record.body.seq === this.engine.fetched(record.log) + 1 && this.#markFetching(record)) ||
+        // who is over its share is pulled from, at the pace of its share
+        (!this.offers.over(record) &&
+          record.body.seq === this.engine.fetched(record.log) + 1 &&
+          this.#markFetching(record)) ||
         this.#contradicts(record)
     )
-    if (fresh.length > 0 && this.#backlog < MAX_BACKLOG_BYTES) this.#offer(from, fresh)
+    if (fresh.length > 0 && this.offers.bytes < MAX_BACKLOG_BYTES) this.#offer(from, fresh)
     this.#perform(this.engine.gossiped(from, heads, this.#deps.clock.monotonic()))
   }
 
@@ -469,7 +474,7 @@ export class Replica {
   }
 
   #markFetching(record: SignedRecord): boolean {
-    if (this.#backlog >= MAX_BACKLOG_BYTES) return false
+    if (this.offers.bytes >= MAX_BACKLOG_BYTES) return false
     this.engine.fetching(record.log, record.body.seq)
     return true
   }
@@ -478,12 +483,7 @@ export class Replica {
 
   /** Records from a peer (a pull, gossip, a join answer), to be judged in turn. */
   #offer(from: NodeId, records: readonly SignedRecord[]): void {
-    const bytes = records.reduce((sum, record) => sum + record.bytes.length, 0)
-    this.#backlog += bytes
-    this.#offers.push({ from, records, bytes, proven: this.#intake.prove(records) })
-    if (this.#taking) return
-    this.#taking = true
-    void this.#turns.take(() => this.#takeOffers())
+    this.offers.add(from, records, this.#intake.prove(records))
   }
 
   /** Takes records in and resolves when those that hold are durable and applied. For `join`. */
@@ -496,17 +496,13 @@ export class Replica {
     }
   }
 
-  async #takeOffers(): Promise<void> {
-    this.#taking = false
-    const offers = this.#offers
-    this.#offers = []
+  async #takeOffers(offers: readonly Offer[]): Promise<void> {
     try {
       if (!this.#holds.failed) await this.#takeIn(offers)
     } catch (error) {
       this.#fail(error)
     } finally {
       if (this.#holds.failed) this.#giveBack(offers)
-      for (const offer of offers) this.#backlog -= offer.bytes
       this.#perform(this.engine.evaluate(this.#deps.clock.monotonic()))
     }
   }
@@ -528,10 +524,12 @@ export class Replica {
     for (const fork of judged.forks) await this.#foundFork(fork)
     const { accepted } = judged
     if (accepted.length > 0) await this.log.append(accepted)
+    this.offers.stored(accepted)
     const now = this.#deps.clock.monotonic()
     for (const { record, why } of judged.refused) {
-      if (why !== 'gap')
-        this.#deps.logger.warn('A record from a peer was not taken.', { log: record.log, seq: record.body.seq, why })
+      if (why === 'parked') this.offers.parked(record)
+      else if (why !== 'gap')
+        this.#seldom.warn('A record from a peer was not taken.', { log: record.log, seq: record.body.seq, why })
       const from = offers.find((offer) => offer.records.includes(record))?.from ?? ''
       const held = this.log.get(record.log)?.seq ?? 0
       // what follows ours there does not name ours: the branches part somewhere before
@@ -664,7 +662,7 @@ export class Replica {
   async #ask(to: NodeId, request: PullRequest): Promise<{ records: SignedRecord[]; head: number }> {
     const bytes = await this.#deps.transport.request(to, 'sync', encodeRequest(request), { timeoutMs: PULL_TIMEOUT_MS })
     const { records, head } = decodeAnswer(bytes, 'records')
-    const decoded = records.map((each) => this.#intake.decode(each))
+    const decoded = records.slice(0, request.count).map((each) => this.#intake.decode(each))
     return { records: decoded.filter((record) => record.log === request.log), head }
   }
 
@@ -675,6 +673,8 @@ export class Replica {
   async #pull({ id, to, log, from, count }: Extract<SyncEffect, { do: 'pull' }>): Promise<void> {
     const now = (): number => this.#deps.clock.monotonic()
     try {
+      const turn = this.offers.turn(this.authorOf(log))
+      if (turn !== undefined) await turn
       const { records, head } = await this.#ask(to, { t: 'pull', log, from, count })
       const run = records.filter((record, index) => record.body.seq === from + index)
       if (!this.#running) return

@@ -13,7 +13,7 @@
  */
 import type { NodeId } from '../runtime.js'
 import { vectorDigest, type SyncNotice, type VectorEntry } from '../wire/index.js'
-import { SYNC_DEFAULTS, type SyncOptions } from './options.js'
+import { MAX_UNKNOWN_LOGS, SYNC_DEFAULTS, type SyncOptions } from './options.js'
 
 export type SyncEffect =
   | { readonly do: 'notify'; readonly to: NodeId; readonly message: SyncNotice }
@@ -118,7 +118,7 @@ export class SyncEngine {
       peer.vector.clear()
       peer.complete = true
     }
-    for (const { log, seq, head } of message.vector) peer.vector.set(log, { seq, head })
+    this.#claims(peer, message.vector)
     this.#holds(node, message.vector)
     peer.root = message.root
     return this.evaluate(now)
@@ -134,13 +134,23 @@ export class SyncEngine {
     return this.evaluate(now)
   }
 
+  /** What a peer says it holds; of logs nobody has heard of only so many, because it may make them up. */
+  #claims(peer: Peer, vector: readonly VectorEntry[]): void {
+    for (const { log, seq, head } of vector) {
+      const known = (this.#logs.get(log)?.held ?? 0) > 0
+      if (known || peer.vector.has(log) || peer.vector.size < this.#logs.size + MAX_UNKNOWN_LOGS)
+        peer.vector.set(log, { seq, head })
+    }
+  }
+
   #holds(node: NodeId, vector: readonly VectorEntry[]): void {
     let durable = this.#durable.get(node)
     if (durable === undefined) {
       durable = new Map()
       this.#durable.set(node, durable)
     }
-    for (const { log, seq } of vector) durable.set(log, seq)
+    // only of what we hold ourselves does it matter who else does
+    for (const { log, seq } of vector) if ((this.#logs.get(log)?.held ?? 0) > 0) durable.set(log, seq)
   }
 
   /** How many other nodes said that they durably hold a log up to `seq`. */
@@ -162,8 +172,10 @@ export class SyncEngine {
     const peer = this.#peers.get(node)
     if (peer === undefined) return []
     peer.heardAt = now
-    for (const { log, seq, head } of heads)
-      if ((peer.vector.get(log)?.seq ?? 0) < seq) peer.vector.set(log, { seq, head })
+    this.#claims(
+      peer,
+      heads.filter(({ log, seq }) => (peer.vector.get(log)?.seq ?? 0) < seq)
+    )
     return this.evaluate(now)
   }
 
@@ -217,8 +229,8 @@ export class SyncEngine {
 
   /** What was fetched of a log could not be stored: ask again, from `node` only after a while. */
   refused(log: string, node: NodeId, now: number): SyncEffect[] {
-    const want = this.#want(log)
-    want.fetched = want.held
+    const want = this.#logs.get(log)
+    if (want !== undefined) want.fetched = want.held
     this.#peers.get(node)?.wait.set(log, now + this.#options.retryMs)
     return this.evaluate(now)
   }
@@ -345,7 +357,10 @@ export class SyncEngine {
     this.#pulls.delete(pull.id)
     pull.peer.pulls -= 1
     const want = this.#logs.get(pull.log)
-    if (want?.pull === pull) want.pull = undefined
+    if (want?.pull !== pull) return
+    want.pull = undefined
+    // a log that was only claimed is not remembered
+    if (want.held === 0 && want.fetched === 0) this.#logs.delete(pull.log)
   }
 
   #digest(): SyncNotice {

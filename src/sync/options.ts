@@ -11,11 +11,17 @@ export interface SyncOptions {
   /** A peer that said nothing for this long is hung up on, ms: three announcements missed. */
   readonly silenceMs: number
   readonly maxPullsPerPeer: number
-  /** Records asked for at once; the answer is cut at `MAX_PULL_BYTES` besides. */
+  /** Records asked for at once: decoding them takes some 20 ms. The answer is cut at `MAX_PULL_BYTES` besides. */
   readonly maxPullRecords: number
   /** Fetched bytes that may wait to be stored before pulling pauses. */
   readonly maxBacklogBytes: number
 }
+
+/**
+ * Logs that one peer may claim beyond those we know of. A newcomer hears of all at once; a thousand members have some
+ * thousands. What is left out is heard of again with the next vector, when the first are here.
+ */
+export const MAX_UNKNOWN_LOGS = 8_192
 
 export const SYNC_DEFAULTS: SyncOptions = {
   announceIntervalMs: 30_000,
@@ -24,6 +30,6 @@ export const SYNC_DEFAULTS: SyncOptions = {
   retryMs: 1_000,
   silenceMs: 150_000,
   maxPullsPerPeer: 4,
-  maxPullRecords: 4_096,
+  maxPullRecords: 1_024,
   maxBacklogBytes: 4 * 1024 * 1024
 }

@@ -13,6 +13,7 @@ import {
   type SignedRecord
 } from '../../src/wire/index.js'
 import { verify } from '../../src/identity/index.js'
+import { SYNC_DEFAULTS } from '../../src/sync/index.js'
 import { editOp, forge, Lab, type LabNode } from '../replica/lab.js'
 
 const ENTRY = '1'.repeat(32)
@@ -332,7 +333,7 @@ describe('gossip', () => {
       ),
       'accept'
     )
-    assert.deepEqual(asked, [[writer.id, { t: 'pull', log, from: 1, count: 4_096 }]])
+    assert.deepEqual(asked, [[writer.id, { t: 'pull', log, from: 1, count: SYNC_DEFAULTS.maxPullRecords }]])
     await reader.replica.stop()
   })
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { SYNC_DEFAULTS, SyncEngine, type SyncEffect, type SyncOptions } from '../../src/sync/index.js'
+import { MAX_UNKNOWN_LOGS } from '../../src/sync/options.js'
 import { vectorDigest, type SyncNotice, type VectorEntry } from '../../src/wire/index.js'
 
 const A = 'a'.repeat(32)
@@ -513,4 +514,24 @@ test('any order of events on any number of peers ends with everything fetched on
     ),
     { seed: 20_260_107, numRuns: 300, includeErrorInReport: true }
   )
+})
+
+test('of logs nobody has heard of a peer may claim only so many, and none is remembered that it does not have', () => {
+  const { engine } = rig()
+  engine.peerUp('p', 0)
+  const made = (from: number, count: number): VectorEntry[] =>
+    Array.from({ length: count }, (_, n) => at((from + n).toString(16).padStart(32, '0'), 1))
+  engine.heard('p', vector(made(0, MAX_UNKNOWN_LOGS)), 0)
+  assert.equal(engine.standing('p')!.ahead, MAX_UNKNOWN_LOGS)
+  const over = engine.heard('p', vector(made(MAX_UNKNOWN_LOGS, 20_000), { full: false }), 0)
+  assert.ok(
+    engine.standing('p')!.ahead <= MAX_UNKNOWN_LOGS + SYNC_DEFAULTS.maxPullsPerPeer,
+    'what is asked for is known'
+  )
+  engine.gossiped('p', made(40_000, 20_000), 0)
+  assert.ok(engine.standing('p')!.ahead <= MAX_UNKNOWN_LOGS + SYNC_DEFAULTS.maxPullsPerPeer)
+  assert.equal(over.length, 0, 'four pulls are under way already')
+  engine.held([at(A, 1)], 0)
+  engine.heard('p', vector([at(A, 7)], { full: false }), 0)
+  assert.ok(pulls(engine.pullFailed(1, 0)).length === 1, 'a log we know is claimed all the same')
 })

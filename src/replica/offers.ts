@@ -1,0 +1,176 @@
+/**
+ * Records from other nodes that wait to be judged, in a queue for each author. They are taken in small slices, every
+ * author in turn, so that who writes without end does not keep the others waiting. What was taken counts against the
+ * author's share: beyond it its records are left to the pull, and the pull waits.
+ */
+import { nodeIdOf } from '../identity/index.js'
+import type { Clock, NodeId } from '../runtime.js'
+import { Shares, type Throttled } from '../share.js'
+import { bytesOf, hexOf, type SignedRecord } from '../wire/index.js'
+import type { Turns } from './turns.js'
+
+/** Records and bytes judged, stored and folded at once before others get a turn: some 20 ms of work. */
+export const SLICE_RECORDS = 128
+export const SLICE_BYTES = 1024 * 1024
+/** Authors in one slice, and what each may have of it at least. */
+const SLICE_AUTHORS = 8
+const SLICE_LEAST = SLICE_RECORDS / SLICE_AUTHORS
+
+/** Records of one author: at once, and then each second. An honest burst of 10,000 files makes some dozens. */
+export const AUTHOR_RECORDS = { perSecond: 5_000, burst: 50_000 } as const
+/** Bytes of its records: at once, and then each second. Bodies of large files do not travel in records. */
+export const AUTHOR_BYTES = { perSecond: 16 * 1024 * 1024, burst: 128 * 1024 * 1024 } as const
+
+/** As how much waiting a record counts that finds no room, ms: it is asked for again after so long. */
+const PARKED_MS = 1_000
+
+/** Records of one author that came together. */
+export interface Offer {
+  readonly from: NodeId
+  readonly records: readonly SignedRecord[]
+  /** What proves each; may hold more than these. */
+  readonly proven: Promise<ReadonlySet<string>>
+}
+
+export interface OffersDeps {
+  readonly clock: Clock
+  readonly turns: Turns
+  /** Judges, stores and folds a slice, in turn; never rejects. */
+  take(slice: readonly Offer[]): Promise<void>
+  /** See `Shares`. */
+  throttled(author: NodeId, state: Throttled | undefined): void
+}
+
+export class Offers {
+  readonly shares: Shares
+  readonly #deps: OffersDeps
+  #queues = new Map<string, Offer[]>()
+  #bytes = 0
+  #taking = false
+  #ended = false
+
+  constructor(deps: OffersDeps) {
+    this.#deps = deps
+    this.shares = new Shares(
+      { clock: deps.clock, changed: (author, state) => deps.throttled(nodeOf(author), state) },
+      { records: AUTHOR_RECORDS, bytes: AUTHOR_BYTES }
+    )
+  }
+
+  /** Bytes that wait. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Authors whose records come faster than their shares. */
+  throttled(): Map<NodeId, Throttled> {
+    return new Map([...this.shares.throttled()].map(([author, state]) => [nodeOf(author), state]))
+  }
+
+  /** Whether the author of this record has used up its share. */
+  over({ body }: SignedRecord): boolean {
+    return this.shares.of(hexOf(body.author)).over
+  }
+
+  add(from: NodeId, records: readonly SignedRecord[], proven: Promise<ReadonlySet<string>>): void {
+    if (this.#ended) return
+    const byAuthor = new Map<string, SignedRecord[]>()
+    for (const record of records) {
+      const author = hexOf(record.body.author)
+      const before = byAuthor.get(author)
+      if (before === undefined) byAuthor.set(author, [record])
+      else before.push(record)
+    }
+    this.#bytes += sizeOf(records)
+    for (const [author, own] of byAuthor) {
+      const queue = this.#queues.get(author)
+      if (queue === undefined) this.#queues.set(author, [{ from, records: own, proven }])
+      else queue.push({ from, records: own, proven })
+    }
+    this.#takeSoon()
+  }
+
+  /** One slice a turn: whoever waits for a turn, as our own writing does, gets it in between. */
+  #takeSoon(): void {
+    if (this.#taking || this.#queues.size === 0) return
+    this.#taking = true
+    void this.#deps.turns.take(async () => {
+      this.#taking = false
+      const slice = this.#next()
+      for (const { records } of slice) this.#bytes -= sizeOf(records)
+      if (slice.length > 0) await this.#deps.take(slice)
+      this.#takeSoon()
+    })
+  }
+
+  /** The next slice: of each of a few authors the oldest, in order. Who had a turn comes last. */
+  #next(): Offer[] {
+    const authors = [...this.#queues.keys()].slice(0, SLICE_AUTHORS)
+    const slice: Offer[] = []
+    const each = Math.max(SLICE_LEAST, Math.floor(SLICE_RECORDS / Math.max(1, authors.length)))
+    let bytes = SLICE_BYTES
+    for (const author of authors) {
+      if (bytes <= 0) break
+      const queue = this.#queues.get(author)!
+      const taken = takeFrom(queue, each, bytes)
+      for (const offer of taken) bytes -= sizeOf(offer.records)
+      slice.push(...taken)
+      this.#queues.delete(author)
+      if (queue.length > 0) this.#queues.set(author, queue)
+    }
+    return slice
+  }
+
+  /** These were stored: their authors have used so much of their shares. */
+  stored(records: readonly SignedRecord[]): void {
+    for (const { body, bytes } of records) {
+      const share = this.shares.of(hexOf(body.author))
+      share.take('records', 1)
+      share.take('bytes', bytes.length)
+    }
+  }
+
+  /** There is no room for this one, which would have to wait for what it refers to. */
+  parked({ body }: SignedRecord): void {
+    this.shares.of(hexOf(body.author)).slowed('parked', PARKED_MS)
+  }
+
+  /** Resolves when more of this author (hex; '' when it is not known yet) may be asked for; undefined: now. */
+  turn(author: string): Promise<void> | undefined {
+    const share = author === '' ? undefined : this.shares.of(author)
+    return share?.over === true ? share.turn() : undefined
+  }
+
+  /** Nothing more is taken. */
+  stop(): void {
+    this.#ended = true
+    this.#queues.clear()
+    this.shares.stop()
+  }
+}
+
+/** Takes from the front of a queue, at least one record, and leaves the rest of a cut offer in its place. */
+function takeFrom(queue: Offer[], count: number, bytes: number): Offer[] {
+  const taken: Offer[] = []
+  let records = count
+  let room = bytes
+  while (queue.length > 0 && records > 0 && (room > 0 || taken.length === 0)) {
+    const offer = queue[0]!
+    let end = 0
+    while (end < offer.records.length && end < records && (room > 0 || (end === 0 && taken.length === 0)))
+      room -= offer.records[end++]!.bytes.length
+    taken.push({ ...offer, records: offer.records.slice(0, end) })
+    records -= end
+    if (end === offer.records.length) queue.shift()
+    else queue[0] = { ...offer, records: offer.records.slice(end) }
+  }
+  return taken
+}
+
+function nodeOf(author: string): NodeId {
+  return nodeIdOf(bytesOf(author))
+}
+
+function sizeOf(records: readonly SignedRecord[]): number {
+  return records.reduce((sum, { bytes }) => sum + bytes.length, 0)
+}

@@ -1,0 +1,187 @@
+/** Records wait for each author apart: who writes without end neither delays the others nor takes their room. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { nodeIdOf } from '../../src/identity/index.js'
+import { Intake } from '../../src/replica/intake.js'
+import { AUTHOR_RECORDS, Offers, SLICE_BYTES, SLICE_RECORDS, type Offer } from '../../src/replica/offers.js'
+import { MAX_PARKED_BYTES, MAX_PARKED_RECORDS, Parked } from '../../src/replica/parked.js'
+import { Turns } from '../../src/replica/turns.js'
+import type { SignedRecord } from '../../src/wire/index.js'
+import { HandClock } from '../net/hand-clock.js'
+
+const key = (name: number): Uint8Array => new Uint8Array(32).fill(name)
+const proven = Promise.resolve(new Set<string>())
+
+function records(author: number, count: number, bytes = 200): SignedRecord[] {
+  return Array.from(
+    { length: count },
+    (_, at) => ({ bytes: new Uint8Array(bytes), body: { author: key(author), seq: at + 1 } }) as unknown as SignedRecord
+  )
+}
+
+interface Rig {
+  readonly clock: HandClock
+  readonly turns: Turns
+  readonly offers: Offers
+  readonly slices: Offer[][]
+  readonly told: string[]
+}
+
+function rig(): Rig {
+  const clock = new HandClock()
+  const turns = new Turns()
+  const slices: Offer[][] = []
+  const told: string[] = []
+  const offers = new Offers({
+    clock,
+    turns,
+    take: (slice) => (slices.push([...slice]), Promise.resolve()),
+    throttled: (author, state) => told.push(`${author} ${state?.reason}`)
+  })
+  return { clock, turns, offers, slices, told }
+}
+
+const sizes = (slice: readonly Offer[]): string[] =>
+  slice.map((offer) => `${offer.records[0]!.body.author[0]}:${offer.records.length}`)
+
+async function idle({ turns, offers }: Rig): Promise<void> {
+  while (offers.bytes > 0) await turns.idle()
+  await turns.idle()
+}
+
+test('one author is taken in slices of the limit, in order', async () => {
+  const made = rig()
+  made.offers.add('p', records(1, SLICE_RECORDS + 1), proven)
+  await idle(made)
+  assert.deepEqual(made.slices.map(sizes), [[`1:${SLICE_RECORDS}`], ['1:1']])
+  assert.deepEqual(
+    made.slices.flat().flatMap((offer) => offer.records.map(({ body }) => body.seq)),
+    Array.from({ length: SLICE_RECORDS + 1 }, (_, at) => at + 1)
+  )
+})
+
+test('a slice ends with its bytes, and one record goes whatever its size', async () => {
+  const made = rig()
+  made.offers.add('p', records(1, 3, SLICE_BYTES / 2), proven)
+  made.offers.add('p', records(2, 2, SLICE_BYTES * 2), proven)
+  await idle(made)
+  assert.deepEqual(made.slices.map(sizes), [['1:2'], ['2:1'], ['1:1', '2:1']])
+  assert.equal(made.offers.bytes, 0)
+})
+
+test('every author has its part of a slice, and who comes late is not behind all of another', async () => {
+  const made = rig()
+  made.offers.add('p', records(1, 1_000), proven)
+  made.offers.add('q', records(1, 1_000), proven)
+  made.offers.add('p', [...records(2, 1), ...records(3, 2)], proven)
+  const { turns, offers, slices } = made
+  await turns.idle()
+  assert.deepEqual(sizes(slices[0]!), ['1:42', '2:1', '3:2'])
+  let between = -1
+  void turns.take(async () => void (between = slices.length))
+  await idle(made)
+  assert.ok(between > 0 && between < slices.length / 2, 'our own writing has its turn in between')
+  offers.add('p', [...Array.from({ length: 9 }, (_, at) => records(at + 1, 20)).flat()], proven)
+  const before = slices.length
+  await idle(made)
+  assert.deepEqual(
+    slices.slice(before).map((slice) => slice.length),
+    [8, 8, 2]
+  )
+  assert.equal(slices[before + 1]![0]!.records[0]!.body.author[0], 9, 'who had no turn comes first')
+})
+
+test('an author that stored more than its share is waited for, by name, and no other', async () => {
+  const { clock, offers, told } = rig()
+  const many = records(1, AUTHOR_RECORDS.burst - 1)
+  offers.stored(many)
+  assert.equal(offers.turn('01'.repeat(32)), undefined)
+  offers.stored(records(1, AUTHOR_RECORDS.perSecond + 1))
+  assert.ok(offers.over(many[0]!))
+  assert.ok(!offers.over(records(2, 1)[0]!))
+  assert.equal(offers.turn(''), undefined, 'of whom nothing is known there is nothing to count')
+  let done = false
+  void offers.turn('01'.repeat(32))!.then(() => (done = true))
+  await clock.pass(900)
+  assert.ok(!done)
+  await clock.pass(200)
+  assert.ok(done)
+  const name = nodeIdOf(key(1))
+  assert.deepEqual(told, [`${name} records`])
+  assert.deepEqual(
+    [...offers.throttled()].map(([node, { reason }]) => [node, reason]),
+    [[name, 'records']]
+  )
+})
+
+test('after the end nothing is taken, not even what waits', async () => {
+  const made = rig()
+  made.offers.add('p', records(1, 1_000), proven)
+  made.offers.stop()
+  made.offers.add('p', records(1, 1), proven)
+  await made.turns.idle()
+  assert.deepEqual(made.slices, [])
+})
+
+interface FakeHead {
+  log: string
+  author: Uint8Array
+  seq: number
+  applied: number
+}
+
+test('what waits of an author is bounded in records and bytes, and counted anew when it goes on', () => {
+  const heads: FakeHead[] = [
+    { log: 'a', author: key(1), seq: MAX_PARKED_RECORDS - 1, applied: 0 },
+    { log: 'b', author: key(2), seq: 10, applied: 10 }
+  ]
+  let looked = 0
+  const log = { logs: () => heads.values(), row: () => (looked++, { at: { length: 100 } }) }
+  const parked = new Parked(log as unknown as ConstructorParameters<typeof Parked>[0])
+  assert.deepEqual([...parked.full()], [])
+  heads.push({ log: 'c', author: key(1), seq: 1, applied: 0 })
+  assert.deepEqual([...parked.full()], ['01'.repeat(32)])
+  assert.equal(looked, MAX_PARKED_RECORDS, 'each is looked up once')
+  heads[0]!.applied = heads[0]!.seq
+  assert.deepEqual([...parked.full()], [])
+  heads[1]!.seq = 12
+  const heavy = { logs: () => heads.values(), row: () => ({ at: { length: MAX_PARKED_BYTES / 2 } }) }
+  const bytes = new Parked(heavy as unknown as ConstructorParameters<typeof Parked>[0])
+  assert.deepEqual([...bytes.full()], ['02'.repeat(32)])
+  heads[1]!.applied = 11
+  assert.deepEqual([...bytes.full()], [])
+})
+
+test('who has filled its room is refused what would have to wait, and nothing else', () => {
+  const full: FakeHead = { log: 'a', author: key(1), seq: MAX_PARKED_RECORDS, applied: 0 }
+  const log = {
+    logs: () => [full].values(),
+    row: () => ({ at: { length: 1 } }),
+    get: (id: string) => (id === 'a' ? full : undefined),
+    continues: () => 'next',
+    missing: ({ body }: SignedRecord) => body.deps[0]
+  }
+  const intake = new Intake({
+    cluster: '',
+    log,
+    members: { wasAdmitted: () => true }
+  } as unknown as ConstructorParameters<typeof Intake>[0])
+  const record = (id: string, author: number, deps: object[]): SignedRecord =>
+    ({
+      log: id,
+      id,
+      bytes: new Uint8Array(100),
+      body: { author: key(author), space: 'catalog', seq: MAX_PARKED_RECORDS + 1, deps }
+    }) as unknown as SignedRecord
+  const all = [record('a', 1, []), record('b', 1, [{}]), record('c', 1, []), record('d', 2, [{}])]
+  const proofs = new Set(all.map(({ id }) => id + '\0'.repeat(64)))
+  const { accepted, refused } = intake.judge(all, proofs)
+  assert.deepEqual(
+    refused.map((each) => `${each.record.id} ${each.why}`),
+    ['a parked', 'b parked']
+  )
+  assert.deepEqual(
+    accepted.map(({ id }) => id),
+    ['c', 'd']
+  )
+})
