@@ -1,0 +1,143 @@
+/** Three honest daemons and whoever attacks them: what each attack meets, and what must hold while it lasts. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import type { RecordLine } from '../../src/control/target.js'
+import type { NetworkInspection } from '../../src/net/index.js'
+import type { Dep } from '../../src/wire/index.js'
+import { Cluster, type JoinOptions } from '../e2e/cluster.js'
+import type { Node } from '../e2e/node.js'
+import { until } from '../e2e/until.js'
+import { Attacker, type Masks } from './attacker.js'
+import { Relay } from './wire.js'
+
+/** How much of each attack is made: 1 in the tests, more in the long run. */
+export const SIZE = Number(process.env['GRAPEVINE_HOSTILE_SIZE'] ?? 1)
+
+export class World {
+  readonly #attackers: Attacker[] = []
+  readonly #relays: Relay[] = []
+  #names = 0
+
+  private constructor(
+    readonly cluster: Cluster,
+    readonly honest: readonly [Node, Node, Node]
+  ) {}
+
+  static async of(cluster: Cluster): Promise<World> {
+    const honest = (await cluster.of(3)) as [Node, Node, Node]
+    await cluster.connected([...honest])
+    return new World(cluster, honest)
+  }
+
+  /** A member that was admitted like any other and never runs as one. */
+  async member(role: JoinOptions['role'] = 'author'): Promise<Attacker> {
+    return this.#attacker(await this.cluster.admit(`m${++this.#names}`, { role }), {})
+  }
+
+  /** Somebody who knows what an honest node's home says of the cluster and has a key of its own. */
+  async stranger(masks: Masks = {}): Promise<Attacker> {
+    return this.#attacker(this.honest[0], { seed: randomBytes(32), ...masks })
+  }
+
+  async #attacker(home: Node, masks: Masks): Promise<Attacker> {
+    const attacker = await Attacker.as(home, masks)
+    this.#attackers.push(attacker)
+    return attacker
+  }
+
+  /** A relay before an honest node, which sees what comes by it as from another address. */
+  async relay(node: Node = this.honest[0]): Promise<Relay> {
+    const relay = await Relay.to(await this.port(node))
+    this.#relays.push(relay)
+    return relay
+  }
+
+  /** Where the first honest node listens, with its id. */
+  async address(node: Node = this.honest[0]): Promise<string> {
+    return (await node.status()).listen[0]!
+  }
+
+  async port(node: Node = this.honest[0]): Promise<number> {
+    return Number(/\/tcp\/(\d+)/.exec(await this.address(node))![1])
+  }
+
+  async inspect(node: Node = this.honest[0]): Promise<NetworkInspection> {
+    return (await node.client.inspect('gossip')) as NetworkInspection
+  }
+
+  /** Why the attacker is slowed at an honest node, if it is. */
+  async throttled(attacker: Attacker, node: Node = this.honest[0]): Promise<string | undefined> {
+    return (await node.status()).peers.find((peer) => peer.node === attacker.node)?.throttled?.reason
+  }
+
+  async connectedTo(attacker: Attacker, node: Node = this.honest[0]): Promise<boolean> {
+    return (await node.status()).peers.some((peer) => peer.node === attacker.node && peer.connected)
+  }
+
+  /** Lines of the log of an honest node that hold these words. */
+  said(words: string, node: Node = this.honest[0]): number {
+    return readFileSync(node.logFile, 'utf8').split(words).length - 1
+  }
+
+  /** What a record may build on: everything the first honest node holds. */
+  async past(): Promise<{ deps: Dep[]; depth: number }> {
+    const heads = (await this.honest[0].client.inspect('heads')) as Dep[]
+    const lines: RecordLine[] = []
+    for await (const line of this.honest[0].client.inspectLog({ limit: 1_000 })) lines.push(line)
+    const deps = heads.map(({ log, seq, id }) => ({ log, seq, id }))
+    return { deps, depth: 1 + Math.max(...lines.map(({ depth }) => depth)) }
+  }
+
+  /** A change made at each honest node is in the directories of the others. */
+  async unharmed(): Promise<void> {
+    const round = ++this.#names
+    for (const node of this.honest) {
+      const path = `honest/${node.name}-${round}.txt`
+      const body = Buffer.from(`${node.name} ${round}`)
+      await node.client.put(path, one(body))
+      for (const other of this.honest)
+        await until(`${other.name} has the change of ${node.name}`, () =>
+          readFileSync(join(other.dir, path)).equals(body)
+        )
+    }
+    for (const node of this.honest) {
+      const { state, problems } = await node.status()
+      assert.equal(state, 'running', `${node.name} is ${state}`)
+      assert.deepEqual(problems, [], `${node.name} has problems`)
+    }
+  }
+
+  /** Everybody who attacked goes; the honest nodes stay. */
+  async disarm(): Promise<void> {
+    await Promise.all(this.#attackers.splice(0).map((attacker) => attacker.stop()))
+    await Promise.all(this.#relays.splice(0).map((relay) => relay.close()))
+  }
+}
+
+async function* one(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes
+}
+
+/** Tests of one file, one after another against the same three daemons; their logs are shown when one fails. */
+export function attacks(): (name: string, body: (world: World) => Promise<void>) => void {
+  const cluster = new Cluster()
+  let world: World | undefined
+  after(() => cluster.close())
+  return (name, body) => {
+    void test(name, async () => {
+      world ??= await World.of(cluster)
+      try {
+        await body(world)
+        await world.unharmed()
+      } catch (error) {
+        process.stderr.write(`\nlogs of "${name}":\n${cluster.tails()}`)
+        throw error
+      } finally {
+        await world.disarm()
+      }
+    })
+  }
+}
