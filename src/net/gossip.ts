@@ -6,14 +6,14 @@
 import { gossipsub, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
 import type { Connection, PeerId, Stream, StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
 import { reasonOf } from '../errors.js'
-import type { GossipVerdict, Logger, NodeId, Random } from '../runtime.js'
-import type { Share } from '../share.js'
+import type { Clock, GossipVerdict, Logger, NodeId, Random } from '../runtime.js'
+import { Bucket, type Share } from '../share.js'
 import { MAX_GOSSIP_BYTES } from '../wire/index.js'
 import { stopped, tooLarge } from './errors.js'
 import { peerIdOf } from './keys.js'
 import { degreesFor, gossipOptions, type Degrees } from './gossip-options.js'
 import { gossipInbox } from './gossip-inbox.js'
-import { GOSSIP_GIVE_UP_AFTER, GOSSIP_MAX_BAD_RPCS, GOSSIP_REVIVE_AFTER } from './limits.js'
+import { GOSSIP_FORWARD, GOSSIP_GIVE_UP_AFTER, GOSSIP_MAX_BAD_RPCS, GOSSIP_REVIVE_AFTER } from './limits.js'
 
 type Components = Parameters<ReturnType<typeof gossipsub>>[0]
 export type GossipComponents = Components
@@ -38,9 +38,12 @@ interface Internals {
 /** Bytes before each message that make it unlike any other, so that saying the same twice is heard twice. */
 const NONCE_BYTES = 8
 const REVOKED_SCORE = -1_000
+/** Neighbours whose forwarding is counted. */
+const MAX_FORWARDED = 1_024
 
 export interface GossipDeps {
   readonly components: Components
+  readonly clock: Clock
   readonly logger: Logger
   readonly random: Random
   /** Resolves when the peer's link is up; rejects when it never will be. */
@@ -65,6 +68,8 @@ export interface GossipCounters {
   givenUp: number
   /** RPCs that held more than allowed or could not be read. */
   refusedRpcs: number
+  /** Messages taken in and not passed on, because too much came from the same neighbour. */
+  notForwarded: number
 }
 
 export class Gossip {
@@ -78,7 +83,8 @@ export class Gossip {
     rejected: 0,
     revived: 0,
     givenUp: 0,
-    refusedRpcs: 0
+    refusedRpcs: 0,
+    notForwarded: 0
   }
   readonly topic: string
   readonly #deps: GossipDeps
@@ -87,6 +93,8 @@ export class Gossip {
   readonly #missing = new Map<NodeId, number>()
   /** RPCs of a peer that were refused. */
   readonly #refused = new Map<NodeId, number>()
+  /** What was passed on for each neighbour; kept when it leaves. */
+  readonly #forwarded = new Map<NodeId, Bucket>()
   readonly #nonce: Uint8Array
   #count = 0
   #pubsub: (ReturnType<ReturnType<typeof gossipsub>> & Internals) | undefined
@@ -227,16 +235,32 @@ export class Gossip {
     this.counters.received += 1
     this.counters.receivedBytes += data.length
     const verdict = this.#judge(from, data)
-    if (verdict === 'accept') {
+    if (verdict === 'accept' && this.#mayForward(from.toString(), data.length)) {
       this.counters.accepted += 1
       return TopicValidatorResult.Accept
     }
-    if (verdict === 'ignore') {
+    if (verdict !== 'reject') {
       this.counters.ignored += 1
       return TopicValidatorResult.Ignore
     }
     this.counters.rejected += 1
     return TopicValidatorResult.Reject
+  }
+
+  /** Taken in here it is; but we do not flood the others for one that floods us. */
+  #mayForward(node: NodeId, bytes: number): boolean {
+    let bucket = this.#forwarded.get(node)
+    if (bucket === undefined) {
+      if (this.#forwarded.size >= MAX_FORWARDED) this.#forwarded.clear()
+      bucket = new Bucket(this.#deps.clock, GOSSIP_FORWARD)
+      this.#forwarded.set(node, bucket)
+    }
+    if (bucket.debtMs() > 0) {
+      this.counters.notForwarded += 1
+      return false
+    }
+    bucket.take(bytes)
+    return true
   }
 
   #judge(from: PeerId, data: Uint8Array): GossipVerdict {

@@ -146,6 +146,8 @@ export const GOSSIP_MAX_IDS = 5_000
 export const GOSSIP_MAX_IDONTWANT = 512
 /** Peers offered with a PRUNE: we neither send nor use them. */
 export const GOSSIP_MAX_PEERS = 16
+/** Bytes of gossip passed on for one neighbour: at once, and each second. What is not passed on is pulled. */
+export const GOSSIP_FORWARD = { perSecond: 1024 * 1024, burst: 8 * 1024 * 1024 } as const
 /** RPCs beyond these limits before the link is closed. */
 export const GOSSIP_MAX_BAD_RPCS = 8
 
@@ -154,8 +156,8 @@ export const GOSSIP_MAX_BAD_RPCS = 8
  * time of our one thread spent on them, and requests answered. An honest burst of 10,000 files is far below.
  */
 export const MEMBER_BYTES = { perSecond: 32 * 1024 * 1024, burst: 128 * 1024 * 1024 } as const
-/** Milliseconds; half of a core for ever. */
-export const MEMBER_WORK = { perSecond: 500, burst: 2_000 } as const
+/** Milliseconds; a quarter of a core for ever. */
+export const MEMBER_WORK = { perSecond: 250, burst: 1_000 } as const
 /** A file fetched at 250 MB/s from one node asks it a thousand times a second. */
 export const MEMBER_REQUESTS = { perSecond: 1_000, burst: 5_000 } as const
 /** Answers to one member that wait to be sent, bytes: no further question of it is read meanwhile. */

@@ -206,6 +206,7 @@ export class Run {
     return new Gossip(
       {
         components: host.components,
+        clock: this.#deps.clock,
         logger: this.#deps.logger,
         random: this.#deps.random,
         admitted: (peer) => this.links.admitted(peer.toString()),

@@ -16,6 +16,15 @@ export const SLICE_BYTES = 1024 * 1024
 const SLICE_AUTHORS = 8
 const SLICE_LEAST = SLICE_RECORDS / SLICE_AUTHORS
 
+/** While others have something to do too, a slice of one author alone is so small, */
+export const SHARED_SLICE_RECORDS = 32
+/** and is followed by a pause of so many times as long as it took: a third of our time for one, the rest for others. */
+const REST_FACTOR = 2
+/** A pause is never longer, ms. */
+const MAX_REST_MS = 200
+/** Others have something to do for so long after they last had, ms. */
+const SHARED_MS = 2_000
+
 /** Records of one author: at once, and then each second. An honest burst of 10,000 files makes some dozens. */
 export const AUTHOR_RECORDS = { perSecond: 5_000, burst: 50_000 } as const
 /** Bytes of its records: at once, and then each second. Bodies of large files do not travel in records. */
@@ -47,7 +56,17 @@ export class Offers {
   #queues = new Map<string, Offer[]>()
   #bytes = 0
   #taking = false
+  /** Whom the last slice was of, when it was of one alone, */
+  #alone = ''
+  /** and who has to pause because of that. */
+  #resting = ''
+  /** Turns of ours; whatever else was taken was of others. */
+  #ownTurns = 0
+  #otherTurns = 0
+  /** When somebody besides the author that has most to say had something to do. */
+  #sharedAt = Number.NEGATIVE_INFINITY
   #ended = false
+  readonly #idle: Array<() => void> = []
 
   constructor(deps: OffersDeps) {
     this.#deps = deps
@@ -67,7 +86,7 @@ export class Offers {
     return new Map([...this.shares.throttled()].map(([author, state]) => [nodeOf(author), state]))
   }
 
-  /** Whether the author of this record has used up its share. */
+  /** Whether the author of this record has used up its share: it is pulled, at the pace of the share. */
   over({ body }: SignedRecord): boolean {
     return this.shares.of(hexOf(body.author)).over
   }
@@ -92,22 +111,58 @@ export class Offers {
 
   /** One slice a turn: whoever waits for a turn, as our own writing does, gets it in between. */
   #takeSoon(): void {
-    if (this.#taking || this.#queues.size === 0) return
+    if (this.#taking || ![...this.#queues.keys()].some((author) => author !== this.#resting)) return
     this.#taking = true
+    this.#ownTurns += 1
     void this.#deps.turns.take(async () => {
-      this.#taking = false
+      const began = this.#deps.clock.monotonic()
       const slice = this.#next()
       for (const { records } of slice) this.#bytes -= sizeOf(records)
       if (slice.length > 0) await this.#deps.take(slice)
+      this.#taking = false
+      this.#rest(REST_FACTOR * (this.#deps.clock.monotonic() - began))
+      this.#takeSoon()
+      if (!this.#taking && this.#queues.size === 0) for (const wake of this.#idle.splice(0)) wake()
+    })
+  }
+
+  /** Who had a slice for itself while others have something to do pauses; they do not. */
+  #rest(ms: number): void {
+    if (ms < 1 || !this.#shared || this.#alone === '' || this.#resting !== '') return
+    this.#resting = this.#alone
+    this.#deps.clock.timer(Math.min(ms, MAX_REST_MS), () => {
+      this.#resting = ''
       this.#takeSoon()
     })
   }
 
+  /** Resolves when nothing waits and nothing is being taken. */
+  async idle(): Promise<void> {
+    while (this.#taking || this.#queues.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  /** Whether somebody else wrote, here or elsewhere, a moment ago. */
+  get #shared(): boolean {
+    return this.#deps.clock.monotonic() - this.#sharedAt < SHARED_MS
+  }
+
+  /** Notices whether the one author that fills the queue is not the only one with something to do. */
+  #notice(authors: readonly string[]): void {
+    const others = this.#deps.turns.taken - this.#ownTurns
+    const [author = ''] = authors
+    const changed = authors.length > 1 || (this.#alone !== '' && this.#alone !== author)
+    if (changed || others !== this.#otherTurns) this.#sharedAt = this.#deps.clock.monotonic()
+    this.#otherTurns = others
+    this.#alone = authors.length === 1 ? author : ''
+  }
+
   /** The next slice: of each of a few authors the oldest, in order. Who had a turn comes last. */
   #next(): Offer[] {
-    const authors = [...this.#queues.keys()].slice(0, SLICE_AUTHORS)
+    const authors = [...this.#queues.keys()].filter((author) => author !== this.#resting).slice(0, SLICE_AUTHORS)
+    this.#notice(authors)
     const slice: Offer[] = []
-    const each = Math.max(SLICE_LEAST, Math.floor(SLICE_RECORDS / Math.max(1, authors.length)))
+    const room = this.#shared ? SHARED_SLICE_RECORDS : SLICE_RECORDS
+    const each = Math.max(SLICE_LEAST, Math.floor(room / Math.max(1, authors.length)))
     let bytes = SLICE_BYTES
     for (const author of authors) {
       if (bytes <= 0) break
@@ -145,6 +200,7 @@ export class Offers {
   stop(): void {
     this.#ended = true
     this.#queues.clear()
+    for (const wake of this.#idle.splice(0)) wake()
     this.shares.stop()
   }
 }

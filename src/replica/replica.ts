@@ -72,7 +72,6 @@ export class Replica {
   readonly quarantine: Quarantine
   readonly offers: Offers
   readonly #intake: Intake
-  /** For what others can make happen as often as they like. */
   readonly #seldom: Logger
   readonly #writer: Writer
   readonly #gossiper: Gossiper
@@ -452,14 +451,14 @@ export class Replica {
       const verdict = this.#intake.checkGossip(record)
       if (verdict !== 'accept') return verdict
     }
-    this.#takeGossip(from, records, heads)
-    return 'accept'
+    return this.#takeGossip(from, records, heads) ? 'accept' : 'ignore'
   }
 
-  #takeGossip(from: NodeId, records: readonly SignedRecord[], heads: readonly VectorEntry[]): void {
+  /** False when there is nothing in it that others may lack: it is not passed on. */
+  #takeGossip(from: NodeId, records: readonly SignedRecord[], heads: readonly VectorEntry[]): boolean {
+    const news = heads.some(({ log, seq }) => seq > (this.log.get(log)?.seq ?? 0))
     const fresh = records.filter(
       (record) =>
-        // who is over its share is pulled from, at the pace of its share
         (!this.offers.over(record) &&
           record.body.seq === this.engine.fetched(record.log) + 1 &&
           this.#markFetching(record)) ||
@@ -467,6 +466,7 @@ export class Replica {
     )
     if (fresh.length > 0 && this.offers.bytes < MAX_BACKLOG_BYTES) this.#offer(from, fresh)
     this.#perform(this.engine.gossiped(from, heads, this.#deps.clock.monotonic()))
+    return news || fresh.length > 0
   }
 
   #contradicts(record: SignedRecord): boolean {
@@ -492,7 +492,7 @@ export class Replica {
     // one by one: each may admit the author of the next
     for (const record of records) {
       this.#offer(from, [record])
-      await this.#turns.idle()
+      await this.offers.idle()
     }
   }
 

@@ -11,7 +11,7 @@ export interface SyncOptions {
   /** A peer that said nothing for this long is hung up on, ms: three announcements missed. */
   readonly silenceMs: number
   readonly maxPullsPerPeer: number
-  /** Records asked for at once: decoding them takes some 20 ms. The answer is cut at `MAX_PULL_BYTES` besides. */
+  /** Records asked for at once: decoding them takes some 15 ms. The answer is cut at `MAX_PULL_BYTES` besides. */
   readonly maxPullRecords: number
   /** Fetched bytes that may wait to be stored before pulling pauses. */
   readonly maxBacklogBytes: number
@@ -30,6 +30,6 @@ export const SYNC_DEFAULTS: SyncOptions = {
   retryMs: 1_000,
   silenceMs: 150_000,
   maxPullsPerPeer: 4,
-  maxPullRecords: 1_024,
+  maxPullRecords: 512,
   maxBacklogBytes: 4 * 1024 * 1024
 }

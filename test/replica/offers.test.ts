@@ -27,7 +27,7 @@ interface Rig {
   readonly told: string[]
 }
 
-function rig(): Rig {
+function rig({ sliceMs = 0 } = {}): Rig {
   const clock = new HandClock()
   const turns = new Turns()
   const slices: Offer[][] = []
@@ -35,7 +35,7 @@ function rig(): Rig {
   const offers = new Offers({
     clock,
     turns,
-    take: (slice) => (slices.push([...slice]), Promise.resolve()),
+    take: (slice) => (slices.push([...slice]), clock.spend(sliceMs), Promise.resolve()),
     throttled: (author, state) => told.push(`${author} ${state?.reason}`)
   })
   return { clock, turns, offers, slices, told }
@@ -76,7 +76,7 @@ test('every author has its part of a slice, and who comes late is not behind all
   made.offers.add('p', [...records(2, 1), ...records(3, 2)], proven)
   const { turns, offers, slices } = made
   await turns.idle()
-  assert.deepEqual(sizes(slices[0]!), ['1:42', '2:1', '3:2'])
+  assert.deepEqual(sizes(slices[0]!), ['1:16', '2:1', '3:2'])
   let between = -1
   void turns.take(async () => void (between = slices.length))
   await idle(made)
@@ -112,6 +112,32 @@ test('an author that stored more than its share is waited for, by name, and no o
     [...offers.throttled()].map(([node, { reason }]) => [node, reason]),
     [[name, 'records']]
   )
+})
+
+test('while others have something to do, who fills the queue pauses after each slice, and they do not', async () => {
+  const made = rig({ sliceMs: 50 })
+  const { clock, offers, slices, turns } = made
+  offers.add('p', records(1, 2 * SLICE_RECORDS), proven)
+  await turns.idle()
+  await turns.idle()
+  assert.deepEqual(slices.map(sizes), [[`1:${SLICE_RECORDS}`], [`1:${SLICE_RECORDS}`]], 'alone it does not pause')
+  void turns.take(async () => undefined)
+  offers.add('p', records(1, 100), proven)
+  await turns.idle()
+  assert.deepEqual(slices.slice(2).map(sizes), [['1:32']])
+  offers.add('p', records(2, 1), proven)
+  await turns.idle()
+  assert.deepEqual(slices.slice(3).map(sizes), [['2:1']], 'the other does not wait for the pause to end')
+  let idle = false
+  void offers.idle().then(() => (idle = true))
+  await clock.pass(49)
+  assert.equal(slices.length, 4, 'twice as long as its slice took')
+  await clock.pass(1)
+  assert.deepEqual(slices.slice(4).map(sizes), [['1:32']])
+  assert.ok(!idle)
+  await clock.pass(1_000)
+  assert.ok(idle)
+  assert.equal(offers.bytes, 0)
 })
 
 test('after the end nothing is taken, not even what waits', async () => {
