@@ -6,6 +6,7 @@
  * early at each start, not more: a start waits a while before it believes that a round is over.
  */
 import { join } from 'node:path'
+import { z } from 'zod'
 import { GrapevineError, reasonOf } from '../errors.js'
 import { CERTIFICATE_ROUNDS, nodeIdOf, RENEWAL_ROUNDS, type Members } from '../identity/index.js'
 import type { Replica } from '../replica/index.js'
@@ -32,12 +33,8 @@ export interface UpkeepOptions {
   readonly certificateLifeMs: number
 }
 
-interface RoundFile {
-  readonly version: 1
-  readonly round: number
-  /** When this node heard of it, ms since 1970. */
-  readonly since: number
-}
+/** `since`: when this node heard of the round, ms since 1970. */
+const SHAPE = z.object({ version: z.literal(1), round: z.number(), since: z.number() })
 
 const ROUND_FILE = 'round.json'
 const MAX_LOOK_MS = 30_000
@@ -66,7 +63,7 @@ export class Upkeep {
 
   async start(): Promise<void> {
     const { clock, home, replica } = this.#deps
-    const file = await readJsonOr<RoundFile>(join(home, ROUND_FILE), undefined)
+    const file = await readJsonOr(join(home, ROUND_FILE), SHAPE, undefined)
     this.#running = true
     this.#started = clock.monotonic()
     this.#round = replica.members.round
@@ -118,7 +115,7 @@ export class Upkeep {
     this.#round = round
     this.#since = clock.monotonic()
     membershipChanged()
-    const file: RoundFile = { version: 1, round, since: clock.now() }
+    const file: z.output<typeof SHAPE> = { version: 1, round, since: clock.now() }
     await writePrivate(join(home, ROUND_FILE), `${JSON.stringify(file)}\n`)
   }
 
