@@ -19,6 +19,7 @@ import * as restore from './restore.js'
 import * as revoke from './revoke.js'
 import * as rm from './rm.js'
 import * as root from './root.js'
+import * as rotate from './rotate.js'
 import * as salvage from './salvage.js'
 import * as scrub from './scrub.js'
 import * as start from './start.js'
@@ -46,6 +47,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   stop,
   revoke,
   salvage,
+  rotate,
   root,
   exported,
   backup,

@@ -26,6 +26,7 @@ import type {
   QuarantineView,
   RecordLine,
   RemovalView,
+  RotationView,
   SalvageLine,
   ScrubLine,
   StatusView,
@@ -176,6 +177,18 @@ export class ControlClient implements ControlTarget {
 
   appointmentRequest(): Promise<{ request: string }> {
     return this.#json({ method: 'GET', route: '/v1/appointment-request' })
+  }
+
+  secrets(): Promise<RotationView[]> {
+    return this.#json({ method: 'GET', route: '/v1/secrets' })
+  }
+
+  rotateSecret(): Promise<RotationView[]> {
+    return this.#json({ method: 'POST', route: '/v1/secrets' })
+  }
+
+  dropSecrets(): Promise<RotationView[]> {
+    return this.#json({ method: 'DELETE', route: '/v1/secrets' })
   }
 
   appoint(certificate: string): Promise<AppointedView> {

@@ -87,6 +87,20 @@ function addNodeRoutes(app: Routes, { target }: RoutesDeps, options: RoutesOptio
     const view = await target.revokeInvitation(invite)
     return sent(c, (response) => sendJson(response, 200, view))
   })
+  app.get(
+    '/v1/secrets',
+    json(shape.noQuery, () => target.secrets())
+  )
+  app.post('/v1/secrets', async (c) => {
+    query(c, shape.noQuery)
+    const views = await target.rotateSecret()
+    return sent(c, (response) => sendJson(response, 201, views))
+  })
+  app.delete('/v1/secrets', async (c) => {
+    query(c, shape.noQuery)
+    const views = await target.dropSecrets()
+    return sent(c, (response) => sendJson(response, 200, views))
+  })
   app.post('/v1/appointments', async (c) => {
     const body = await shape.readJson(c.env.incoming, MAX_REQUEST_BYTES)
     const { certificate } = shape.checked(shape.appointmentBody, body, 'appointment')

@@ -4,8 +4,18 @@
  */
 import type { NodeId } from '../runtime.js'
 import type { ErrorCode } from '../errors.js'
+import type {
+  AppointedView,
+  InvitationView,
+  InviteRequest,
+  InviteView,
+  RemovalView,
+  RotationView,
+  SalvageLine,
+  Role
+} from './member-views.js'
 
-export type Role = 'admin' | 'author' | 'public' | 'relay'
+export type * from './member-views.js'
 
 /** Log id (32 hex) -> newest sequence number held. */
 export type VectorView = Readonly<Record<string, number>>
@@ -180,65 +190,6 @@ export interface WriteReceipt {
   replicas?: number
 }
 
-export interface InviteRequest {
-  role: Role
-  expiresMs: number
-  uses: number
-  /** Paths of the catalog to which an author may write, and below; absent: everywhere. */
-  scope?: readonly string[]
-}
-
-/** An invitation that was made; the token is a secret. */
-export interface InviteView {
-  token: string
-  /** ISO 8601. */
-  expires: string
-  role: Role
-  uses: number
-  scope?: readonly string[]
-}
-
-/** An invitation as everybody in the cluster knows it: without its secret. */
-export interface InvitationView {
-  /** 32 hex. */
-  invite: string
-  state: 'open' | 'used' | 'expired' | 'revoked'
-  role: Role
-  scope?: readonly string[]
-  uses: number
-  /** Admissions that used it. */
-  used: number
-  /** ISO 8601. */
-  expires: string
-  /** The node that redeems it. */
-  issuer: NodeId
-}
-
-/** A member that is an admin by the word of the root. */
-export interface AppointedView {
-  node: NodeId
-  name: string
-  role: Role
-}
-
-/** A member that was removed. */
-export interface RemovalView {
-  node: NodeId
-  name: string
-  /** The role it had. */
-  role: Role
-  /** What of its logs still counts; of others nothing does. */
-  cuts: Array<{ log: string; seq: number }>
-  /** Its records held here that count nowhere now. */
-  voided: number
-}
-
-/** One change of a removed member that counts nowhere. The path is where it would be. */
-export interface SalvageLine extends HistoryLine {
-  path: string
-  id: string
-}
-
 /** A record that runs into a fault of this version: kept, without effect here, and what builds on it waits. */
 export interface HeldRecordView {
   record: string
@@ -384,6 +335,12 @@ export interface ControlTarget extends CatalogReader {
   invite(options: InviteRequest): Promise<InviteView>
   /** Takes an invitation back. Throws not-found, role-forbids. */
   revokeInvitation(invite: string): Promise<InvitationView>
+  /** Secrets that were published, the newest first. */
+  secrets(): Promise<RotationView[]>
+  /** Publishes another secret. Throws role-forbids. */
+  rotateSecret(): Promise<RotationView[]>
+  /** Drops all but the newest secret, whoever does not hold that yet. Throws role-forbids, not-found. */
+  dropSecrets(): Promise<RotationView[]>
   /** Makes an appointment by the root known. Throws token-malformed, token-foreign, role-forbids. */
   appoint(certificate: string): Promise<AppointedView>
   /** Removes a member. Throws not-found, role-forbids, usage. */

@@ -12,6 +12,8 @@ import { CONNECTIONS_BURST, CONNECTIONS_PER_S } from './limits.js'
 export interface Membership {
   /** @param publicKey 32 bytes, Ed25519. */
   isMember(publicKey: Uint8Array): boolean
+  /** Whether this key belongs to a member that may have to learn what it missed before it is let in as one. */
+  mayReturn(publicKey: Uint8Array): boolean
   /** While an invitation is open a stranger may connect, to join and for nothing else. */
   strangersAllowed(): boolean
 }
@@ -51,19 +53,25 @@ export class Gate {
     return key !== undefined && this.#deps.membership.isMember(key)
   }
 
+  mayReturn(peer: PeerId): boolean {
+    const key = rawKeyOf(peer)
+    return key !== undefined && this.#deps.membership.mayReturn(key)
+  }
+
   readonly gater: ConnectionGater = {
     denyDialPeer: (peer) => !this.isMember(peer),
     denyOutboundEncryptedConnection: (peer) => this.#count('refusedOutbound', !this.isMember(peer)),
     denyInboundConnection: (wire) => !this.#deps.door.admit(wire),
     denyInboundEncryptedConnection: (peer) =>
-      this.#count('refusedInbound', this.isMember(peer) ? this.#tooOften(peer) : !this.#strangerMayEnter()),
+      this.#count('refusedInbound', this.isMember(peer) ? this.#tooOften(peer) : !this.#strangerMayEnter(peer)),
     denyInboundUpgradedConnection: (peer, wire) => {
       this.#deps.door.passed(wire, this.isMember(peer))
       return false
     }
   }
 
-  #strangerMayEnter(): boolean {
+  #strangerMayEnter(peer: PeerId): boolean {
+    if (this.mayReturn(peer)) return !this.#tooOften(peer) && this.#deps.roomForStranger()
     if (!this.#deps.membership.strangersAllowed()) return false
     return !this.#count('refusedStrangers', !this.#deps.roomForStranger())
   }

@@ -1,11 +1,10 @@
 /** Builds libp2p the one way that held up in measurements: each value has its reason in limits.ts or beside it. */
-import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
-import type { ConnectionGater, PrivateKey } from '@libp2p/interface'
+import type { ConnectionGater, PrivateKey, Upgrader } from '@libp2p/interface'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { corked } from './corked.js'
+import { encrypter, offer, type Secrets } from './encryption.js'
 import type { GossipComponents } from './gossip.js'
 import type { Pulse } from './pulse.js'
 import {
@@ -27,6 +26,7 @@ const UNLIMITED = 1_000_000
 
 /** The insides of libp2p that its public object does not show. */
 export type HostComponents = GossipComponents & {
+  readonly upgrader: Upgrader
   readonly addressManager: { getAddresses(): Multiaddr[] }
 }
 
@@ -37,13 +37,17 @@ export interface Host {
 
 export interface HostOptions {
   readonly privateKey: PrivateKey
-  /** 32 bytes in the prologue of the Noise handshake: who does not know them gets no further. */
-  readonly clusterSecret: Uint8Array
+  readonly secrets: Secrets
   readonly listen: readonly string[]
   readonly gater: ConnectionGater
   /** Listens on every connection for signs of life. */
   readonly pulse?: Pulse
   announce(addresses: Multiaddr[]): Multiaddr[]
+}
+
+/** From now on connections are made with these. */
+export function useSecrets({ components }: Host, secrets: Secrets): void {
+  offer(components.upgrader.getConnectionEncrypters(), components, secrets)
 }
 
 /** Not started yet: protocols are registered before. */
@@ -60,7 +64,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     nodeInfo: { name: 'grapevine', version: '1', userAgent: 'grapevine' },
     addresses: { listen: [...options.listen], announceFilter: options.announce },
     transports: [tcp({ backlog: 128, maxConnections: MAX_SOCKETS })],
-    connectionEncrypters: [corked(noise({ prologueBytes: options.clusterSecret }))],
+    connectionEncrypters: options.secrets.open.map(encrypter),
     streamMuxers: [options.pulse?.listening(muxer) ?? muxer],
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
@@ -84,5 +88,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     services: { inside: (components) => ({ components }) }
   })
   const { components } = libp2p.services.inside as { components: unknown }
-  return { libp2p, components: components as HostComponents }
+  const host = { libp2p, components: components as HostComponents }
+  useSecrets(host, options.secrets)
+  return host
 }

@@ -11,6 +11,7 @@ export type { JoinOptions } from './join-over.js'
 export type { JoinHandler } from './join-desk.js'
 export type { AddressRow, AddressStore } from './book.js'
 export type { Candidate, Discovery } from './discovery.js'
+export type { Secrets } from './encryption.js'
 export type { Membership } from './gate.js'
 export type {
   LaneInspection,
@@ -18,5 +19,6 @@ export type {
   NetworkDeps,
   NetworkInspection,
   NetworkOptions,
-  PeerInspection
+  PeerInspection,
+  WayBack
 } from './options.js'

@@ -70,6 +70,7 @@ function inspectPeer(run: Run, link: Link, throttled: Throttled | undefined): Pe
       return {
         direction: connection.direction,
         address: connection.remoteAddr.toString(),
+        encryption: connection.encryption ?? '',
         streams: connection.streams.length,
         ...(rttMs === undefined ? {} : { rttMs })
       }

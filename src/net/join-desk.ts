@@ -32,6 +32,8 @@ export interface JoinDeskDeps {
   readonly logger: Logger
   handler(): JoinHandler | undefined
   strangersAllowed(): boolean
+  /** @param publicKey of a member that was away. */
+  mayReturn(publicKey: Uint8Array): boolean
 }
 
 export interface JoinCounters {
@@ -136,8 +138,8 @@ export class JoinDesk {
     const signal = AbortSignal.timeout(STRANGER_MS)
     const handler = this.#deps.handler()
     const key = rawKeyOf(connection.remotePeer)
-    if (handler === undefined || key === undefined || !this.#deps.strangersAllowed())
-      throw new Error('no invitation is open')
+    const welcome = key !== undefined && (this.#deps.mayReturn(key) || this.#deps.strangersAllowed())
+    if (handler === undefined || !welcome) throw new Error('no invitation is open')
     const request = await firstFrame(stream, MAX_JOIN_REQUEST_BYTES, signal)
     await this.#turn()
     const answer = await handler(request, key).catch((error: unknown) => {

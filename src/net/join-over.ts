@@ -22,10 +22,10 @@ export interface JoinOptions {
   readonly seed: Uint8Array
   /** 16 bytes. */
   readonly clusterId: Uint8Array
-  /** 32 bytes. */
-  readonly clusterSecret: Uint8Array
-  /** 32 bytes, the public key of the node that issued the invitation. */
-  readonly issuer: Uint8Array
+  /** Secrets of the cluster, 32 bytes each: one of them the other side must know. */
+  readonly secrets: readonly Uint8Array[]
+  /** 32 bytes, the public key of the node that issued the invitation; undefined: whoever answers will do. */
+  readonly issuer: Uint8Array | undefined
   readonly addresses: readonly string[]
   readonly mdns: boolean
   readonly request: Uint8Array
@@ -49,7 +49,7 @@ export async function joinOver(options: JoinOptions): Promise<Uint8Array> {
 class Joiner {
   readonly #options: JoinOptions
   readonly #protocols: Protocols
-  readonly #issuer: NodeId
+  readonly #issuer: NodeId | undefined
   readonly #addresses: Set<string>
   /** Address -> why it did not lead anywhere. */
   readonly #tried = new Map<string, string>()
@@ -62,7 +62,7 @@ class Joiner {
   constructor(options: JoinOptions) {
     this.#options = options
     this.#protocols = protocolsOf(options.clusterId)
-    this.#issuer = nodeIdOf(options.issuer)
+    this.#issuer = options.issuer && nodeIdOf(options.issuer)
     this.#addresses = new Set(options.addresses.filter(isDialable).map(withoutNode))
   }
 
@@ -88,13 +88,13 @@ class Joiner {
   #createHost(): Promise<Host> {
     return createHost({
       privateKey: keyFromSeed(this.#options.seed),
-      clusterSecret: this.#options.clusterSecret,
+      secrets: { open: this.#options.secrets, closed: [] },
       listen: [],
       announce: () => [],
       gater: {
         denyInboundConnection: () => true,
         denyOutboundEncryptedConnection: (peer) => {
-          const isIssuer = peer.toString() === this.#issuer
+          const isIssuer = this.#issuer === undefined || peer.toString() === this.#issuer
           this.#met ||= isIssuer
           return !isIssuer
         }
@@ -108,7 +108,7 @@ class Joiner {
       { serviceTag: this.#protocols.serviceTag }
     )
     await this.#discovery.start(({ node, addresses }) => {
-      if (node !== this.#issuer) return
+      if (this.#issuer !== undefined && node !== this.#issuer) return
       for (const address of addresses) this.#addresses.add(withoutNode(address))
       this.#wake?.()
     })
@@ -116,7 +116,9 @@ class Joiner {
 
   /** One round over the known addresses. Undefined: try again. */
   async #attempt(host: Host, deadline: number): Promise<Uint8Array | undefined> {
-    const addresses = likelyFirst([...this.#addresses]).map((address) => withNode(address, this.#issuer))
+    const addresses = likelyFirst([...this.#addresses]).map((address) =>
+      this.#issuer === undefined ? address : withNode(address, this.#issuer)
+    )
     if (addresses.length === 0) return undefined
     this.#met = false
     try {

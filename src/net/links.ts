@@ -44,6 +44,7 @@ interface Entry {
 
 export class Links {
   readonly #deps: LinksDeps
+  readonly #unwelcome = new Set<NodeId>()
   readonly #entries = new Map<NodeId, Entry>()
   readonly #banned = new WeakSet<Connection>()
   #closed = false
@@ -66,6 +67,11 @@ export class Links {
 
   peerOf(node: NodeId): PeerId | undefined {
     return this.#entries.get(node)?.peer
+  }
+
+  /** Members that were reached since they were last up, and did not speak with us: they may take us for somebody else. */
+  unwelcomeAt(): NodeId[] {
+    return [...this.#unwelcome].filter((node) => this.up(node) === undefined)
   }
 
   /** Any link, greeting or up: no reason to dial. */
@@ -188,7 +194,10 @@ export class Links {
         connections: (of) => this.connectionsOf(of),
         hello: (to) => this.#deps.hello(to),
         answered: (_, hello) => this.#learn(link, hello),
-        up: () => this.#deps.up(link, peer),
+        up: () => {
+          this.#unwelcome.delete(node)
+          this.#deps.up(link, peer)
+        },
         failed: (_, error) => this.#failed(link, error)
       },
       node,
@@ -229,6 +238,7 @@ export class Links {
     if (this.#entries.get(link.node) !== entry) return
     this.#entries.delete(link.node)
     const wasUp = link.state === 'up'
+    if (!wasUp) this.#unwelcome.add(link.node)
     link.close(reason)
     if (wasUp) this.#tell(() => this.#deps.handler().peerDown(link.node))
     this.#deps.down(link.node, wasUp)

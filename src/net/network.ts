@@ -10,7 +10,7 @@ import type { JoinHandler } from './join-desk.js'
 import { keyFromSeed, nodeIdOf } from './keys.js'
 import { MEMBER_BYTES, MEMBER_REQUESTS, MEMBER_WORK, REQUEST_TIMEOUT_MS } from './limits.js'
 import type { Link } from './link.js'
-import type { Network, NetworkDeps, NetworkInspection, NetworkOptions, RunEvents } from './options.js'
+import type { Network, NetworkDeps, NetworkInspection, NetworkOptions, RunEvents, WayBack } from './options.js'
 import type { Outgoing } from './outgoing.js'
 import { Run } from './run.js'
 
@@ -93,6 +93,14 @@ export class Libp2pNetwork implements Network {
 
   membershipChanged(): void {
     this.#run?.membershipChanged()
+  }
+
+  secretsChanged(): void {
+    this.#run?.secretsChanged()
+  }
+
+  waysBack(): WayBack[] {
+    return this.#run?.waysBack() ?? []
   }
 
   notify(to: NodeId, frame: Uint8Array): boolean {

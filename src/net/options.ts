@@ -2,6 +2,7 @@
 import type { Clock, Lane, Logger, NodeId, Random, Startable, Transport, TransportHandler } from '../runtime.js'
 import type { Share, Throttled } from '../share.js'
 import type { AddressStore } from './book.js'
+import type { Secrets } from './encryption.js'
 import type { Discovery } from './discovery.js'
 import type { DoorCounters } from './door.js'
 import type { GateCounters, Membership } from './gate.js'
@@ -26,8 +27,8 @@ export interface NetworkOptions {
   readonly privateSeed: Uint8Array
   /** 16 bytes. */
   readonly clusterId: Uint8Array
-  /** 32 bytes every member knows; part of the handshake. */
-  readonly clusterSecret: Uint8Array
+  /** What every member knows; part of the handshake. Asked for anew when they have changed. */
+  readonly secrets: () => Secrets
   /** Multiaddrs to listen on; none: this node only dials. */
   readonly listen: readonly string[]
   /** Multiaddrs to keep a connection to, with or without `/p2p/`. */
@@ -48,6 +49,10 @@ export interface Network extends Transport, Startable {
   multiaddrs(): string[]
   /** To be called when members came or went. */
   membershipChanged(): void
+  /** To be called when the cluster's secrets are others. */
+  secretsChanged(): void
+  /** Whom a member may ask that is let in nowhere. */
+  waysBack(): WayBack[]
   /** Serves the join protocol while `strangersAllowed()`; undefined ends it. */
   handleJoin(handler: JoinHandler | undefined): void
   /** Called when a key (ours or a peer's) runs in two processes. Returns the function that ends it. */
@@ -57,6 +62,12 @@ export interface Network extends Transport, Startable {
   /** Members that are slowed because they want more than their share. */
   throttled(): Map<NodeId, Throttled>
   inspect(): NetworkInspection
+}
+
+export interface WayBack {
+  /** Undefined: whoever answers there, for its key may be another one now. */
+  readonly node: NodeId | undefined
+  readonly addresses: readonly string[]
 }
 
 export interface LaneInspection {
@@ -70,7 +81,14 @@ export interface LaneInspection {
 
 export interface PeerInspection {
   readonly node: NodeId
-  readonly connections: readonly { direction: string; address: string; streams: number; rttMs?: number }[]
+  readonly connections: readonly {
+    direction: string
+    address: string
+    /** Names the secret it was made with. */
+    encryption: string
+    streams: number
+    rttMs?: number
+  }[]
   readonly gossip: { score: number; inMesh: boolean; outbound: boolean; inbound: boolean; queuedBytes: number }
   readonly lanes: readonly LaneInspection[]
   /** Bytes of answers it has not let us send. */

@@ -13,7 +13,8 @@ import { Exchange } from './exchange.js'
 import { Gate } from './gate.js'
 import { Gossip } from './gossip.js'
 import { VERSIONS, type Hello, type PeerAddress } from './hello.js'
-import { createHost, type Host } from './host.js'
+import { createHost, useSecrets, type Host } from './host.js'
+import { madeWith } from './encryption.js'
 import { peerInfo } from './inspect.js'
 import { JoinDesk } from './join-desk.js'
 import { keyFromSeed, publicKeyOf } from './keys.js'
@@ -31,7 +32,7 @@ import type { Link } from './link.js'
 import { Links } from './links.js'
 import { Manners } from './manners.js'
 import { MdnsDiscovery } from './mdns.js'
-import type { NetworkDeps, NetworkOptions, RunEvents } from './options.js'
+import type { NetworkDeps, NetworkOptions, RunEvents, WayBack } from './options.js'
 import { echo } from './ping.js'
 import { protocolsOf, type Protocols } from './protocols.js'
 import { Pulse } from './pulse.js'
@@ -73,7 +74,8 @@ export class Run {
       clock,
       logger,
       handler: () => events.joinHandler(),
-      strangersAllowed: () => deps.membership.strangersAllowed()
+      strangersAllowed: () => deps.membership.strangersAllowed(),
+      mayReturn: (key) => deps.membership.mayReturn(key)
     })
     this.door = new Door(clock)
     this.gate = new Gate({
@@ -143,7 +145,7 @@ export class Run {
   async start(): Promise<void> {
     const host = await createHost({
       privateKey: keyFromSeed(this.#options.privateSeed),
-      clusterSecret: this.#options.clusterSecret,
+      secrets: this.#options.secrets(),
       listen: this.#options.listen,
       gater: this.gate.gater,
       pulse: this.#pulse,
@@ -202,6 +204,27 @@ export class Run {
     this.redial.wake()
   }
 
+  /** Connections made with a secret that is retired now are made anew with another. */
+  secretsChanged(): void {
+    if (this.#host === undefined) return
+    const secrets = this.#options.secrets()
+    useSecrets(this.#host, secrets)
+    for (const connection of this.#host.libp2p.getConnections()) {
+      if (madeWith(secrets.open, connection) || this.desk.holds(connection)) continue
+      this.links.hangUp(connection.remotePeer.toString(), 'made with a secret that is retired')
+      connection.abort(new Error('made with a secret that is retired'))
+    }
+    this.redial.wake()
+  }
+
+  waysBack(): WayBack[] {
+    const refused = this.links.unwelcomeAt().filter((node) => this.#isMember(node))
+    const ways = refused.map((node) => ({ node, addresses: this.redial.addressesOf(node) }))
+    if (this.links.allUp().length > 0) return ways
+    const known = [...this.#options.peers, ...this.#book.known().map(({ address }) => address)].map(withoutNode)
+    return [...ways, ...[...new Set(known)].map((address) => ({ node: undefined, addresses: [address] }))]
+  }
+
   #createGossip(host: Host): Gossip {
     return new Gossip(
       {
@@ -238,7 +261,9 @@ export class Run {
     })
     libp2p.addEventListener('connection:open', ({ detail }) => {
       this.manners.boundStreams(detail)
-      if (this.gate.isMember(detail.remotePeer)) this.links.opened(detail)
+      const isClosed = madeWith(this.#options.secrets().closed, detail)
+      if (this.gate.isMember(detail.remotePeer) && !isClosed) this.links.opened(detail)
+      else if (isClosed && !this.gate.mayReturn(detail.remotePeer)) detail.abort(new Error('this secret is retired'))
       else this.desk.opened(detail)
     })
     libp2p.addEventListener('peer:disconnect', ({ detail }) => this.links.disconnected(detail))

@@ -13,6 +13,7 @@ import type {
   PutOptions,
   QuarantineView,
   RemovalView,
+  RotationView,
   StatusView,
   VerifyView,
   WriteReceipt
@@ -34,6 +35,7 @@ import { createInvitation, revokeInvitation } from './invitations.js'
 import { dropQuarantined, heldProblems, quarantineOf, retryQuarantined } from './quarantine.js'
 import { removeMember } from './removal.js'
 import { appoint } from './root.js'
+import type { HomeSecrets } from './secrets.js'
 import type { Upkeep } from './upkeep.js'
 import { VERSION } from './version.js'
 import { verifyAll } from './verify.js'
@@ -51,6 +53,7 @@ export interface ControlDeps extends ViewDeps {
   /** Alarms about clocks. */
   readonly clocks: Clocks
   readonly upkeep: Upkeep
+  readonly secrets: HomeSecrets
   state(): StatusView['state']
   stop(): Promise<void>
 }
@@ -251,11 +254,28 @@ export class NodeControl extends Views implements ControlTarget {
   }
 
   invite(options: InviteRequest): Promise<InviteView> {
-    return createInvitation(this.replica, this.#deps.home, this.#deps.network.multiaddrs(), options)
+    return createInvitation(
+      this.replica,
+      this.#deps.home,
+      { addresses: this.#deps.network.multiaddrs(), secret: this.#deps.secrets.current },
+      options
+    )
   }
 
   revokeInvitation(invite: string): Promise<InvitationView> {
     return revokeInvitation(this.replica, this.#deps.home, invite)
+  }
+
+  async secrets(): Promise<RotationView[]> {
+    return this.#deps.secrets.view()
+  }
+
+  rotateSecret(): Promise<RotationView[]> {
+    return this.#deps.secrets.rotate()
+  }
+
+  dropSecrets(): Promise<RotationView[]> {
+    return this.#deps.secrets.drop()
   }
 
   appoint(certificate: string): Promise<AppointedView> {

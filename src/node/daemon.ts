@@ -114,6 +114,7 @@ export class Daemon {
         membership: {
           isMember: (key) =>
             opened?.replica.members.isCurrent(key) === true || opened?.membersBefore?.isCurrent(key) === true,
+          mayReturn: (key) => opened?.replica.members.get(key) !== undefined,
           strangersAllowed: () => opened?.replica.members.expectsNewcomers(home.keys.publicKey, Date.now()) ?? false
         },
         addressBook: this.#addresses,
@@ -122,7 +123,7 @@ export class Daemon {
       {
         privateSeed: home.keys.seed,
         clusterId: bytesOf(home.cluster.cluster),
-        clusterSecret: home.secret,
+        secrets: () => this.#parts?.secrets.secrets ?? { open: home.secrets, closed: [] },
         listen: config.listen,
         peers: [...new Set([...config.peers, ...home.cluster.peers])],
         mdns: config.mdns
@@ -230,7 +231,7 @@ export class Daemon {
     replica.start()
     await network.start()
     recovery.start()
-    parts.clocks.start()
+    for (const part of [parts.clocks, parts.secrets, parts.returning]) part.start()
     await parts.upkeep.start()
     void this.#beginLife(parts)
   }
@@ -308,8 +309,8 @@ export class Daemon {
   }
 
   async #end(parts: Parts): Promise<void> {
-    const { recovery, target, fetcher, network, opened, custodian, twin, clocks, upkeep } = parts
-    for (const part of [recovery, clocks, twin, upkeep]) part.stop()
+    const { recovery, target, fetcher, network, opened, custodian, twin, clocks, upkeep, secrets, returning } = parts
+    for (const part of [recovery, clocks, twin, upkeep, secrets, returning]) part.stop()
     await custodian.stop()
     await target?.sync.stop()
     await fetcher.stop()

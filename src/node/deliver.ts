@@ -33,13 +33,13 @@ export async function deliver(
       clock: systemClock,
       random: systemRandom,
       logger,
-      membership: { isMember: (key) => isMember(key), strangersAllowed: () => false },
+      membership: { isMember: (key) => isMember(key), strangersAllowed: () => false, mayReturn: () => false },
       addressBook: addresses
     },
     {
       privateSeed: home.keys.seed,
       clusterId: bytesOf(home.cluster.cluster),
-      clusterSecret: home.secret,
+      secrets: () => ({ open: home.secrets, closed: [] }),
       listen: [],
       peers: [...new Set([...options.peers, ...home.cluster.peers])],
       mdns

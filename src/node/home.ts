@@ -41,8 +41,8 @@ export interface Home {
   readonly keys: KeyPair
   readonly node: string
   readonly cluster: ClusterFile
-  /** 32 bytes. */
-  readonly secret: Uint8Array
+  /** Secrets of the cluster, 32 bytes each, the one that was learnt last in front. */
+  readonly secrets: readonly Uint8Array[]
 }
 
 export const HOME_DIRS = {
@@ -57,6 +57,7 @@ export const HOME_DIRS = {
 export const KEY_FILE = 'node.key'
 export const ROOT_FILE = 'root.key'
 const SECRET_FILE = 'cluster.secret'
+const SECRET_BYTES = 32
 const CLUSTER_FILE = 'cluster.json'
 
 /** Makes the directory, or checks that it is ours alone. Throws `home-unsafe`. */
@@ -97,7 +98,16 @@ async function checkSums(path: string): Promise<void> {
 
 /** Takes note of what the files are that make the node. `beside`: what one of them will be in a moment. */
 export async function writeSums(path: string, beside: ReadonlyMap<string, string> = new Map()): Promise<void> {
-  const sums = await sumsOf(path, [KEY_FILE, ROOT_FILE, SECRET_FILE, CLUSTER_FILE])
+  await writeSumsOf(path, [KEY_FILE, ROOT_FILE, SECRET_FILE, CLUSTER_FILE], beside)
+}
+
+/** The root key is about to leave the home, which is then no damage. */
+export async function disownRoot(path: string): Promise<void> {
+  await writeSumsOf(path, [KEY_FILE, SECRET_FILE, CLUSTER_FILE], new Map())
+}
+
+async function writeSumsOf(path: string, names: readonly string[], beside: ReadonlyMap<string, string>): Promise<void> {
+  const sums = await sumsOf(path, names)
   for (const [name, hash] of beside) sums.set(name, [...(sums.get(name) ?? []), hash])
   await writePrivate(join(path, SUMS_FILE), encodeSums(sums))
 }
@@ -125,7 +135,7 @@ export async function readHome(path: string): Promise<Home> {
     keys,
     node: nodeIdOf(keys.publicKey),
     cluster: parsed(join(path, CLUSTER_FILE), cluster, CLUSTER_SHAPE),
-    secret: await readHex(join(path, SECRET_FILE), 32)
+    secrets: await readSecrets(path)
   }
 }
 
@@ -135,6 +145,23 @@ function damaged(file: string, cause?: unknown): GrapevineError {
     facts: { file },
     cause
   })
+}
+
+async function readSecrets(path: string): Promise<Uint8Array[]> {
+  const file = join(path, SECRET_FILE)
+  const lines = ((await readPrivate(file)) ?? '').split('\n').filter((line) => line !== '')
+  const secrets = lines.map((line) => bytesOf(line))
+  if (secrets.length === 0 || secrets.some((secret) => secret.length !== SECRET_BYTES)) throw damaged(file)
+  return secrets
+}
+
+/** Keeps the secrets of the cluster; whole and durable when it resolves. */
+export async function writeSecrets(path: string, secrets: readonly Uint8Array[]): Promise<void> {
+  const text = secrets.map((secret) => `${hexOf(secret)}\n`).join('')
+  // a crash in between leaves one of the two, and both are known
+  await writeSums(path, new Map([[SECRET_FILE, hashOf(Buffer.from(text))]]))
+  await writePrivate(join(path, SECRET_FILE), text)
+  await writeSums(path)
 }
 
 async function readHex(file: string, length: number): Promise<Uint8Array> {
@@ -160,8 +187,9 @@ export async function writeRootKey(path: string, keys: KeyPair): Promise<void> {
 }
 
 /** The cluster file comes last: a home without it is no node yet. */
-export async function writeCluster(path: string, cluster: ClusterFile, secret: Uint8Array): Promise<void> {
-  await writePrivate(join(path, SECRET_FILE), `${hexOf(secret)}\n`)
+export async function writeCluster(path: string, cluster: ClusterFile, secrets: readonly Uint8Array[]): Promise<void> {
+  if (await homeExists(path)) await writeSecrets(path, secrets)
+  else await writePrivate(join(path, SECRET_FILE), secrets.map((secret) => `${hexOf(secret)}\n`).join(''))
   const text = `${JSON.stringify(cluster, null, 2)}\n`
   // a home without it is no node yet, and nothing there says that it was one
   if (await homeExists(path)) await writeSums(path, new Map([[CLUSTER_FILE, hashOf(Buffer.from(text))]]))

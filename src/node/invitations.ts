@@ -21,7 +21,7 @@ import { noTransport, openHome } from './open.js'
 export async function createInvitation(
   replica: Replica,
   home: Home,
-  addresses: readonly string[],
+  { addresses, secret: clusterSecret }: { addresses: readonly string[]; secret: Uint8Array },
   options: InviteRequest
 ): Promise<InviteView> {
   const { role, expiresMs, uses } = options
@@ -40,7 +40,7 @@ export async function createInvitation(
   await replica.writeMembers(() => [op])
   const token: Token = {
     cluster: home.cluster.cluster,
-    clusterSecret: home.secret,
+    clusterSecret,
     root: replica.members.root!,
     issuer: home.keys.publicKey,
     invite: op.invite,
@@ -75,7 +75,9 @@ function scopeProblem(path: string): string | undefined {
 
 /** The same while no daemon runs: the token then holds no addresses of this node but those it listens on when started. */
 export async function createInviteOffline(options: InviteRequest & { home: string }): Promise<InviteView> {
-  return offline(options.home, (replica, home) => createInvitation(replica, home, [], options))
+  return offline(options.home, (replica, home) =>
+    createInvitation(replica, home, { addresses: [], secret: home.secrets[0]! }, options)
+  )
 }
 
 /** All that were ever issued, the newest end first. */

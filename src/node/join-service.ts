@@ -7,6 +7,7 @@ import {
   decodeJoinRequest,
   encodeJoinAnswer,
   encodeJoinRefusal,
+  isReturnRequest,
   MAX_JOIN_RECORDS,
   type AdmitOp
 } from '../wire/index.js'
@@ -30,6 +31,7 @@ export class JoinService {
     const { replica, home, logger } = this.#deps
     const node = nodeIdOf(key)
     try {
+      if (isReturnRequest(frame)) return this.#welcomeBack(key)
       const request = decodeJoinRequest(frame)
       // who was admitted and never heard the answer asks again: that costs no further use
       if (!replica.members.isCurrent(key)) {
@@ -50,6 +52,12 @@ export class JoinService {
       logger.warn('An invitation was refused.', { node, code: error.code })
       return encodeJoinRefusal(error.code)
     }
+  }
+
+  /** A member that missed too much to be let in as one learns what it needs for that; a removed one, nothing. */
+  #welcomeBack(key: Uint8Array): Uint8Array {
+    if (this.#deps.replica.members.get(key) !== undefined) return encodeJoinAnswer({ records: this.#membersRecords() })
+    throw new GrapevineError('token-unknown', 'this key belongs to no member', { next: 'ask for an invitation' })
   }
 
   /** All records of the members space, in an order in which each may be applied. */

@@ -1,14 +1,17 @@
 /** The parts that watch over a running node: what is stored, the clocks, and whether another process has its key. */
 import type { BlobFetcher } from '../blobs/index.js'
 import type { Fact } from '../control/index.js'
-import { nodeIdOf } from '../identity/index.js'
+import { MEMBERS_SPACE, nodeIdOf } from '../identity/index.js'
 import type { Network } from '../net/index.js'
-import { systemClock } from '../runtime-node.js'
+import { systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
 import { Clocks } from './clocks.js'
 import { Custodian } from './custodian.js'
 import type { Home } from './home.js'
 import type { Opened } from './open.js'
+import { Returning } from './returning.js'
+import { HomeSecrets } from './secrets.js'
+import { askTheWayBack } from './setup.js'
 import { TwinWatch } from './twin.js'
 import { Upkeep } from './upkeep.js'
 
@@ -27,6 +30,8 @@ export interface Keepers {
   readonly clocks: Clocks
   readonly twin: TwinWatch
   readonly upkeep: Upkeep
+  readonly secrets: HomeSecrets
+  readonly returning: Returning
 }
 
 export function makeKeepers(
@@ -76,5 +81,29 @@ export function makeKeepers(
     },
     options
   )
-  return { upkeep, custodian, clocks, twin: new TwinWatch({ clock, logger, replica }) }
+  const secrets = new HomeSecrets({
+    home,
+    replica,
+    clock,
+    random: systemRandom,
+    logger,
+    changed: () => network.secretsChanged()
+  })
+  const returning = new Returning({
+    clock,
+    logger,
+    ways: () => (replica.members.list().length < 2 ? [] : network.waysBack()),
+    ask: (way, timeoutMs) => {
+      const { open, closed } = secrets.secrets
+      return askTheWayBack(home, { ...way, secrets: [...open, ...closed], timeoutMs, logger })
+    },
+    take: async (records) => {
+      const before = JSON.stringify(replica.heads(MEMBERS_SPACE))
+      await replica.takeIn('', records)
+      await secrets.look()
+      network.membershipChanged()
+      return JSON.stringify(replica.heads(MEMBERS_SPACE)) !== before
+    }
+  })
+  return { secrets, returning, upkeep, custodian, clocks, twin: new TwinWatch({ clock, logger, replica }) }
 }

@@ -169,7 +169,7 @@ async function beAdmitted(
 /** The key comes last: until then the home is the one it was. */
 async function switchKey(home: Home, name: string, token: Token | undefined): Promise<void> {
   const peers = [...new Set([...home.cluster.peers, ...(token?.addresses ?? [])])]
-  await writeCluster(home.path, { ...home.cluster, nodeName: name, peers, joined: true }, home.secret)
+  await writeCluster(home.path, { ...home.cluster, nodeName: name, peers, joined: true }, home.secrets)
   const next = await readFile(join(home.path, NEXT_KEY_FILE))
   await writeSums(home.path, new Map([[KEY_FILE, hashOf(next)]]))
   await rename(join(home.path, NEXT_KEY_FILE), join(home.path, KEY_FILE))

@@ -12,7 +12,7 @@ import {
   encodeAppointmentRequest,
   encodeCertificate
 } from '../wire/index.js'
-import { readHome, ROOT_FILE, writeSums, type Home } from './home.js'
+import { disownRoot, readHome, ROOT_FILE, type Home } from './home.js'
 
 /** What the holder of the root key is given, so that this node becomes an admin whatever became of it before. */
 export function appointmentRequest(replica: Replica, home: Home): string {
@@ -89,8 +89,8 @@ export async function moveRoot(options: { home: string; file: string }): Promise
     if (!isErrno(error, 'EEXIST')) throw diskError(error, 'store-failed', `${options.file} cannot be written`)
     throw new GrapevineError('not-empty', `${options.file} exists already`, { next: 'choose another file' })
   }
+  await disownRoot(options.home)
   await rm(inHome)
-  await writeSums(options.home)
   return { file: options.file, cluster: home.cluster.cluster }
 }
 

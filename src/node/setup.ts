@@ -1,10 +1,19 @@
 /** How a home comes to hold a node: by founding a cluster, or by an invitation. */
 import { GrapevineError } from '../errors.js'
 import { clusterIdOf, keyPairOf, nodeIdOf, publicKeyOf, signFounder } from '../identity/index.js'
-import { joinOver } from '../net/index.js'
+import { joinOver, type WayBack } from '../net/index.js'
 import { systemRandom } from '../runtime-node.js'
 import { silentLogger, type Logger } from '../runtime.js'
-import { bytesOf, decodeJoinAnswer, decodeToken, encodeJoinRequest, type Role, type Token } from '../wire/index.js'
+import {
+  bytesOf,
+  decodeJoinAnswer,
+  decodeToken,
+  encodeJoinRequest,
+  encodeReturnRequest,
+  hexOf,
+  type Role,
+  type Token
+} from '../wire/index.js'
 import {
   defaultName,
   clusterFileGone,
@@ -15,6 +24,7 @@ import {
   readHome,
   writeCluster,
   writeRootKey,
+  writeSecrets,
   type Home
 } from './home.js'
 import { noTransport, openHome } from './open.js'
@@ -49,7 +59,7 @@ export async function initHome(options: { home: string; clusterName?: string; no
     peers: [],
     joined: false
   }
-  const home: Home = { path: options.home, keys, node: nodeIdOf(keys.publicKey), cluster: file, secret }
+  const home: Home = { path: options.home, keys, node: nodeIdOf(keys.publicKey), cluster: file, secrets: [secret] }
   const opened = await openHome(home, noTransport(home.node), silentLogger)
   try {
     await opened.replica.writeMembers(() => [
@@ -59,7 +69,7 @@ export async function initHome(options: { home: string; clusterName?: string; no
     await opened.close()
   }
   await writeRootKey(options.home, root)
-  await writeCluster(options.home, file, secret)
+  await writeCluster(options.home, file, [secret])
   return { node: home.node, cluster, clusterName }
 }
 
@@ -113,10 +123,10 @@ export async function joinCluster(options: JoinHomeOptions): Promise<Identity & 
     keys,
     node: nodeIdOf(keys.publicKey),
     cluster: file,
-    secret: token.clusterSecret
+    secrets: [token.clusterSecret]
   }
   const { role } = await keepAdmission(home, nodeIdOf(token.issuer), records, logger)
-  await writeCluster(options.home, file, token.clusterSecret)
+  await writeCluster(options.home, file, [token.clusterSecret])
   return { node: home.node, cluster: token.cluster, clusterName: token.clusterName, role }
 }
 
@@ -136,13 +146,29 @@ export async function redeemToken(
   const answer = await joinOver({
     seed,
     clusterId: bytesOf(token.cluster),
-    clusterSecret: token.clusterSecret,
+    secrets: [token.clusterSecret],
     issuer: token.issuer,
     addresses: [...peers, ...token.addresses],
     mdns,
     request: encodeJoinRequest({ invite: token.invite, secret: token.secret, name: nodeName }),
     timeoutMs,
     logger
+  })
+  return decodeJoinAnswer(answer).records
+}
+
+/** Asks what the members space has become; resolves with its records. */
+export async function askTheWayBack(
+  home: Home,
+  { node, ...options }: WayBack & { secrets: readonly Uint8Array[]; timeoutMs: number; logger: Logger }
+): Promise<readonly Uint8Array[]> {
+  const answer = await joinOver({
+    seed: home.keys.seed,
+    clusterId: bytesOf(home.cluster.cluster),
+    issuer: node === undefined ? undefined : publicKeyOf(node),
+    mdns: false,
+    request: encodeReturnRequest(),
+    ...options
   })
   return decodeJoinAnswer(answer).records
 }
@@ -165,6 +191,9 @@ async function joinAgain(home: Home, token: Token, options: JoinHomeOptions): Pr
   const { mdns, peers, timeoutMs, logger = silentLogger } = options
   const records = await redeemToken(token, { seed: home.keys.seed, nodeName, peers, mdns, timeoutMs, logger })
   const { role, again } = await keepAdmission(home, nodeIdOf(token.issuer), records, logger)
+  const known = new Set(home.secrets.map(hexOf))
+  // who was away while the secret changed has the present one from the token
+  if (!known.has(hexOf(token.clusterSecret))) await writeSecrets(home.path, [token.clusterSecret, ...home.secrets])
   if (!again)
     throw new GrapevineError('already-member', `this home already belongs to the cluster ${clusterName}`, {
       next: 'run "grapevine start"'

@@ -13,6 +13,7 @@ import type { Replica } from '../replica/index.js'
 import type { Clock, Logger } from '../runtime.js'
 import { hexOf, MAX_RENEWED_KEYS } from '../wire/index.js'
 import { readJsonOr, writePrivate } from './home.js'
+import { regularly } from './regularly.js'
 
 export interface UpkeepDeps {
   readonly home: string
@@ -48,8 +49,7 @@ export class Upkeep {
   readonly #deps: UpkeepDeps
   readonly #roundMs: number
   readonly #seen = new Set<string>()
-  #timer: (() => void) | undefined
-  #running = false
+  #end: (() => void) | undefined
   #round = -1
   /** Monotonic: when the round began, as far as that is known, and when this process did. */
   #since = 0
@@ -62,36 +62,30 @@ export class Upkeep {
   }
 
   async start(): Promise<void> {
-    const { clock, home, replica } = this.#deps
+    const { clock, home, replica, logger } = this.#deps
     const file = await readJsonOr(join(home, ROUND_FILE), SHAPE, undefined)
-    this.#running = true
     this.#started = clock.monotonic()
     this.#round = replica.members.round
     const passed = file?.round === this.#round ? clock.now() - file.since : 0
     this.#since = this.#started - Math.min(Math.max(0, passed), this.#roundMs)
-    this.#schedule()
+    const ms = Math.min(MAX_LOOK_MS, Math.max(MIN_LOOK_MS, this.#roundMs / 8))
+    this.#end = regularly(
+      clock,
+      ms,
+      () => this.#look(),
+      (error) => {
+        logger.debug('Certificates were not renewed; it is tried again.', { reason: reasonOf(error) })
+      }
+    )
   }
 
   stop(): void {
-    this.#running = false
-    this.#timer?.()
+    this.#end?.()
   }
 
   /** That this node's own certificate has run out. */
   get problem(): { error: GrapevineError; since: number } | undefined {
     return this.#problem
-  }
-
-  #schedule(): void {
-    if (!this.#running) return
-    const ms = Math.min(MAX_LOOK_MS, Math.max(MIN_LOOK_MS, this.#roundMs / 8))
-    this.#timer = this.#deps.clock.timer(ms, () => {
-      this.#look()
-        .catch((error: unknown) =>
-          this.#deps.logger.debug('Certificates were not renewed; it is tried again.', { reason: reasonOf(error) })
-        )
-        .finally(() => this.#schedule())
-    })
   }
 
   async #look(): Promise<void> {

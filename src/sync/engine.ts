@@ -332,6 +332,11 @@ export class SyncEngine {
     return { inSync: peer.complete ? level && root !== undefined && root === peer.root : null, behind, ahead, diverged }
   }
 
+  /** Whether a node said, since this one started, that it holds (log, seq) durably. */
+  holds(node: NodeId, log: string, seq: number): boolean {
+    return (this.#durable.get(node)?.get(log) ?? 0) >= seq
+  }
+
   /** What connected peers say they hold of a log. */
   heads(log: string): Array<{ seq: number; head: string }> {
     return [...this.#peers.values()].flatMap((peer) => peer.vector.get(log) ?? [])

@@ -12,6 +12,16 @@ export interface JoinRequest {
   readonly name: string
 }
 
+/** What a member asks that was away, instead of redeeming an invitation: what the members space has become. */
+export function encodeReturnRequest(): Uint8Array {
+  return encodeCbor({ back: true })
+}
+
+/** Whether this is that request; throws `message-malformed` when it is no request at all. */
+export function isReturnRequest(bytes: Uint8Array): boolean {
+  return decodeMessage(bytes).back === true
+}
+
 /** The issuer's log of the members space up to the newcomer's admission: all a newcomer must trust to begin. */
 export interface JoinAnswer {
   readonly records: readonly Uint8Array[]

@@ -19,6 +19,7 @@ test('the commands are exactly those of the reference', () => {
       'put',
       'revoke',
       'root',
+      'rotate',
       'rm',
       'salvage',
       'mv',

@@ -18,6 +18,7 @@ import type {
   QuarantineView,
   RecordLine,
   RemovalView,
+  RotationView,
   SalvageLine,
   ScrubLine,
   StatusView,
@@ -317,6 +318,30 @@ export class FakeTarget implements ControlTarget {
       throw new GrapevineError('not-found', `there is no invitation ${invite}`, { next: 'see "grapevine invite ls"' })
     view.state = 'revoked'
     return view
+  }
+
+  async secrets(): Promise<RotationView[]> {
+    this.#called('secrets')
+    return [
+      {
+        id: '5e'.repeat(16),
+        generation: 1,
+        phase: 'published',
+        heldBy: 1,
+        members: 2,
+        missing: [{ node: NODE_B, name: 'beta' }]
+      }
+    ]
+  }
+
+  async rotateSecret(): Promise<RotationView[]> {
+    this.#called('rotateSecret')
+    return this.secrets()
+  }
+
+  async dropSecrets(): Promise<RotationView[]> {
+    this.#called('dropSecrets')
+    return [{ id: '5e'.repeat(16), generation: 1, phase: 'used', heldBy: 2, members: 2, missing: [] }]
   }
 
   async appointmentRequest(): Promise<{ request: string }> {

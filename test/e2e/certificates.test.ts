@@ -26,10 +26,9 @@ test(
     // what it writes alone is not lost, and it is not let in
     await c!.start()
     writeFileSync(join(c!.dir, 'alone.txt'), 'of c')
-    await until('c is no more than a stranger to a', async () => {
-      const { gate } = await a!.json<{ gate: { refusedInbound: number; strangers: number } }>('inspect', 'gossip')
-      return gate.refusedInbound + gate.strangers > 0
-    })
+    await until('c knows why', async () =>
+      (await c!.status()).problems.some(({ code }) => code === 'certificate-expired')
+    )
     assert.equal(existsSync(join(a!.dir, 'alone.txt')), false)
     assert.equal(existsSync(join(c!.dir, 'meanwhile.txt')), false)
 
@@ -42,5 +41,6 @@ test(
     assert.equal(await isExpired('c'), false)
     assert.ok(existsSync(join(c!.dir, 'meanwhile.txt')))
     assert.equal((await c!.status()).role, 'author')
+    assert.deepEqual((await c!.status()).problems, [])
   })
 )

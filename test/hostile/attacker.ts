@@ -67,7 +67,7 @@ export class Attacker {
     const keys = seed === undefined ? home.keys : keyPairOf(seed)
     const host = await createHost({
       privateKey: keyFromSeed(keys.seed),
-      clusterSecret: secret ?? home.secret,
+      secrets: { open: secret === undefined ? home.secrets : [secret], closed: [] },
       listen: [],
       announce: () => [],
       gater: {}

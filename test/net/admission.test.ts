@@ -32,7 +32,7 @@ describe('who gets in', { timeout: 120_000 }, () => {
     joinOver({
       seed: randomBytes(32),
       clusterId: cluster.id,
-      clusterSecret: cluster.secret,
+      secrets: [cluster.secret],
       issuer: a.publicKey,
       addresses: [a.listen],
       mdns: false,
@@ -43,7 +43,8 @@ describe('who gets in', { timeout: 120_000 }, () => {
     })
 
   it('refuses in the handshake who does not know the cluster secret, though it has a member key', async () => {
-    const b = await cluster.started({ clusterSecret: randomBytes(32), peers: [a.address] })
+    const randomSecret = randomBytes(32)
+    const b = await cluster.started({ secrets: () => ({ open: [randomSecret], closed: [] }), peers: [a.address] })
     await until('b tried', () => b.network.inspect().redial.some(({ lastError }) => lastError !== undefined))
     assert.equal(a.ups.length + b.ups.length, 0)
     assert.equal(a.network.inspect().gate.refusedInbound, 0, 'the gate was not even asked')

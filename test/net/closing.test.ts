@@ -48,7 +48,13 @@ test('a request to join that no invitation waits for is refused, and one that is
   const { logger, lines } = recordingLogger()
   let allowed = false
   const handler = () => Promise.resolve(bytes('welcome'))
-  const desk = new JoinDesk({ clock, logger, handler: () => handler, strangersAllowed: () => allowed })
+  const desk = new JoinDesk({
+    clock,
+    logger,
+    handler: () => handler,
+    strangersAllowed: () => allowed,
+    mayReturn: () => false
+  })
   const remotePeer = peerIdFromPrivateKey(keyFromSeed(randomBytes(32)))
   const connection = { remotePeer } as unknown as Connection
   let aborted = false

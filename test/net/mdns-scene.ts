@@ -36,7 +36,7 @@ a.network.handleJoin(async () => bytes('welcome'))
 const answer = await joinOver({
   seed: randomBytes(32),
   clusterId: blue.id,
-  clusterSecret: blue.secret,
+  secrets: [blue.secret],
   issuer: a.publicKey,
   addresses: [],
   mdns: true,

@@ -40,6 +40,7 @@ export class Cluster {
   readonly secret: Uint8Array = randomBytes(32)
   readonly members = new Set<string>()
   strangersAllowed = false
+  readonly mayReturn = new Set<string>()
   readonly #networks: Network[] = []
 
   /** A node that is a member unless told otherwise; not started. */
@@ -94,13 +95,14 @@ export class Node implements TransportHandler {
         logger: this.#logger(),
         membership: {
           isMember: (key) => cluster.members.has(Buffer.from(key).toString('hex')),
-          strangersAllowed: () => cluster.strangersAllowed
+          strangersAllowed: () => cluster.strangersAllowed,
+          mayReturn: (key) => cluster.mayReturn.has(Buffer.from(key).toString('hex'))
         },
         addressBook: { load: () => this.book, save: (rows) => (this.book = rows) }
       },
       {
         clusterId: cluster.id,
-        clusterSecret: cluster.secret,
+        secrets: () => ({ open: [cluster.secret], closed: [] }),
         listen: ['/ip4/127.0.0.1/tcp/0'],
         peers: [],
         mdns: false,

@@ -25,7 +25,7 @@ export class RawPeer {
   static async start(cluster: Cluster, seed: Uint8Array): Promise<RawPeer> {
     const host = await createHost({
       privateKey: keyFromSeed(seed),
-      clusterSecret: cluster.secret,
+      secrets: { open: [cluster.secret], closed: [] },
       listen: [],
       announce: () => [],
       gater: {}

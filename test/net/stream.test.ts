@@ -21,11 +21,11 @@ describe('a stream with a fast writer and a slow reader', { timeout: 120_000 }, 
   let taken: Stream | undefined
 
   beforeEach(async () => {
-    const clusterSecret = randomBytes(32)
+    const secret = randomBytes(32)
     const make = (): Promise<Host> =>
       createHost({
         privateKey: keyFromSeed(randomBytes(32)),
-        clusterSecret,
+        secrets: { open: [secret], closed: [] },
         listen: ['/ip4/127.0.0.1/tcp/0'],
         announce: (all) => all,
         gater: {}

@@ -24,7 +24,7 @@ async function madeHome(t: TestContext): Promise<string> {
   await writeCluster(
     home,
     { version: 1, cluster: 'c'.repeat(32), clusterName: 'c', nodeName: 'n', adopt: 'merge', peers: [], joined: false },
-    SECRET
+    [SECRET]
   )
   return home
 }

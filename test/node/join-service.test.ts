@@ -36,7 +36,12 @@ async function issuer(t: TestContext): Promise<Issuer> {
     opened,
     revoke: (invite) => revokeInvitation(opened.replica, home, invite),
     async invite(uses) {
-      const { token } = await createInvitation(opened.replica, home, [], { role: 'author', expiresMs: HOUR_MS, uses })
+      const { token } = await createInvitation(
+        opened.replica,
+        home,
+        { addresses: [], secret: home.secrets[0]! },
+        { role: 'author', expiresMs: HOUR_MS, uses }
+      )
       const { invite, secret } = decodeToken(token)
       return {
         invite,

@@ -75,7 +75,7 @@ async function makeHome(path: string): Promise<MadeHome> {
       peers: ['/ip4/127.0.0.1/tcp/1'],
       joined: true
     },
-    randomBytes(32)
+    [randomBytes(32)]
   )
   return { home, cluster }
 }
