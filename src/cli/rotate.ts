@@ -17,6 +17,11 @@ async function rotate({ drop }: { drop?: boolean }, context: Context): Promise<v
   await print(context, secrets, () => secretsText(secrets, context.out.columns))
 }
 
+async function key(_options: object, context: Context): Promise<void> {
+  const view = await context.daemon.rotateKey()
+  await print(context, view, () => `${view.node} goes on as\n${view.next}\nas soon as its peers know it\n`)
+}
+
 function secretsText(secrets: readonly RotationView[], width: number): string {
   if (secrets.length === 0) return 'the secret is the one the cluster was founded with\n'
   return table(
@@ -34,13 +39,18 @@ function secretsText(secrets: readonly RotationView[], width: number): string {
 
 export const definition: CommandDefinition = {
   name: 'rotate',
-  about: 'change the secret of the cluster without an outage, as after a removal',
+  about: 'change the secret of the cluster, or the key of this node, without an outage',
   commands: [
     {
       name: 'secret',
       about: 'publish another secret to every member; the old one is dropped once all hold it',
       options: [{ flags: '--drop', about: 'drop the old one now, whoever does not hold the new one yet' }],
       run: rotate
+    },
+    {
+      name: 'key',
+      about: 'another key for this node: published, used once its peers know it, the old one dropped',
+      run: key
     },
     { name: 'ls', about: 'the secrets that were published, and how far each is', run: list }
   ]

@@ -20,6 +20,7 @@ import type {
   InvitationView,
   InviteRequest,
   InviteView,
+  KeyRotationView,
   LossView,
   PeerStatus,
   PutOptions,
@@ -181,6 +182,10 @@ export class ControlClient implements ControlTarget {
 
   secrets(): Promise<RotationView[]> {
     return this.#json({ method: 'GET', route: '/v1/secrets' })
+  }
+
+  rotateKey(): Promise<KeyRotationView> {
+    return this.#json({ method: 'POST', route: '/v1/key' })
   }
 
   rotateSecret(): Promise<RotationView[]> {

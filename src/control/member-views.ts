@@ -52,6 +52,13 @@ export interface RotationView {
   missing: Array<{ node: NodeId; name: string }>
 }
 
+/** A node that goes on under another key. */
+export interface KeyRotationView {
+  node: NodeId
+  /** What it is called from then on. */
+  next: NodeId
+}
+
 /** A member that is an admin by the word of the root. */
 export interface AppointedView {
   node: NodeId

@@ -91,6 +91,11 @@ function addNodeRoutes(app: Routes, { target }: RoutesDeps, options: RoutesOptio
     '/v1/secrets',
     json(shape.noQuery, () => target.secrets())
   )
+  app.post('/v1/key', async (c) => {
+    query(c, shape.noQuery)
+    const view = await target.rotateKey()
+    return sent(c, (response) => sendJson(response, 202, view))
+  })
   app.post('/v1/secrets', async (c) => {
     query(c, shape.noQuery)
     const views = await target.rotateSecret()

@@ -9,6 +9,7 @@ import type {
   InvitationView,
   InviteRequest,
   InviteView,
+  KeyRotationView,
   RemovalView,
   RotationView,
   SalvageLine,
@@ -337,6 +338,8 @@ export interface ControlTarget extends CatalogReader {
   revokeInvitation(invite: string): Promise<InvitationView>
   /** Secrets that were published, the newest first. */
   secrets(): Promise<RotationView[]>
+  /** This node goes on under another key as soon as its peers know it. Throws role-forbids. */
+  rotateKey(): Promise<KeyRotationView>
   /** Publishes another secret. Throws role-forbids. */
   rotateSecret(): Promise<RotationView[]>
   /** Drops all but the newest secret, whoever does not hold that yet. Throws role-forbids, not-found. */

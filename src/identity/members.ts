@@ -123,6 +123,12 @@ export class Members {
     return Math.max(0, ...[...this.#fold.admissions.values()].flat().map(({ serial }) => serial ?? 0))
   }
 
+  /** The key this one goes on for, if any. */
+  predecessorOf(key: Uint8Array): Uint8Array | undefined {
+    const heirOf = this.#fold.get(key)?.heirOf
+    return heirOf === undefined ? undefined : bytesOf(heirOf)
+  }
+
   /** The key this one went on as, and so on: the one that is used now. */
   heirOf(key: Uint8Array): Uint8Array {
     const admissions = [...this.#fold.admissions.values()].flat()

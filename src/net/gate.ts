@@ -14,6 +14,8 @@ export interface Membership {
   isMember(publicKey: Uint8Array): boolean
   /** Whether this key belongs to a member that may have to learn what it missed before it is let in as one. */
   mayReturn(publicKey: Uint8Array): boolean
+  /** The key a member has now that had this one. */
+  heirOf(publicKey: Uint8Array): Uint8Array
   /** While an invitation is open a stranger may connect, to join and for nothing else. */
   strangersAllowed(): boolean
 }

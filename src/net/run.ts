@@ -17,6 +17,7 @@ import { createHost, useSecrets, type Host } from './host.js'
 import { madeWith } from './encryption.js'
 import { peerInfo } from './inspect.js'
 import { JoinDesk } from './join-desk.js'
+import { seekHeirs } from './heirs.js'
 import { keyFromSeed, publicKeyOf } from './keys.js'
 import {
   DIAL_TIMEOUT_MS,
@@ -169,6 +170,7 @@ export class Run {
     await this.#gossip.start()
     for (const { node, address } of this.#book.load()) this.redial.found(node, address, 'book')
     for (const address of this.#options.peers) this.redial.give(address)
+    this.#seekHeirs()
     this.redial.start()
     this.#watch.start()
     await this.#discover(host)
@@ -201,7 +203,13 @@ export class Run {
       this.links.hangUp(connection.remotePeer.toString(), 'no longer a member')
       connection.abort(new Error('no longer a member'))
     }
+    this.#seekHeirs()
     this.redial.wake()
+  }
+
+  #seekHeirs(): void {
+    const { peers } = this.#options
+    seekHeirs({ book: this.#book, redial: this.redial, membership: this.#deps.membership, peers })
   }
 
   /** Connections made with a secret that is retired now are made anew with another. */

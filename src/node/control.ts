@@ -8,6 +8,7 @@ import type {
   InvitationView,
   InviteRequest,
   InviteView,
+  KeyRotationView,
   PeerStatus,
   ProblemView,
   PutOptions,
@@ -35,6 +36,7 @@ import { createInvitation, revokeInvitation } from './invitations.js'
 import { dropQuarantined, heldProblems, quarantineOf, retryQuarantined } from './quarantine.js'
 import { removeMember } from './removal.js'
 import { appoint } from './root.js'
+import type { KeyRotation } from './key-rotation.js'
 import type { HomeSecrets } from './secrets.js'
 import type { Upkeep } from './upkeep.js'
 import { VERSION } from './version.js'
@@ -54,6 +56,7 @@ export interface ControlDeps extends ViewDeps {
   readonly clocks: Clocks
   readonly upkeep: Upkeep
   readonly secrets: HomeSecrets
+  readonly keyRotation: KeyRotation
   state(): StatusView['state']
   stop(): Promise<void>
 }
@@ -268,6 +271,10 @@ export class NodeControl extends Views implements ControlTarget {
 
   async secrets(): Promise<RotationView[]> {
     return this.#deps.secrets.view()
+  }
+
+  rotateKey(): Promise<KeyRotationView> {
+    return this.#deps.keyRotation.rotate()
   }
 
   rotateSecret(): Promise<RotationView[]> {

@@ -7,7 +7,7 @@ import { nodeIdOf } from '../identity/index.js'
 import { createNetwork, type Network } from '../net/index.js'
 import type { ReplicaEvents } from '../replica/index.js'
 import { systemClock, systemRandom } from '../runtime-node.js'
-import { seldom, type Logger, type TransportHandler } from '../runtime.js'
+import { seldom, type Logger } from '../runtime.js'
 import { destroyStore } from '../store/index.js'
 import { bytesOf } from '../wire/index.js'
 import { AddressFile } from './address-file.js'
@@ -15,10 +15,13 @@ import { begin, holdUntilBegun } from './beginning.js'
 import { NodeControl } from './control.js'
 import { custodyOf } from './custody.js'
 import { Events } from './events.js'
+import { handlerOf } from './handler.js'
 import { HOME_DIRS, homeLived, readHome, writeSums, type Home } from './home.js'
 import { JoinService } from './join-service.js'
 import { makeKeepers, type Keepers } from './keepers.js'
+import { membershipOf } from './membership.js'
 import { newLifeOf, type NewLife } from './life.js'
+import { switchToNextKey } from './next-key.js'
 import { openHome, type Opened } from './open.js'
 import { noteParted, readParted } from './parted.js'
 import { Recovery } from './recovery.js'
@@ -111,12 +114,7 @@ export class Daemon {
         clock: systemClock,
         random: systemRandom,
         logger,
-        membership: {
-          isMember: (key) =>
-            opened?.replica.members.isCurrent(key) === true || opened?.membersBefore?.isCurrent(key) === true,
-          mayReturn: (key) => opened?.replica.members.get(key) !== undefined,
-          strangersAllowed: () => opened?.replica.members.expectsNewcomers(home.keys.publicKey, Date.now()) ?? false
-        },
+        membership: membershipOf(home, () => opened),
         addressBook: this.#addresses,
         throttled: this.#events.throttled(logger)
       },
@@ -178,6 +176,7 @@ export class Daemon {
         fetcher,
         logger,
         rebuild: (reason) => void this.#rebuild(reason),
+        switchKey: () => this.#anew(switchToNextKey),
         emit: (fact) => this.#events.emit(fact)
       },
       this.#config
@@ -204,7 +203,7 @@ export class Daemon {
           reason: event.reason
         })
     })
-    network.handle(this.#handler(parts))
+    network.handle(handlerOf({ ...parts, replica, emit: (fact) => this.#events.emit(fact) }))
     const joins = new JoinService({ replica, home, logger: seldom(this.#logger, systemClock) })
     network.handleJoin((request, key) => joins.redeem(request, key))
     network.onDuplicateIdentity((node) => this.#duplicated(node))
@@ -231,7 +230,7 @@ export class Daemon {
     replica.start()
     await network.start()
     recovery.start()
-    for (const part of [parts.clocks, parts.secrets, parts.returning]) part.start()
+    for (const part of [parts.clocks, ...parts.changing]) part.start()
     await parts.upkeep.start()
     void this.#beginLife(parts)
   }
@@ -259,19 +258,25 @@ export class Daemon {
     if (!ending()) await parts.target?.start()
   }
 
-  /**
-   * The index does not read back: everything is stopped, the index made again from the log, and everything started, in
-   * this same process. When that fails the process ends with the error, for whoever keeps it running.
-   */
+  /** The index does not read back: it is made again from the log. */
   async #rebuild(reason: string): Promise<void> {
+    if (this.#parts === undefined || this.#state !== 'running') return
+    this.#logger.error('The index is damaged and is made again from the log.', { reason })
+    await this.#anew((home) => destroyStore(join(home, HOME_DIRS.index)))
+  }
+
+  /**
+   * Everything is stopped and, when `between` is done with the home, started again, in this same process. When that fails
+   * the process ends with the error, for whoever keeps it running.
+   */
+  async #anew(between: (home: string) => Promise<void>): Promise<void> {
     const parts = this.#parts
     if (parts === undefined || this.#state !== 'running') return
-    this.#logger.error('The index is damaged and is made again from the log.', { reason })
     this.#state = 'starting'
     try {
       await this.#end(parts)
-      await destroyStore(join(parts.home.path, HOME_DIRS.index))
-      this.#parts = await this.#build(parts.home)
+      await between(parts.home.path)
+      this.#parts = await this.#build(await readHome(parts.home.path))
       await this.#begin(this.#parts)
       this.#state = 'running'
     } catch (error) {
@@ -309,8 +314,8 @@ export class Daemon {
   }
 
   async #end(parts: Parts): Promise<void> {
-    const { recovery, target, fetcher, network, opened, custodian, twin, clocks, upkeep, secrets, returning } = parts
-    for (const part of [recovery, clocks, twin, upkeep, secrets, returning]) part.stop()
+    const { recovery, target, fetcher, network, opened, custodian, twin, clocks, upkeep } = parts
+    for (const part of [recovery, clocks, twin, upkeep, ...parts.changing]) part.stop()
     await custodian.stop()
     await target?.sync.stop()
     await fetcher.stop()
@@ -318,27 +323,6 @@ export class Daemon {
     await this.#addresses?.saved()
     await opened.close()
     await target?.store.close()
-  }
-
-  #handler(parts: Parts): TransportHandler {
-    const { opened, fetcher, blobServer } = parts
-    const { replica } = opened
-    return {
-      peerUp: (peer) => {
-        replica.peerUp(peer)
-        fetcher.peerUp(peer.node)
-        this.#events.emit({ event: 'peer-connected', node: peer.node, found: peer.found })
-      },
-      peerDown: (node) => {
-        replica.peerDown(node)
-        parts.clocks.gone(node)
-        fetcher.peerDown(node)
-        this.#events.emit({ event: 'peer-disconnected', node })
-      },
-      notified: (from, frame) => replica.notified(from, frame),
-      requested: (from, lane, frame) => (lane === 'blob' ? blobServer.answer(from, frame) : replica.requested(frame)),
-      gossip: (from, frame) => replica.gossip(from, frame)
-    }
   }
 
   #replicaEvents(): ReplicaEvents {

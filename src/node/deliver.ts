@@ -33,7 +33,12 @@ export async function deliver(
       clock: systemClock,
       random: systemRandom,
       logger,
-      membership: { isMember: (key) => isMember(key), strangersAllowed: () => false, mayReturn: () => false },
+      membership: {
+        isMember: (key) => isMember(key),
+        strangersAllowed: () => false,
+        mayReturn: () => false,
+        heirOf: (key) => key
+      },
       addressBook: addresses
     },
     {

@@ -8,6 +8,7 @@ import type { Logger } from '../runtime.js'
 import { Clocks } from './clocks.js'
 import { Custodian } from './custodian.js'
 import type { Home } from './home.js'
+import { KeyRotation } from './key-rotation.js'
 import type { Opened } from './open.js'
 import { Returning } from './returning.js'
 import { HomeSecrets } from './secrets.js'
@@ -22,6 +23,8 @@ export interface KeepersDeps {
   readonly fetcher: BlobFetcher
   readonly logger: Logger
   rebuild(reason: string): void
+  /** See KeyRotation. */
+  switchKey(): Promise<void>
   emit(fact: Fact): void
 }
 
@@ -31,14 +34,16 @@ export interface Keepers {
   readonly twin: TwinWatch
   readonly upkeep: Upkeep
   readonly secrets: HomeSecrets
-  readonly returning: Returning
+  readonly keyRotation: KeyRotation
+  /** Those that follow what becomes of keys and secrets; begun once the network runs. */
+  readonly changing: ReadonlyArray<{ start(): void; stop(): void }>
 }
 
 export function makeKeepers(
   deps: KeepersDeps,
   options: { scrubBytesPerSecond: number; certificateLifeMs: number }
 ): Keepers {
-  const { home, opened, network, fetcher, logger, rebuild, emit } = deps
+  const { home, opened, network, fetcher, logger, rebuild, switchKey, emit } = deps
   const { replica, blobs, report, heldBefore } = opened
   const clock = systemClock
   const custodian = new Custodian(
@@ -105,5 +110,14 @@ export function makeKeepers(
       return JSON.stringify(replica.heads(MEMBERS_SPACE)) !== before
     }
   })
-  return { secrets, returning, upkeep, custodian, clocks, twin: new TwinWatch({ clock, logger, replica }) }
+  const keyRotation = new KeyRotation({
+    home,
+    replica,
+    clock,
+    logger,
+    connected: () => network.peers().map(({ node }) => node),
+    switchKey
+  })
+  const changing = [secrets, returning, keyRotation]
+  return { secrets, keyRotation, changing, upkeep, custodian, clocks, twin: new TwinWatch({ clock, logger, replica }) }
 }

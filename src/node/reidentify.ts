@@ -5,25 +5,24 @@
  * - The same key, a new epoch: for a home that is an older copy and went on from there.
  * - A new key, admitted with a token or by itself: for a copy of a home whose original goes on.
  */
-import { mkdir, readFile, rename } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GrapevineError } from '../errors.js'
 import { nodeIdOf, type KeyPair } from '../identity/index.js'
 import type { Replica } from '../replica/index.js'
-import { systemRandom } from '../runtime-node.js'
 import { silentLogger, type Logger } from '../runtime.js'
 import { destroyStore } from '../store/index.js'
 import { decodeToken, type Token } from '../wire/index.js'
 import { packRecords } from './backup-format.js'
 import { contested } from './contested.js'
 import { deliver } from './deliver.js'
-import { ensureKey, HOME_DIRS, KEY_FILE, readHome, writeCluster, writePrivate, writeSums, type Home } from './home.js'
+import { HOME_DIRS, readHome, writeCluster, writePrivate, type Home } from './home.js'
 import { epochsBegunHere, markNewLife, noteEpoch } from './life.js'
 import { copyLogWithout } from './log-copy.js'
 import { noTransport, openHome } from './open.js'
+import { ensureNextKey, switchToNextKey } from './next-key.js'
 import { forgetParted, readParted } from './parted.js'
 import { rememberForReissue, type Dropped } from './reissue.js'
-import { hashOf } from './sums.js'
 import { keepAdmission, redeemToken } from './setup.js'
 
 export interface ReidentifyOptions {
@@ -48,9 +47,6 @@ export interface ReidentifyView {
   entriesReissued: number
 }
 
-/** The new key, until the home is switched to it: a second attempt goes on with the same one. */
-const NEXT_KEY_FILE = 'node.key.next'
-
 /** Throws `home-missing`, `home-locked`, `role-forbids`, and what `join` throws. */
 export async function reidentify(options: ReidentifyOptions): Promise<ReidentifyView> {
   const home = await readHome(options.home)
@@ -61,7 +57,7 @@ export async function reidentify(options: ReidentifyOptions): Promise<Reidentify
   await markNewLife(home.path, 'reidentified')
   const counts = await takeOut(home, copy, logger)
   if (copy) {
-    const keys = await ensureKey(home.path, (length) => systemRandom.bytes(length), NEXT_KEY_FILE)
+    const keys = await ensureNextKey(home.path)
     const name = options.name ?? home.cluster.nodeName
     if (token === undefined) await deliver(home, await admitItself(home, keys, name, logger), { ...options, logger })
     else await beAdmitted(home, keys, name, token, options)
@@ -170,8 +166,5 @@ async function beAdmitted(
 async function switchKey(home: Home, name: string, token: Token | undefined): Promise<void> {
   const peers = [...new Set([...home.cluster.peers, ...(token?.addresses ?? [])])]
   await writeCluster(home.path, { ...home.cluster, nodeName: name, peers, joined: true }, home.secrets)
-  const next = await readFile(join(home.path, NEXT_KEY_FILE))
-  await writeSums(home.path, new Map([[KEY_FILE, hashOf(next)]]))
-  await rename(join(home.path, NEXT_KEY_FILE), join(home.path, KEY_FILE))
-  await writeSums(home.path)
+  await switchToNextKey(home.path)
 }

@@ -65,6 +65,8 @@ export class Offers {
   #otherTurns = 0
   /** When somebody besides the author that has most to say had something to do. */
   #sharedAt = Number.NEGATIVE_INFINITY
+  /** Callers for whom nobody pauses. */
+  #hurried = 0
   #ended = false
   readonly #idle: Array<() => void> = []
 
@@ -128,7 +130,7 @@ export class Offers {
 
   /** Who had a slice for itself while others have something to do pauses; they do not. */
   #rest(ms: number): void {
-    if (ms < 1 || !this.#shared || this.#alone === '' || this.#resting !== '') return
+    if (ms < 1 || !this.#shared || this.#alone === '' || this.#resting !== '' || this.#hurried > 0) return
     this.#resting = this.#alone
     this.#deps.clock.timer(Math.min(ms, MAX_REST_MS), () => {
       this.#resting = ''
@@ -139,6 +141,15 @@ export class Offers {
   /** Resolves when nothing waits and nothing is being taken. */
   async idle(): Promise<void> {
     while (this.#taking || this.#queues.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  /** The same, without a pause: who joins has nothing else to do, and nothing else keeps its process alive. */
+  async through(): Promise<void> {
+    this.#hurried += 1
+    this.#resting = ''
+    this.#takeSoon()
+    await this.idle()
+    this.#hurried -= 1
   }
 
   /** Whether somebody else wrote, here or elsewhere, a moment ago. */

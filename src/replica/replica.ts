@@ -492,7 +492,7 @@ export class Replica {
     // one by one: each may admit the author of the next
     for (const record of records) {
       this.#offer(from, [record])
-      await this.offers.idle()
+      await this.offers.through()
     }
   }
 

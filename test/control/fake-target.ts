@@ -12,6 +12,7 @@ import type {
   InvitationView,
   InviteRequest,
   InviteView,
+  KeyRotationView,
   InspectTopic,
   LossView,
   PeerStatus,
@@ -332,6 +333,11 @@ export class FakeTarget implements ControlTarget {
         missing: [{ node: NODE_B, name: 'beta' }]
       }
     ]
+  }
+
+  async rotateKey(): Promise<KeyRotationView> {
+    this.#called('rotateKey')
+    return { node: NODE_A, next: NODE_B }
   }
 
   async rotateSecret(): Promise<RotationView[]> {

@@ -46,7 +46,9 @@ const NOTHING = {
   ignored: 0,
   rejected: 0,
   revived: 0,
-  givenUp: 0
+  givenUp: 0,
+  notForwarded: 0,
+  refusedRpcs: 0
 }
 
 test(

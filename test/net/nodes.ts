@@ -96,6 +96,7 @@ export class Node implements TransportHandler {
         membership: {
           isMember: (key) => cluster.members.has(Buffer.from(key).toString('hex')),
           strangersAllowed: () => cluster.strangersAllowed,
+          heirOf: (key) => key,
           mayReturn: (key) => cluster.mayReturn.has(Buffer.from(key).toString('hex'))
         },
         addressBook: { load: () => this.book, save: (rows) => (this.book = rows) }

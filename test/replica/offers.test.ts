@@ -211,3 +211,14 @@ test('who has filled its room is refused what would have to wait, and nothing el
     ['c', 'd']
   )
 })
+
+test('who waits for the end of it all gets it without a pause: a process that joins has nothing else to keep it alive', async () => {
+  const made = rig({ sliceMs: 10 })
+  for (let round = 0; round < 3; round++) {
+    made.offers.add('p', records(2, 1), proven)
+    made.offers.add('p', records(1, 2 * SLICE_RECORDS), proven)
+    if (round === 1) await made.turns.idle()
+    await made.offers.through()
+    assert.equal(made.offers.bytes, 0)
+  }
+})

@@ -1,0 +1,33 @@
+/** The key a home goes on with next: in a file of its own until the home is switched to it, whole or not at all. */
+import { readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isErrno } from '../errors.js'
+import type { KeyPair } from '../identity/index.js'
+import { systemRandom } from '../runtime-node.js'
+import { ensureKey, KEY_FILE, writeSums } from './home.js'
+import { hashOf } from './sums.js'
+
+const NEXT_KEY_FILE = 'node.key.next'
+
+/** Made when there is none: a second attempt goes on with the same one. */
+export function ensureNextKey(home: string): Promise<KeyPair> {
+  return ensureKey(home, (length) => systemRandom.bytes(length), NEXT_KEY_FILE)
+}
+
+export async function hasNextKey(home: string): Promise<boolean> {
+  try {
+    await readFile(join(home, NEXT_KEY_FILE))
+    return true
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false
+    throw error
+  }
+}
+
+/** From now on the home has that key. Until it is done it is the one it was. */
+export async function switchToNextKey(home: string): Promise<void> {
+  const next = await readFile(join(home, NEXT_KEY_FILE))
+  await writeSums(home, new Map([[KEY_FILE, hashOf(next)]]))
+  await rename(join(home, NEXT_KEY_FILE), join(home, KEY_FILE))
+  await writeSums(home)
+}
