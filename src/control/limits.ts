@@ -12,7 +12,7 @@ export const MAX_PUT_MANY_BYTES = 48 * 1024 * 1024
 /** Files of one `putMany`: bounds how long one request keeps the log busy. */
 export const MAX_PUT_MANY_FILES = 10_000
 /** Seq of a record. */
-export const MAX_SEQ = 2 ** 48
+export const MAX_SEQ = 2 ** 48 - 1
 /** A whole path, UTF-8 bytes. */
 export const MAX_PATH_BYTES = 4_096
 /** Uses of one invitation. */

@@ -4,8 +4,8 @@
 export const MAX_RECORD_BYTES = 512 * 1024
 /** Ops of one record: bounds the work one signature can cause. */
 export const MAX_RECORD_OPS = 2_000
-/** Seq and depth stay far below 2^53 so that adding one is always exact. */
-export const MAX_SEQ = 2 ** 48
+/** Seq and depth: the greatest that six bytes hold, which is what vectors and index rows have for them. */
+export const MAX_SEQ = 2 ** 48 - 1
 /** Heads named by one record. */
 export const MAX_RECORD_DEPS = 1_024
 /** One Yjs update of one entry. */

@@ -257,8 +257,8 @@ describe('every limit on the wire', () => {
 
 describe('other counts and lengths', () => {
   const cases: ReadonlyArray<[what: string, limit: number, take: (amount: number) => unknown, code: string]> = [
-    ['seq of a record', 2 ** 48, (seq) => decodeRecord(seal({ seq, prev: '33'.repeat(32) })), 'record-malformed'],
-    ['depth of a record', 2 ** 48, (depth) => decodeRecord(seal({ depth })), 'record-malformed'],
+    ['seq of a record', 2 ** 48 - 1, (seq) => decodeRecord(seal({ seq, prev: '33'.repeat(32) })), 'record-malformed'],
+    ['depth of a record', 2 ** 48 - 1, (depth) => decodeRecord(seal({ depth })), 'record-malformed'],
     ['bytes of a space', 32, (length) => decodeRecord(seal({ space: 'x'.repeat(length) })), 'record-malformed'],
     [
       'bytes of a member name',

@@ -162,7 +162,7 @@ export function readRecord(record: Uint8Array): SpecRecord {
   const author = bytes(fields.get('author'), 32)
   const epoch = bytes(fields.get('epoch'), 8)
   const space = text(fields.get('space'), 32)
-  const seq = int(fields.get('seq'), 1, 2 ** 48)
+  const seq = int(fields.get('seq'), 1, 2 ** 48 - 1)
   if (fields.has('prev') !== seq > 1) refuse('prev belongs to every record but the first')
   if (!signed(author, Buffer.concat([Buffer.from('grapevine/record/1\0'), body]), record.subarray(0, 64)))
     refuse('a bad signature')
@@ -177,9 +177,9 @@ export function readRecord(record: Uint8Array): SpecRecord {
     prev: seq === 1 ? null : hex(bytes(fields.get('prev'), 32)),
     deps: list(fields.get('deps'), 1_024).map((dep) => {
       const [log, at, id] = list(dep, 3)
-      return { log: hex(bytes(log, 16)), seq: int(at, 1, 2 ** 48), id: hex(bytes(id, 32)) }
+      return { log: hex(bytes(log, 16)), seq: int(at, 1, 2 ** 48 - 1), id: hex(bytes(id, 32)) }
     }),
-    depth: int(fields.get('depth'), 1, 2 ** 48),
+    depth: int(fields.get('depth'), 1, 2 ** 48 - 1),
     time: int(fields.get('time'), 0, 2 ** 53 - 1),
     ops: list(fields.get('ops'), 2_000).map((op) =>
       op instanceof Map && typeof op.get('k') === 'string' ? op : refuse('an op without a kind')
