@@ -155,6 +155,11 @@ export class Intake {
   }
 }
 
+/** What a peer served is no record of this cluster: no disturbance of the line makes that. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof GrapevineError && (error.code === 'record-malformed' || error.code === 'record-refused')
+}
+
 /** A record's id is that of its body alone; what was checked is body and signature. */
 function proofOf({ id, bytes }: SignedRecord): string {
   return id + Buffer.from(bytes.buffer, bytes.byteOffset, SIGNATURE_BYTES).toString('latin1')

@@ -31,7 +31,7 @@ import { ForkFinder } from './forks.js'
 import { Gossiper } from './gossiper.js'
 import { Heads } from './heads.js'
 import { Holds } from './holds.js'
-import { Intake } from './intake.js'
+import { Intake, isRefusal } from './intake.js'
 import type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './options.js'
 import { OwnHistory } from './own-history.js'
 import { Offers, type Offer } from './offers.js'
@@ -681,7 +681,8 @@ export class Replica {
       if (run.length > 0) this.#offer(to, run)
       this.#perform(this.engine.pulled(id, run.at(-1)?.body.seq ?? 0, head, now()))
     } catch (error) {
-      this.#deps.logger.debug('A pull failed; another peer is asked.', { to, log, from, reason: reasonOf(error) })
+      const facts = { to, log, from, reason: reasonOf(error) }
+      this.#seldom[isRefusal(error) ? 'warn' : 'debug']('A pull failed; another peer is asked.', facts)
       if (this.#running) this.#perform(this.engine.pullFailed(id, now()))
     }
   }
