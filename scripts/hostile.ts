@@ -1,19 +1,20 @@
 /**
- * Measures what members and strangers can do to an honest change: `npm run hostile [-- --only flood,silence --changes 200]`.
- * Three daemons; a change made at the first is timed until it lies in the directory of the second, first in peace, then
- * under each attack. The ratio of the two p99 is to be at most 2; all processes share the machine, the attacker too.
+ * Measures what members and strangers can do to an honest change: `npm run hostile [-- --only records,silence --changes 200]`.
+ * Three daemons; a change made at the first is timed until it lies in the directory of the second: in peace, under each
+ * attack, and while an idle loop burns as much of a processor as the attacker did. All of them share this machine at one
+ * priority, so the first two alone would blame an attack for the processor it uses here and would not elsewhere.
+ * The p99 under attack is to be at most twice that in peace.
  */
 import '../src/polyfill.js'
-import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { encodeGossip, encodeRequest } from '../src/wire/index.js'
 import { Cluster } from '../test/e2e/cluster.js'
 import { until } from '../test/e2e/until.js'
-import { GOSSIP_PROTOCOL, type Attacker, type Lane } from '../test/hostile/attacker.js'
-import { publishing, silence, subscribing } from '../test/hostile/wire.js'
 import { World } from '../test/hostile/world.js'
+import { ATTACKS, type Said, type Target } from './hostile-attacks.js'
 
 const { values: options } = parseArgs({
   options: {
@@ -25,159 +26,156 @@ const { values: options } = parseArgs({
 
 /** Time between two honest changes, ms. */
 const EVERY_MS = 50
-/** How often the file is looked for, ms. */
-const LOOK_MS = 2
-/** Records of the flood that are made before it begins. */
-const READY_RECORDS = 40_000
-/** An attack has begun when it says so, or after this, ms. */
-const BEGIN_MS = 20_000
-/** What waits on an attacker's stream before it sends on, bytes. */
-const AHEAD_BYTES = 4_000_000
+/** How often the file is looked for should the watch have missed it, ms. */
+const LOOK_MS = 20
+/** Nothing may have changed for so long before it is calm, ms. */
+const CALM_MS = 1_000
+/** Where the honest changes go. */
+const FOLDER = 'honest'
 
 const tick = (ms = 0): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** An attack that goes on until `over` says so. */
-type Attack = (world: World, over: () => boolean, on: () => void) => Promise<void>
-
-async function upAt(world: World, attacker: Attacker): Promise<Lane> {
-  const lane = await attacker.come(await world.address())
-  await until('the attacker is up', () => world.connectedTo(attacker))
-  return lane
-}
-
-const ATTACKS: Readonly<Record<string, Attack>> = {
-  silence: async (world, over) => {
-    const port = await world.port()
-    while (!over()) {
-      const close = [await silence(port, 500, '127.0.0.2'), await silence(port, 500, '127.0.0.1')]
-      for (const end of close) end()
-    }
-  },
-  strangers: async (world, over) => {
-    const address = await world.address()
-    while (!over()) {
-      const outsider = await world.stranger({ secret: randomBytes(32) })
-      for (let at = 0; at < 50 && !over(); at++) await outsider.dial(address).catch(() => undefined)
-      await outsider.stop()
-    }
-  },
-  topics: async (world, over) => {
-    const attacker = await world.member()
-    const topics = Array.from({ length: 5_000 }, (_, at) => `topic ${at}`)
-    while (!over()) {
-      const connection = await attacker.dial(await world.address()).catch(() => undefined)
-      if (connection === undefined) {
-        await tick(100)
-        continue
-      }
-      await attacker.greet(connection)
-      const stream = await connection.newStream(GOSSIP_PROTOCOL).catch(() => undefined)
-      for (let frame = 0; frame < 100 && stream?.status === 'open'; frame++) stream.send(subscribing(topics))
-      await until('it is cut off', () => over() || connection.status !== 'open')
-    }
-  },
-  gossip: async (world, over) => {
-    const attacker = await world.member()
-    const lane = await upAt(world, attacker)
-    const stream = await lane.connection.newStream(GOSSIP_PROTOCOL)
-    const chain = attacker.chain(await world.past(), () => [])
-    const gossip = encodeGossip({ records: chain.upTo(200).map(({ bytes }) => bytes), heads: [] })
-    while (!over() && stream.status === 'open') {
-      const messages = Array.from({ length: 8 }, () => Buffer.concat([randomBytes(8), gossip]))
-      stream.send(publishing(attacker.protocols.topic, messages))
-      while (!over() && stream.writeBufferLength > AHEAD_BYTES) await tick(5)
-      await tick()
-    }
-  },
-  requests: async (world, over) => {
-    const attacker = await world.member()
-    const lane = await upAt(world, attacker)
-    const question = encodeRequest({ t: 'root' })
-    while (!over() && lane.stream.status === 'open') {
-      const answers = Array.from({ length: 200 }, () => lane.ask(question))
-      await Promise.race([Promise.all(answers), tick(1_000)])
-    }
-  },
-  records: async (world, over, on) => {
-    const count = Number(options.records)
-    const attacker = await world.member()
-    const chain = attacker.chain(await world.past(), (at) => [{ k: 'body', bytes: Uint8Array.of(at & 255) }])
-    // made before, so that making them is not what is measured
-    for (let made = 0; made < Math.min(count, READY_RECORDS); made += 1_000) {
-      chain.upTo(made + 1_000)
-      await tick()
-    }
-    attacker.answer = (request) => chain.pulled(request, count)
-    for (const node of world.honest) {
-      const lane = await attacker.greet(await attacker.dial(await world.address(node)))
-      await until('the attacker is up', () => world.connectedTo(attacker, node))
-      lane.tell(chain.claim(count))
-    }
-    on()
-    while (!over()) await tick(100)
-    const held = (await world.honest[0].space()).vector[chain.log] ?? 0
-    const why = await world.throttled(attacker)
-    process.stdout.write(`  ${held} records of the attacker were taken; slowed: ${why ?? 'no'}\n`)
-  }
-}
+const round = (value: number): number => Math.round(value * 100) / 100
 
 async function* one(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes
 }
 
-let written = 0
-
 /** Milliseconds from the call that makes a change to its file at another node. */
-async function change(world: World): Promise<number> {
-  const [from, to] = world.honest
-  const body = Buffer.from(`change ${++written}`)
-  const path = `honest/${written % 20}.txt`
-  const began = performance.now()
-  await from.client.put(path, one(body))
-  for (;;) {
-    try {
-      if (readFileSync(join(to.dir, path)).equals(body)) return performance.now() - began
-    } catch {
-      // not there yet
+class Changes {
+  readonly #world: World
+  #written = 0
+  #look = (): void => undefined
+
+  constructor(world: World) {
+    this.#world = world
+    const folder = join(world.honest[1].dir, FOLDER)
+    mkdirSync(folder, { recursive: true })
+    watch(folder, () => this.#look()).unref()
+  }
+
+  async one(): Promise<number> {
+    const [from, to] = this.#world.honest
+    const body = Buffer.from(`change ${++this.#written}`)
+    const path = `${FOLDER}/${this.#written % 20}.txt`
+    const began = performance.now()
+    const arrived = new Promise<number>((resolve) => {
+      this.#look = () => {
+        if (holds(join(to.dir, path), body)) resolve(performance.now() - began)
+      }
+    })
+    const looking = setInterval(() => this.#look(), LOOK_MS)
+    await from.client.put(path, one(body))
+    const ms = await arrived
+    clearInterval(looking)
+    return ms
+  }
+
+  async many(count: number): Promise<{ p50: number; p99: number }> {
+    const times: number[] = []
+    for (let at = 0; at < count; at++) {
+      times.push(await this.one())
+      await tick(EVERY_MS)
     }
-    await tick(LOOK_MS)
+    const sorted = times.toSorted((a, b) => a - b)
+    const quantile = (q: number): number => Math.round(sorted[Math.floor(q * (sorted.length - 1))]! * 10) / 10
+    return { p50: quantile(0.5), p99: quantile(0.99) }
   }
 }
 
-async function measure(world: World, count: number): Promise<{ p50: number; p99: number }> {
-  const times: number[] = []
-  for (let at = 0; at < count; at++) {
-    times.push(await change(world))
-    await tick(EVERY_MS)
+function holds(path: string, body: Buffer): boolean {
+  try {
+    return readFileSync(path).equals(body)
+  } catch {
+    return false
   }
-  const sorted = times.toSorted((a, b) => a - b)
-  const quantile = (q: number): number => Math.round(sorted[Math.floor(q * (sorted.length - 1))]! * 10) / 10
-  return { p50: quantile(0.5), p99: quantile(0.99) }
 }
 
-const changes = Number(options.changes)
-const names = options.only === '' ? Object.keys(ATTACKS) : options.only.split(',')
+/** An attack under way in its own process. */
+interface Attack {
+  /** The log it writes, or nothing. */
+  readonly log: string
+  /** Ends it; resolves with the part of a processor it used. */
+  end(): Promise<number>
+}
+
+async function said(child: ChildProcess): Promise<Said> {
+  const [message] = (await once(child, 'message', { signal: AbortSignal.timeout(120_000) })) as [Said]
+  return message
+}
+
+async function begin(target: Target): Promise<Attack> {
+  const child = fork(new URL('./hostile-attacks.ts', import.meta.url), ['--target', JSON.stringify(target)])
+  const begun = await said(child)
+  return {
+    log: 'on' in begun ? begun.on.log : '',
+    end: async () => {
+      const ended = said(child)
+      child.send('over')
+      const last = await ended
+      if (child.exitCode === null) await once(child, 'exit')
+      return 'over' in last ? last.over.share : 0
+    }
+  }
+}
+
+/** Until what an attack left behind is taken in everywhere and whoever made it is gone. */
+async function calm({ honest }: World): Promise<void> {
+  let before = ''
+  await until('all is taken in', async () => {
+    const now = JSON.stringify(
+      await Promise.all(
+        honest.map(async (node) =>
+          Object.entries((await node.space()).vector)
+            .toSorted()
+            .join(' ')
+        )
+      )
+    )
+    const same = now === before && new Set(JSON.parse(now) as string[]).size === 1
+    before = now
+    if (!same) await tick(CALM_MS)
+    return same
+  })
+}
+
+const count = Number(options.changes)
+const names = options.only === '' ? Object.keys(ATTACKS).filter((name) => name !== 'idle') : options.only.split(',')
 const cluster = new Cluster()
 try {
   const world = await World.of(cluster)
-  await measure(world, 20)
+  const changes = new Changes(world)
+  const target = async (attack: string, share: number): Promise<Target> => ({
+    attack,
+    home: (await cluster.admit(`m-${attack}-${Math.round(share * 100)}`, { role: 'author' })).home,
+    addresses: await Promise.all(world.honest.map((node) => world.address(node))),
+    past: await world.past(),
+    records: Number(options.records),
+    share
+  })
+  await changes.many(20)
   for (const name of names) {
-    const peace = await measure(world, changes)
-    let over = false
-    const begun = Promise.withResolvers<void>()
-    const attack = ATTACKS[name]!(
-      world,
-      () => over,
-      () => begun.resolve()
-    )
-    await Promise.race([begun.promise, tick(name === 'records' ? BEGIN_MS : 1_000)])
-    const war = await measure(world, changes)
-    over = true
-    await attack
-    await world.disarm()
-    process.stdout.write(
-      `${JSON.stringify({ attack: name, peace, war, ratio: Math.round((war.p99 / peace.p99) * 100) / 100 })}\n`
-    )
+    const peace = await changes.many(count)
+    const attack = await begin(await target(name, 0))
+    const war = await changes.many(count)
+    const slowed = (await world.honest[0].status()).peers.flatMap(({ throttled }) => throttled?.reason ?? [])
+    const taken = attack.log === '' ? 0 : ((await world.honest[0].space()).vector[attack.log] ?? 0)
+    const share = await attack.end()
+    await calm(world)
+    const idle = await begin(await target('idle', Math.min(1, share)))
+    const control = await changes.many(count)
+    await idle.end()
+    const line = {
+      attack: name,
+      attackerCpu: round(share),
+      peace,
+      war,
+      control,
+      ratio: round(war.p99 / peace.p99),
+      controlRatio: round(control.p99 / peace.p99),
+      taken,
+      slowed
+    }
+    process.stdout.write(`${JSON.stringify(line)}\n`)
   }
 } finally {
   await cluster.close()
