@@ -458,7 +458,7 @@ export class RecordLog {
   /** Marks the next record of its log as folded, rejected or void. */
   setApplied(
     record: SignedRecord,
-    past: { depth: number; knowledge: Knowledge; changed: boolean },
+    past: { knowledge: Knowledge; changed: boolean },
     { state, reason }: Outcome = { state: 'applied', reason: '' }
   ): void {
     const head = this.#logs.get(record.log)!
@@ -474,8 +474,6 @@ export class RecordLog {
       recordKey(record.log, seq),
       encodeRecordRow({
         ...row,
-        // where it stands, whatever it says: nobody who builds on it comes any deeper
-        depth: past.depth + 1,
         knowledge: head.knowledgeAt,
         state,
         reason
