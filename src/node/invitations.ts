@@ -14,6 +14,7 @@ import {
   pathProblem,
   type Token
 } from '../wire/index.js'
+import { checkAdmin } from './admin.js'
 import { readHome, type Home } from './home.js'
 import { noTransport, openHome } from './open.js'
 
@@ -25,7 +26,7 @@ export async function createInvitation(
   options: InviteRequest
 ): Promise<InviteView> {
   const { role, expiresMs, uses } = options
-  checkAdmin(replica, home)
+  checkAdmin(replica, home, 'invitations are')
   if (!(expiresMs >= 1_000 && expiresMs <= MAX_INVITE_MS))
     throw new GrapevineError('usage', 'an invitation lives from one second to a year', {
       next: 'give --expires such as 1h or 7d'
@@ -90,7 +91,7 @@ export function invitationsOf(members: Members, now: number): InvitationView[] {
 
 /** Takes an invitation back, whoever issued it; one that is taken back already stays so. Throws `not-found`, `role-forbids`. */
 export async function revokeInvitation(replica: Replica, home: Home, invite: string): Promise<InvitationView> {
-  checkAdmin(replica, home)
+  checkAdmin(replica, home, 'invitations are')
   const { members } = replica
   const known = members.invitation(invite)
   if (known === undefined)
@@ -116,13 +117,6 @@ function viewOf(invitation: Invitation, now: number): InvitationView {
     expires: new Date(expires).toISOString(),
     issuer: nodeIdOf(issuer)
   }
-}
-
-function checkAdmin(replica: Replica, home: Home): void {
-  if (replica.members.get(home.keys.publicKey)?.role === 'admin') return
-  throw new GrapevineError('role-forbids', 'invitations are the business of admin nodes', {
-    next: 'run this on an admin node; see "grapevine peers"'
-  })
 }
 
 async function offline<T>(path: string, work: (replica: Replica, home: Home) => Promise<T>): Promise<T> {

@@ -5,6 +5,7 @@ import { GrapevineError } from '../errors.js'
 import { nodeIdOf, type Member } from '../identity/index.js'
 import { removalOf, type Replica } from '../replica/index.js'
 import { bodyRefOf, hexOf, type BodyRef, type SignedRecord } from '../wire/index.js'
+import { checkAdmin } from './admin.js'
 import { historyOf } from './history.js'
 import type { Home } from './home.js'
 
@@ -13,10 +14,7 @@ import type { Home } from './home.js'
  * `role-forbids`, `not-found`, `usage`.
  */
 export async function removeMember(replica: Replica, home: Home, node: string, since?: number): Promise<RemovalView> {
-  if (replica.members.get(home.keys.publicKey)?.role !== 'admin')
-    throw new GrapevineError('role-forbids', 'removing members is the business of admin nodes', {
-      next: 'run this on an admin node; see "grapevine peers"'
-    })
+  checkAdmin(replica, home, 'removing members is')
   const member = memberOf(replica, node)
   if (node === home.node)
     throw new GrapevineError('usage', 'a node does not remove itself', { next: 'run this on another admin node' })

@@ -13,6 +13,7 @@ import type { Secrets } from '../net/index.js'
 import type { Replica } from '../replica/index.js'
 import type { Clock, Logger, Random } from '../runtime.js'
 import { hexOf, MAX_SECRET_BOXES, type SecretOp } from '../wire/index.js'
+import { checkAdmin } from './admin.js'
 import { writeSecrets, type Home } from './home.js'
 import { regularly } from './regularly.js'
 
@@ -67,11 +68,16 @@ export class HomeSecrets {
   get secrets(): Secrets {
     const { secrets } = this.#deps.replica.members
     const published = secrets.list().map(({ id }) => id)
-    const given = [...this.#known.keys()].filter((id) => secrets.get(id) === undefined && !secrets.isRetired(id))
-    const open = [...published, ...given].flatMap((id) => this.#known.get(id) ?? [])
+    const open = [...published, ...this.#given()].flatMap((id) => this.#known.get(id) ?? [])
     const all = [...this.#known.values()]
     if (open.length === 0) return { open: all, closed: [] }
     return { open, closed: all.filter((secret) => !open.includes(secret)) }
+  }
+
+  /** Ids of those that came with a token or the founding, and still open doors. */
+  #given(): string[] {
+    const { secrets } = this.#deps.replica.members
+    return [...this.#known.keys()].filter((id) => secrets.get(id) === undefined && !secrets.isRetired(id))
   }
 
   /** What newcomers are given. */
@@ -121,10 +127,7 @@ export class HomeSecrets {
   /** Publishes another secret. Throws `role-forbids`. */
   async rotate(): Promise<RotationView[]> {
     const { replica, random } = this.#deps
-    if (!this.#isAdmin())
-      throw new GrapevineError('role-forbids', 'the secret of the cluster is the business of admin nodes', {
-        next: 'run this on an admin node; see "grapevine peers"'
-      })
+    this.#checkMay()
     const secret = random.bytes(SECRET_BYTES)
     const generation = 1 + Math.max(0, ...replica.members.secrets.list().map((each) => each.generation))
     const members = replica.members.list()
@@ -148,10 +151,7 @@ export class HomeSecrets {
       throw new GrapevineError('not-found', 'there is no older secret to drop', {
         next: 'publish another one with "grapevine rotate secret"'
       })
-    if (!this.#isAdmin())
-      throw new GrapevineError('role-forbids', 'the secret of the cluster is the business of admin nodes', {
-        next: 'run this on an admin node; see "grapevine peers"'
-      })
+    this.#checkMay()
     await this.#retire(old)
     return this.view()
   }
@@ -177,8 +177,7 @@ export class HomeSecrets {
     const { secrets } = this.#deps.replica.members
     const [newest, ...older] = secrets.list().map(({ id }) => id)
     if (newest === undefined) return []
-    const given = [...this.#known.keys()].filter((id) => secrets.get(id) === undefined && !secrets.isRetired(id))
-    return [...older, ...given]
+    return [...older, ...this.#given()]
   }
 
   /** Members that are not known to hold a box of theirs; who has stayed away too long needs a new invitation anyway. */
@@ -209,6 +208,12 @@ export class HomeSecrets {
         missing: missing.map(({ key, name }) => ({ node: nodeIdOf(key), name }))
       }
     })
+  }
+
+  #checkMay(): void {
+    const { replica, home } = this.#deps
+    checkAdmin(replica, home, 'the secret of the cluster is')
+    if (replica.failure !== undefined) throw replica.failure
   }
 
   #isAdmin(): boolean {
