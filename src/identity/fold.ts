@@ -83,6 +83,8 @@ export class MembersFold {
   founding: string | undefined
   /** Admissions of a key that did not know of each other, the first in front: nearly always one. */
   readonly admissions = new Map<string, readonly Admission[]>()
+  /** Key in hex -> the key it went on as. */
+  readonly heirs = new Map<string, Uint8Array>()
   readonly invites = new Map<string, Invitation>()
   readonly revocations: Revocations
   readonly certificates = new Certificates()
@@ -294,8 +296,14 @@ export class MembersFold {
     const place = { log, seq: body.seq, depth: body.depth }
     const member: Admission = { key, role, name, ...place, knew, ...defined({ scope, voidBy, serial, heirOf, senior }) }
     const was = this.get(key)
-    this.admissions.set(hexOf(key), [...(this.admissions.get(hexOf(key)) ?? []), member].toSorted(byRank))
+    this.note(hexOf(key), [...(this.admissions.get(hexOf(key)) ?? []), member].toSorted(byRank))
     if (this.get(key) === member && was !== member) admitted.push(key)
+  }
+
+  /** All admissions of a key, by its name in hex. */
+  note(name: string, all: readonly Admission[]): void {
+    this.admissions.set(name, all)
+    for (const { heirOf, key } of all) if (heirOf !== undefined && !this.heirs.has(heirOf)) this.heirs.set(heirOf, key)
   }
 
   #invite(op: InviteOp, record: SignedRecord): void {

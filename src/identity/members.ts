@@ -69,7 +69,7 @@ export class Members {
       if (key.startsWith(MEMBER_KEY)) {
         // rows of a version that knew no removals lack `knew`
         const all = (row as unknown as Admission[]).map((each) => ({ ...each, knew: each.knew ?? [] }))
-        fold.admissions.set(key.slice(MEMBER_KEY.length), all)
+        fold.note(key.slice(MEMBER_KEY.length), all)
       } else if (key.startsWith(INVITE_KEY))
         fold.invites.set(key.slice(INVITE_KEY.length), row as unknown as Invitation)
       else if (key.startsWith(REVOCATION_KEY)) fold.revocations.add(revocationOfRow(row as unknown as RevocationRow))
@@ -131,13 +131,12 @@ export class Members {
 
   /** The key this one went on as, and so on: the one that is used now. */
   heirOf(key: Uint8Array): Uint8Array {
-    const admissions = [...this.#fold.admissions.values()].flat()
     const seen = new Set<string>()
     let at = key
     for (let next: Uint8Array | undefined = key; next !== undefined && !seen.has(hexOf(next));) {
       at = next
       seen.add(hexOf(at))
-      next = admissions.find(({ heirOf }) => heirOf === hexOf(at))?.key
+      next = this.#fold.heirs.get(hexOf(at))
     }
     return at
   }
