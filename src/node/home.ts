@@ -70,7 +70,8 @@ export async function prepareHome(path: string): Promise<void> {
   await checkPrivate(path, 0o077)
 }
 
-async function checkPrivate(path: string, forbidden: number): Promise<void> {
+/** Throws `home-unsafe` when others may do with it what is `forbidden`, or it is another user's. */
+export async function checkPrivate(path: string, forbidden: number): Promise<void> {
   if (process.platform === 'win32') return
   const found = await stat(path)
   const foreign = process.getuid !== undefined && found.uid !== process.getuid()

@@ -28,6 +28,8 @@ const LOOK_MS = 500
 export class KeyRotation {
   readonly #deps: KeyRotationDeps
   #end: (() => void) | undefined
+  /** The home holds a next key; undefined: not looked yet. Only `rotate` makes one while this runs. */
+  #hasNext: boolean | undefined
 
   constructor(deps: KeyRotationDeps) {
     this.#deps = deps
@@ -54,6 +56,7 @@ export class KeyRotation {
         next: 'join the cluster again with an invitation'
       })
     const next = await ensureNextKey(home.path)
+    this.#hasNext = true
     const key = next.publicKey
     const signature = signRekey(next, home.cluster.cluster, home.keys.publicKey)
     if (!this.#isPublished(key)) await replica.writeMembers(() => [{ k: 'rekey', key, signature }])
@@ -69,7 +72,8 @@ export class KeyRotation {
   async #look(): Promise<void> {
     await this.#dropOld()
     const { home, replica, connected, switchKey } = this.#deps
-    if (!(await hasNextKey(home.path))) return
+    this.#hasNext ??= await hasNextKey(home.path)
+    if (!this.#hasNext) return
     const next = await ensureNextKey(home.path)
     const member = replica.members.get(next.publicKey)
     if (member === undefined || !this.#isPublished(next.publicKey)) return

@@ -1,5 +1,5 @@
 /** The root above the admins: moved out of the home, asked for an appointment, obeyed when it makes one. */
-import { open, readFile, rm, stat } from 'node:fs/promises'
+import { open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AppointedView } from '../control/target.js'
 import { diskError, GrapevineError, isErrno } from '../errors.js'
@@ -12,7 +12,7 @@ import {
   encodeAppointmentRequest,
   encodeCertificate
 } from '../wire/index.js'
-import { disownRoot, readHome, ROOT_FILE, type Home } from './home.js'
+import { checkPrivate, disownRoot, readHome, ROOT_FILE, type Home } from './home.js'
 
 /** What the holder of the root key is given, so that this node becomes an admin whatever became of it before. */
 export function appointmentRequest(replica: Replica, home: Home): string {
@@ -96,9 +96,7 @@ export async function moveRoot(options: { home: string; file: string }): Promise
 
 async function readRootKey(file: string): Promise<Uint8Array> {
   try {
-    const { mode } = await stat(file)
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0)
-      throw new GrapevineError('home-unsafe', `${file} is open to other users`, { next: `run: chmod 600 ${file}` })
+    await checkPrivate(file, 0o077)
     const seed = bytesOf((await readFile(file, 'utf8')).trim())
     if (seed.length === SEED_BYTES) return seed
   } catch (error) {
