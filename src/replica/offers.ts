@@ -241,3 +241,15 @@ function nodeOf(author: string): NodeId {
 function sizeOf(records: readonly SignedRecord[]): number {
   return records.reduce((sum, { bytes }) => sum + bytes.length, 0)
 }
+
+/** Whom which log came from, each pair once; only of the given records, or of all. */
+export function origins(
+  offers: readonly Offer[],
+  of?: ReadonlySet<SignedRecord>
+): Array<{ log: string; from: NodeId }> {
+  const found = new Map<string, { log: string; from: NodeId }>()
+  for (const { from, records } of offers)
+    for (const record of records)
+      if (of?.has(record) !== false) found.set(`${record.log} ${from}`, { log: record.log, from })
+  return [...found.values()]
+}

@@ -31,10 +31,10 @@ import { ForkFinder } from './forks.js'
 import { Gossiper } from './gossiper.js'
 import { Heads } from './heads.js'
 import { Holds } from './holds.js'
-import { Intake, isRefusal } from './intake.js'
+import { Intake, isRefusal, type Judged } from './intake.js'
 import type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './options.js'
 import { OwnHistory } from './own-history.js'
-import { Offers, type Offer } from './offers.js'
+import { Offers, origins, type Offer } from './offers.js'
 import type { Quarantine } from './quarantine.js'
 import type { Removals } from './removals.js'
 import { Replication } from './replication.js'
@@ -507,11 +507,10 @@ export class Replica {
     }
   }
 
-  /** Nothing of these was stored: they are asked for again later. */
-  #giveBack(offers: readonly Offer[]): void {
+  /** Nothing of these, or of some of them, was stored: they are asked for again later. */
+  #giveBack(offers: readonly Offer[], of?: ReadonlySet<SignedRecord>): void {
     const now = this.#deps.clock.monotonic()
-    for (const { from, records } of offers)
-      for (const log of new Set(records.map((record) => record.log))) this.#perform(this.engine.refused(log, from, now))
+    for (const { log, from } of origins(offers, of)) this.#perform(this.engine.refused(log, from, now))
   }
 
   async #takeIn(offers: readonly Offer[]): Promise<void> {
@@ -525,24 +524,26 @@ export class Replica {
     const { accepted } = judged
     if (accepted.length > 0) await this.log.append(accepted)
     this.offers.stored(accepted)
-    const now = this.#deps.clock.monotonic()
-    for (const { record, why } of judged.refused) {
-      if (why === 'parked') this.offers.parked(record)
-      else if (why !== 'gap')
-        this.#seldom.warn('A record from a peer was not taken.', { log: record.log, seq: record.body.seq, why })
-      const from = offers.find((offer) => offer.records.includes(record))?.from ?? ''
-      const held = this.log.get(record.log)?.seq ?? 0
-      // what follows ours there does not name ours: the branches part somewhere before
-      if (why === 'broken-chain' && record.body.seq === held + 1 && held > 0)
-        this.#forkFinder.suspect(from, record.log, held)
-      this.#perform(this.engine.refused(record.log, from, now))
-    }
+    this.#refuse(judged.refused, offers)
     if (accepted.length === 0) return
     const applied = await this.#applier.drain(new Set(accepted.map((record) => record.log)), atHand(accepted))
     await this.#flushSoon()
     this.#perform(this.engine.held(tipsOf(this.log, accepted), this.#deps.clock.monotonic()))
     this.#own.tookIn(accepted)
     this.#follow(applied)
+  }
+
+  #refuse(refused: Judged['refused'], offers: readonly Offer[]): void {
+    for (const { record, why } of refused) {
+      if (why === 'parked') this.offers.parked(record)
+      else if (why !== 'gap')
+        this.#seldom.warn('A record from a peer was not taken.', { log: record.log, seq: record.body.seq, why })
+      const held = this.log.get(record.log)?.seq ?? 0
+      // what follows ours there does not name ours: the branches part somewhere before
+      if (why === 'broken-chain' && record.body.seq === held + 1 && held > 0)
+        for (const { from } of origins(offers, new Set([record]))) this.#forkFinder.suspect(from, record.log, held)
+    }
+    this.#giveBack(offers, new Set(refused.map(({ record }) => record)))
   }
 
   async #foundFork(record: SignedRecord): Promise<void> {

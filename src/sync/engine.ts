@@ -1,11 +1,11 @@
 /**
- * Delta sync without I/O. Outside events only change state; one function, `evaluate`, decides what to do next. Time is
- * handed in, effects come out.
+ * Delta sync without I/O. Events only change state; one function, `evaluate`, decides what is next. Time is handed in.
  *
  * Rules (tests cite the numbers):
  * 1. What a peer holds is believed only as far as it said so, and asked for only beyond what we hold or have asked for.
  * 2. One pull a log is under way at a time; different logs, and what was already fetched but not yet stored, do not wait.
  * 3. A peer that does not answer, or answers short, is asked again only after a while; another peer is asked at once.
+ *    Logs we hold nothing of come last, and those asked for in vain more and more seldom: a peer may make them up.
  * 4. Whenever what we hold changes, every peer learns it within `vectorMaxDelayMs`.
  * 5. Every peer hears our digest every `announceIntervalMs`; who differs asks for the vector.
  * 6. A connected peer that is silent for `silenceMs` is hung up on.
@@ -13,6 +13,7 @@
  */
 import type { NodeId } from '../runtime.js'
 import { vectorDigest, type SyncNotice, type VectorEntry } from '../wire/index.js'
+import { Claims } from './claims.js'
 import { MAX_UNKNOWN_LOGS, SYNC_DEFAULTS, type SyncOptions } from './options.js'
 
 export type SyncEffect =
@@ -29,15 +30,13 @@ export type SyncEffect =
 
 interface Peer {
   readonly node: NodeId
-  readonly vector: Map<string, { seq: number; head: string }>
+  readonly claims: Claims
   root: string | undefined
   /** The vector is known in full. */
   complete: boolean
   pulls: number
   heardAt: number
   announceAt: number
-  /** Logs it could not serve as promised, until when. */
-  readonly wait: Map<string, number>
 }
 
 interface Pull {
@@ -83,18 +82,15 @@ export class SyncEngine {
     this.#options = { ...SYNC_DEFAULTS, ...options }
   }
 
-  // --- events ---------------------------------------------------------------------------------------------------
-
   peerUp(node: NodeId, now: number): SyncEffect[] {
     const peer: Peer = {
       node,
-      vector: new Map(),
+      claims: new Claims(),
       root: undefined,
       complete: false,
       pulls: 0,
       heardAt: now,
-      announceAt: this.#nextAnnounce(now),
-      wait: new Map()
+      announceAt: this.#nextAnnounce(now)
     }
     this.#peers.set(node, peer)
     return [{ do: 'notify', to: node, message: this.#digest() }, ...this.evaluate(now)]
@@ -115,7 +111,7 @@ export class SyncEngine {
       return [{ do: 'notify', to: node, message: this.#vector([...this.#logs.keys()], true) }]
     if (message.t === 'digest') return this.#heardDigest(peer, message, now)
     if (message.full) {
-      peer.vector.clear()
+      peer.claims.clear()
       peer.complete = true
     }
     this.#claims(peer, message.vector)
@@ -128,7 +124,7 @@ export class SyncEngine {
     peer.root = message.root
     if (message.digest !== vectorDigest(this.vector()))
       return [{ do: 'notify', to: peer.node, message: { t: 'ask-vector' } }]
-    for (const { log, seq, head } of this.vector()) peer.vector.set(log, { seq, head })
+    for (const { log, seq, head } of this.vector()) peer.claims.set(log, { seq, head }, seq)
     this.#holds(peer.node, this.vector())
     peer.complete = true
     return this.evaluate(now)
@@ -137,9 +133,9 @@ export class SyncEngine {
   /** What a peer says it holds; of logs nobody has heard of only so many, because it may make them up. */
   #claims(peer: Peer, vector: readonly VectorEntry[]): void {
     for (const { log, seq, head } of vector) {
-      const known = (this.#logs.get(log)?.held ?? 0) > 0
-      if (known || peer.vector.has(log) || peer.vector.size < this.#logs.size + MAX_UNKNOWN_LOGS)
-        peer.vector.set(log, { seq, head })
+      const known = this.#held(log) > 0
+      if (known || peer.claims.get(log) !== undefined || peer.claims.size < this.#logs.size + MAX_UNKNOWN_LOGS)
+        peer.claims.set(log, { seq, head }, this.#held(log))
     }
   }
 
@@ -150,7 +146,7 @@ export class SyncEngine {
       this.#durable.set(node, durable)
     }
     // only of what we hold ourselves does it matter who else does
-    for (const { log, seq } of vector) if ((this.#logs.get(log)?.held ?? 0) > 0) durable.set(log, seq)
+    for (const { log, seq } of vector) if (this.#held(log) > 0) durable.set(log, seq)
   }
 
   /** How many other nodes said that they durably hold a log up to `seq`. */
@@ -174,7 +170,7 @@ export class SyncEngine {
     peer.heardAt = now
     this.#claims(
       peer,
-      heads.filter(({ log, seq }) => (peer.vector.get(log)?.seq ?? 0) < seq)
+      heads.filter(({ log, seq }) => (peer.claims.get(log)?.seq ?? 0) < seq)
     )
     return this.evaluate(now)
   }
@@ -212,10 +208,11 @@ export class SyncEngine {
     if (pull === undefined) return []
     this.#drop(pull)
     pull.peer.heardAt = now
-    const known = pull.peer.vector.get(pull.log)
-    if (known !== undefined && head < known.seq) pull.peer.vector.set(pull.log, { seq: head, head: '' })
+    const known = pull.peer.claims.get(pull.log)
+    const held = this.#held(pull.log)
+    if (known !== undefined && head < known.seq) pull.peer.claims.set(pull.log, { seq: head, head: '' }, held)
     if (last >= pull.from) this.fetching(pull.log, last)
-    else pull.peer.wait.set(pull.log, now + this.#options.retryMs)
+    else pull.peer.claims.failed(pull.log, held, this.#options.retryMs, now)
     return this.evaluate(now)
   }
 
@@ -223,7 +220,7 @@ export class SyncEngine {
     const pull = this.#pulls.get(id)
     if (pull === undefined) return []
     this.#drop(pull)
-    pull.peer.wait.set(pull.log, now + this.#options.retryMs)
+    pull.peer.claims.failed(pull.log, this.#held(pull.log), this.#options.retryMs, now)
     return this.evaluate(now)
   }
 
@@ -231,7 +228,8 @@ export class SyncEngine {
   refused(log: string, node: NodeId, now: number): SyncEffect[] {
     const want = this.#logs.get(log)
     if (want !== undefined) want.fetched = want.held
-    this.#peers.get(node)?.wait.set(log, now + this.#options.retryMs)
+    this.#peers.get(node)?.claims.failed(log, this.#held(log), this.#options.retryMs, now)
+    this.#open(log)
     return this.evaluate(now)
   }
 
@@ -242,7 +240,7 @@ export class SyncEngine {
 
   /** Something changed that may make refused records acceptable (a member was admitted). */
   retryNow(now: number): SyncEffect[] {
-    for (const peer of this.#peers.values()) peer.wait.clear()
+    for (const peer of this.#peers.values()) peer.claims.retry((log) => this.#held(log))
     return this.evaluate(now)
   }
 
@@ -258,22 +256,27 @@ export class SyncEngine {
   }
 
   #pullFrom(peer: Peer, now: number, effects: SyncEffect[]): void {
-    for (const [log, until] of peer.wait) if (until <= now) peer.wait.delete(log)
+    peer.claims.wake(now, (log) => this.#held(log))
     if (this.#deps.backlogBytes() > this.#options.maxBacklogBytes) return
-    for (const [log, claim] of peer.vector) {
-      if (peer.pulls >= this.#options.maxPullsPerPeer) return
+    while (peer.pulls < this.#options.maxPullsPerPeer) {
+      const log = peer.claims.next(now)
+      if (log === undefined) return
       const want = this.#logs.get(log)
       const from = (want?.fetched ?? 0) + 1
-      if (claim.seq < from || want?.pull !== undefined || peer.wait.has(log)) continue
+      // when its pull ends, or what was fetched is refused, it stands in the line again
+      if ((peer.claims.get(log)?.seq ?? 0) < from || want?.pull !== undefined) continue
       const pull: Pull = { id: this.#nextId++, peer, log, from }
       this.#want(log).pull = pull
       this.#pulls.set(pull.id, pull)
       peer.pulls += 1
-      // to the end of the line: a log that never ends does not keep the others waiting
-      peer.vector.delete(log)
-      peer.vector.set(log, claim)
       effects.push({ do: 'pull', id: pull.id, to: peer.node, log, from, count: this.#options.maxPullRecords })
     }
+  }
+
+  /** Whoever holds more of a log than we do may be asked for it. */
+  #open(log: string): void {
+    const held = this.#held(log)
+    for (const peer of this.#peers.values()) peer.claims.open(log, held)
   }
 
   #tellChanges(now: number, effects: SyncEffect[]): void {
@@ -305,7 +308,7 @@ export class SyncEngine {
     }
     for (const peer of this.#peers.values()) {
       due = Math.min(due, peer.announceAt, peer.heardAt + silenceMs + 1)
-      for (const until of peer.wait.values()) due = Math.min(due, until)
+      due = Math.min(due, peer.claims.due(now) ?? due)
     }
     return Math.max(1, due - now)
   }
@@ -324,8 +327,8 @@ export class SyncEngine {
     if (peer === undefined) return undefined
     let behind = 0
     let ahead = 0
-    for (const [log, { seq }] of peer.vector) ahead += Math.max(0, seq - (this.#logs.get(log)?.held ?? 0))
-    for (const [log, want] of this.#logs) behind += Math.max(0, want.held - (peer.vector.get(log)?.seq ?? 0))
+    for (const [log, { seq }] of peer.claims) ahead += Math.max(0, seq - this.#held(log))
+    for (const [log, want] of this.#logs) behind += Math.max(0, want.held - (peer.claims.get(log)?.seq ?? 0))
     const root = this.#deps.root()
     const level = peer.complete && behind === 0 && ahead === 0
     const diverged = level && root !== undefined && peer.root !== undefined && root !== peer.root
@@ -339,14 +342,18 @@ export class SyncEngine {
 
   /** What connected peers say they hold of a log. */
   heads(log: string): Array<{ seq: number; head: string }> {
-    return [...this.#peers.values()].flatMap((peer) => peer.vector.get(log) ?? [])
+    return [...this.#peers.values()].flatMap((peer) => peer.claims.get(log) ?? [])
   }
 
   /** The newest seq any connected peer claims of a log. */
   claimed(log: string): number {
     let seq = 0
-    for (const peer of this.#peers.values()) seq = Math.max(seq, peer.vector.get(log)?.seq ?? 0)
+    for (const peer of this.#peers.values()) seq = Math.max(seq, peer.claims.get(log)?.seq ?? 0)
     return seq
+  }
+
+  #held(log: string): number {
+    return this.#logs.get(log)?.held ?? 0
   }
 
   #want(log: string): Want {
@@ -366,6 +373,7 @@ export class SyncEngine {
     want.pull = undefined
     // a log that was only claimed is not remembered
     if (want.held === 0 && want.fetched === 0) this.#logs.delete(pull.log)
+    this.#open(pull.log)
   }
 
   #digest(): SyncNotice {

@@ -21,7 +21,7 @@ export const ON_THE_WAY: readonly PlantedBug[] = [
   {
     name: 'last-one-not-asked-for',
     is: 'off by one: the newest record of a log is not pulled',
-    edits: [{ file: ENGINE, before: 'if (claim.seq < from ||', after: 'if (claim.seq <= from ||' }],
+    edits: [{ file: ENGINE, before: '?.seq ?? 0) < from ||', after: '?.seq ?? 0) <= from ||' }],
     seed: 1,
     said: /the members never learned of each other/
   },
