@@ -157,6 +157,13 @@ export class Share {
     return this.#longest() !== undefined
   }
 
+  /** How long it has to be left alone, ms; 0: not at all. Whoever asks leaves it alone for so long. */
+  restMs(): number {
+    const debt = this.#longest()
+    if (debt !== undefined) this.slowed(debt.name, debt.ms)
+    return debt?.ms ?? 0
+  }
+
   /**
    * Resolves when nothing is in debt, and lets others run first when this member has kept us busy. Whoever reads what a
    * member sends, or answers what it asks, waits for this before the next piece.

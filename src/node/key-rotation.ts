@@ -81,7 +81,7 @@ export class KeyRotation {
     // alone it would come back as somebody whom those that know each other do not know; one other asks whoever answers
     const others = replica.members.list().length - 2
     if (peers.length === 0 && others > 1) return
-    if (peers.every((node) => replica.engine.holds(node, member.log, member.seq))) void switchKey()
+    if (peers.every((node) => replica.engine.durable.holds(node, member.log, member.seq))) void switchKey()
   }
 
   /** What the key before could still do, nobody shall. */

@@ -187,7 +187,7 @@ export class HomeSecrets {
     return replica.members
       .list()
       .filter(({ key }) => hexOf(key) !== own && replica.members.isCurrent(key))
-      .filter(({ key }) => !places.every(({ log, seq }) => replica.engine.holds(nodeIdOf(key), log, seq)))
+      .filter(({ key }) => !places.every(({ log, seq }) => replica.engine.durable.holds(nodeIdOf(key), log, seq)))
   }
 
   /** Every secret that is known of, the newest in front. */

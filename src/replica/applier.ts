@@ -6,6 +6,7 @@ import type { LogHead, Outcome, RecordLog } from '../log/index.js'
 import type { Clock, Logger } from '../runtime.js'
 import type { Overlay } from '../store/index.js'
 import { hexOf, type SignedRecord } from '../wire/index.js'
+import { Breath } from './breath.js'
 import type { Heads } from './heads.js'
 import type { Quarantine } from './quarantine.js'
 import type { Removals } from './removals.js'
@@ -40,8 +41,6 @@ export interface Applied {
 
 /** As `NO_RIGHT`, whatever becomes known of removals. */
 const NEVER = `${NO_RIGHT}, nor was it ever admitted to`
-/** Records folded before other work gets a chance. */
-const YIELD_EVERY = 20
 /** Index rows that may wait to be written; a few megabytes. */
 export const MAX_PENDING_ROWS = 8_000
 /** A long run says so this often, ms. */
@@ -50,15 +49,18 @@ const PROGRESS_MS = 5_000
 export class Applier {
   readonly #deps: ApplierDeps
   #toldAt: number
+  #breath: Breath
 
   constructor(deps: ApplierDeps) {
     this.#deps = deps
     this.#toldAt = deps.clock.monotonic()
+    this.#breath = new Breath(deps.clock)
   }
 
   /** Applies whatever of these logs, and of logs that waited for them, can be applied now. */
   async drain(logs: Iterable<string>, atHand: ReadonlyMap<string, SignedRecord> = new Map()): Promise<Applied> {
     this.#toldAt = this.#deps.clock.monotonic()
+    this.#breath = new Breath(this.#deps.clock)
     const { log, quarantine } = this.#deps
     const result: Applied = {
       entries: new Set(),
@@ -89,7 +91,7 @@ export class Applier {
   /** A long run lets others work, keeps what is pending in bounds, and tells how far it is. */
   async #breathe(result: Applied): Promise<void> {
     const { rows, clock, logger } = this.#deps
-    if (result.records % YIELD_EVERY === 0) await clock.pause()
+    await this.#breath.draw()
     if (rows.size > MAX_PENDING_ROWS) await rows.flush()
     if (clock.monotonic() - this.#toldAt < PROGRESS_MS) return
     this.#toldAt = clock.monotonic()

@@ -5,11 +5,14 @@
 import { GrapevineError } from '../errors.js'
 import { MEMBERS_SPACE, verify, verifyAsync, type Members } from '../identity/index.js'
 import type { RecordLog } from '../log/index.js'
+import type { Clock } from '../runtime.js'
 import { bodyOf, decodeRecord, hexOf, SIGNATURE_BYTES, signedBytes, type SignedRecord } from '../wire/index.js'
 import { CATALOG_SPACE } from './applier.js'
+import { Breath } from './breath.js'
 import { Parked } from './parked.js'
 
 export interface IntakeDeps {
+  readonly clock: Pick<Clock, 'monotonic' | 'pause'>
   readonly cluster: string
   readonly log: RecordLog
   readonly members: Members
@@ -53,6 +56,17 @@ export class Intake {
       })
     }
     return record
+  }
+
+  /** The same for many, a few at a time. */
+  async decodeAll(all: readonly Uint8Array[]): Promise<SignedRecord[]> {
+    const breath = new Breath(this.#deps.clock)
+    const records: SignedRecord[] = []
+    for (const bytes of all) {
+      records.push(this.decode(bytes))
+      await breath.draw()
+    }
+    return records
   }
 
   /** Quick check before gossip is passed on: a member's signature. */

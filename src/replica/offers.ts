@@ -30,6 +30,11 @@ export const AUTHOR_RECORDS = { perSecond: 5_000, burst: 50_000 } as const
 /** Bytes of its records: at once, and then each second. Bodies of large files do not travel in records. */
 export const AUTHOR_BYTES = { perSecond: 16 * 1024 * 1024, burst: 128 * 1024 * 1024 } as const
 
+/** So many records of one author may wait to be judged before more are asked for: some slices, so that it never idles. */
+export const AHEAD_RECORDS = 1_024
+/** Then it is left alone for so long, ms: as a slice or two take. */
+const AHEAD_MS = 16
+
 /** As how much waiting a record counts that finds no room, ms: it is asked for again after so long. */
 const PARKED_MS = 1_000
 
@@ -201,10 +206,12 @@ export class Offers {
     this.shares.of(hexOf(body.author)).slowed('parked', PARKED_MS)
   }
 
-  /** Resolves when more of this author (hex; '' when it is not known yet) may be asked for; undefined: now. */
-  turn(author: string): Promise<void> | undefined {
-    const share = author === '' ? undefined : this.shares.of(author)
-    return share?.over === true ? share.turn() : undefined
+  /** For how long no more of this author (hex; '' when it is not known yet) is asked for, ms; 0: it may be now. */
+  restMs(author: string): number {
+    if (author === '') return 0
+    let ahead = 0
+    for (const { records } of this.#queues.get(author) ?? []) ahead += records.length
+    return ahead >= AHEAD_RECORDS ? AHEAD_MS : this.shares.of(author).restMs()
   }
 
   /** Nothing more is taken. */

@@ -150,6 +150,7 @@ export class Replica {
       throttled: (author, state) => events.throttled?.(author, state)
     })
     this.#intake = new Intake({
+      clock: deps.clock,
       cluster: options.cluster,
       log: this.log,
       members: this.members,
@@ -160,7 +161,8 @@ export class Replica {
       {
         root: () => (this.log.waitingCount() === 0 ? this.catalog.root() : undefined),
         backlogBytes: () => this.offers.bytes,
-        random: () => deps.random.float()
+        random: () => deps.random.float(),
+        restMs: (log) => this.offers.restMs(this.authorOf(log))
       },
       options.sync
     )
@@ -663,7 +665,7 @@ export class Replica {
   async #ask(to: NodeId, request: PullRequest): Promise<{ records: SignedRecord[]; head: number }> {
     const bytes = await this.#deps.transport.request(to, 'sync', encodeRequest(request), { timeoutMs: PULL_TIMEOUT_MS })
     const { records, head } = decodeAnswer(bytes, 'records')
-    const decoded = records.slice(0, request.count).map((each) => this.#intake.decode(each))
+    const decoded = await this.#intake.decodeAll(records.slice(0, request.count))
     return { records: decoded.filter((record) => record.log === request.log), head }
   }
 
@@ -674,8 +676,6 @@ export class Replica {
   async #pull({ id, to, log, from, count }: Extract<SyncEffect, { do: 'pull' }>): Promise<void> {
     const now = (): number => this.#deps.clock.monotonic()
     try {
-      const turn = this.offers.turn(this.authorOf(log))
-      if (turn !== undefined) await turn
       const { records, head } = await this.#ask(to, { t: 'pull', log, from, count })
       const run = records.filter((record, index) => record.body.seq === from + index)
       if (!this.#running) return

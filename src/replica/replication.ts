@@ -6,7 +6,7 @@ import type { SyncEngine } from '../sync/index.js'
 import { hexOf } from '../wire/index.js'
 
 export interface ReplicationDeps {
-  readonly engine: Pick<SyncEngine, 'replicas' | 'replicated'>
+  readonly engine: Pick<SyncEngine, 'durable'>
   readonly clock: Clock
 }
 
@@ -30,7 +30,8 @@ export class Replication {
   lacking(logs: Iterable<LogHead>, author: Uint8Array): number {
     let count = 0
     for (const head of logs)
-      if (hexOf(head.author) === hexOf(author)) count += Math.max(0, head.seq - this.#deps.engine.replicated(head.log))
+      if (hexOf(head.author) === hexOf(author))
+        count += Math.max(0, head.seq - this.#deps.engine.durable.replicated(head.log))
     return count
   }
 
@@ -51,10 +52,10 @@ export class Replication {
         log,
         seq,
         copies,
-        done: () => finish(() => resolve(engine.replicas(log, seq))),
+        done: () => finish(() => resolve(engine.durable.replicas(log, seq))),
         fail: (error) => finish(() => reject(error))
       }
-      const cancel = clock.timer(timeoutMs, () => waiter.fail(notReplicated(engine.replicas(log, seq), copies)))
+      const cancel = clock.timer(timeoutMs, () => waiter.fail(notReplicated(engine.durable.replicas(log, seq), copies)))
       this.#waiters.add(waiter)
       this.changed()
     })
@@ -63,7 +64,7 @@ export class Replication {
   /** Some node said what it holds. */
   changed(): void {
     for (const waiter of this.#waiters)
-      if (this.#deps.engine.replicas(waiter.log, waiter.seq) >= waiter.copies) waiter.done()
+      if (this.#deps.engine.durable.replicas(waiter.log, waiter.seq) >= waiter.copies) waiter.done()
   }
 
   stop(): void {

@@ -9,6 +9,10 @@ const MAX_PUT_OFF_MS = 60_000
 /** Pulls of logs we hold nothing of that one peer may leave unanswered at once, and then each second. */
 export const IN_VAIN = { burst: 256, perSecond: 50 } as const
 
+/** What has to wait for its author's share waits at least and at most so long before it is looked at again, ms. */
+const MIN_LATER_MS = 16
+const MAX_LATER_MS = 1_024
+
 export interface Claim {
   readonly seq: number
   readonly head: string
@@ -90,6 +94,11 @@ export class Claims {
     this.#known.delete(log)
     this.#strange.delete(log)
     this.#putOff.add(log, wait, now)
+  }
+
+  /** It is not to be asked for before so many milliseconds, or up to twice as many. */
+  later(log: string, ms: number, now: number): void {
+    this.#putOff.add(log, Math.min(MAX_LATER_MS, 2 ** Math.ceil(Math.log2(Math.max(MIN_LATER_MS, ms)))), now)
   }
 
   /** Puts what was left alone long enough back into the line. */

@@ -14,6 +14,7 @@
 import type { NodeId } from '../runtime.js'
 import { vectorDigest, type SyncNotice, type VectorEntry } from '../wire/index.js'
 import { Claims } from './claims.js'
+import { Durable } from './durable.js'
 import { MAX_UNKNOWN_LOGS, SYNC_DEFAULTS, type SyncOptions } from './options.js'
 
 export type SyncEffect =
@@ -62,6 +63,8 @@ export interface SyncDeps {
   /** Bytes fetched and not yet stored. */
   backlogBytes(): number
   random(): number
+  /** For how long nothing more of a log is to be asked for, ms; 0: it may be now. */
+  restMs(log: string): number
 }
 
 export class SyncEngine {
@@ -70,8 +73,8 @@ export class SyncEngine {
   readonly #peers = new Map<NodeId, Peer>()
   readonly #logs = new Map<string, Want>()
   readonly #pulls = new Map<number, Pull>()
-  /** What each node said it durably holds; kept when it leaves, because it still does. */
-  readonly #durable = new Map<NodeId, Map<string, number>>()
+  /** What other nodes said, since this one started, that they durably hold. */
+  readonly durable = new Durable()
   readonly #changed = new Set<string>()
   #changedSince: number | undefined
   #lastChange = 0
@@ -139,28 +142,12 @@ export class SyncEngine {
     }
   }
 
+  /** Only of what we hold ourselves does it matter who else does. */
   #holds(node: NodeId, vector: readonly VectorEntry[]): void {
-    let durable = this.#durable.get(node)
-    if (durable === undefined) {
-      durable = new Map()
-      this.#durable.set(node, durable)
-    }
-    // only of what we hold ourselves does it matter who else does
-    for (const { log, seq } of vector) if (this.#held(log) > 0) durable.set(log, seq)
-  }
-
-  /** How many other nodes said that they durably hold a log up to `seq`. */
-  replicas(log: string, seq: number): number {
-    let count = 0
-    for (const durable of this.#durable.values()) if ((durable.get(log) ?? 0) >= seq) count += 1
-    return count
-  }
-
-  /** The newest seq of a log that any other node durably holds. */
-  replicated(log: string): number {
-    let newest = 0
-    for (const durable of this.#durable.values()) newest = Math.max(newest, durable.get(log) ?? 0)
-    return newest
+    this.durable.said(
+      node,
+      vector.filter(({ log }) => this.#held(log) > 0)
+    )
   }
 
   /** A neighbour passed on gossip that names these: it holds, or is about to hold, at least so much. */
@@ -265,6 +252,12 @@ export class SyncEngine {
       const from = (want?.fetched ?? 0) + 1
       // when its pull ends, or what was fetched is refused, it stands in the line again
       if ((peer.claims.get(log)?.seq ?? 0) < from || want?.pull !== undefined) continue
+      const rest = this.#deps.restMs(log)
+      if (rest > 0) {
+        // not by a pull that waits: its author would keep the others of this peer waiting too
+        peer.claims.later(log, rest, now)
+        continue
+      }
       const pull: Pull = { id: this.#nextId++, peer, log, from }
       this.#want(log).pull = pull
       this.#pulls.set(pull.id, pull)
@@ -333,11 +326,6 @@ export class SyncEngine {
     const level = peer.complete && behind === 0 && ahead === 0
     const diverged = level && root !== undefined && peer.root !== undefined && root !== peer.root
     return { inSync: peer.complete ? level && root !== undefined && root === peer.root : null, behind, ahead, diverged }
-  }
-
-  /** Whether a node said, since this one started, that it holds (log, seq) durably. */
-  holds(node: NodeId, log: string, seq: number): boolean {
-    return (this.#durable.get(node)?.get(log) ?? 0) >= seq
   }
 
   /** What connected peers say they hold of a log. */

@@ -1,4 +1,5 @@
 /** Records of others on their way in: what is taken, what is refused and why, and what comes of it. */
+import { HandClock } from '../net/hand-clock.js'
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -62,6 +63,7 @@ describe('a run of records', () => {
     const { reader, writer, records, log } = await run(5)
     let verified = 0
     const intake = new Intake({
+      clock: new HandClock(),
       cluster: reader.lab.cluster,
       log: reader.replica.log,
       members: reader.replica.members,
@@ -129,6 +131,7 @@ describe('refused by name', () => {
     await b.put('f', '1')
     await a.pull(b)
     const intake = new Intake({
+      clock: new HandClock(),
       cluster: a.lab.cluster,
       log: a.replica.log,
       members: a.replica.members,
@@ -170,6 +173,7 @@ describe('refused by name', () => {
   test('two different records at one place within one offer: a fork', async () => {
     const [a, b] = await pair()
     const intake = new Intake({
+      clock: new HandClock(),
       cluster: a.lab.cluster,
       log: a.replica.log,
       members: a.replica.members,
@@ -198,7 +202,7 @@ describe('another copy of a record, whose signature is not its own', () => {
   test('is not proven by the good one, whichever comes first', async () => {
     const { reader, records } = await run(1)
     const { log, members } = reader.replica
-    const intake = new Intake({ cluster: reader.lab.cluster, log, members })
+    const intake = new Intake({ clock: new HandClock(), cluster: reader.lab.cluster, log, members })
     const [good] = records as [SignedRecord]
     const bad = broken(good)
     assert.equal(bad.id, good.id)

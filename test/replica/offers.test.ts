@@ -3,7 +3,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodeIdOf } from '../../src/identity/index.js'
 import { Intake } from '../../src/replica/intake.js'
-import { AUTHOR_RECORDS, Offers, SLICE_BYTES, SLICE_RECORDS, type Offer } from '../../src/replica/offers.js'
+import {
+  AHEAD_RECORDS,
+  AUTHOR_RECORDS,
+  Offers,
+  SLICE_BYTES,
+  SLICE_RECORDS,
+  type Offer
+} from '../../src/replica/offers.js'
 import { MAX_PARKED_BYTES, MAX_PARKED_RECORDS, Parked } from '../../src/replica/parked.js'
 import { Turns } from '../../src/replica/turns.js'
 import type { SignedRecord } from '../../src/wire/index.js'
@@ -95,23 +102,35 @@ test('an author that stored more than its share is waited for, by name, and no o
   const { clock, offers, told } = rig()
   const many = records(1, AUTHOR_RECORDS.burst - 1)
   offers.stored(many)
-  assert.equal(offers.turn('01'.repeat(32)), undefined)
+  assert.equal(offers.restMs('01'.repeat(32)), 0)
   offers.stored(records(1, AUTHOR_RECORDS.perSecond + 1))
   assert.ok(offers.over(many[0]!))
   assert.ok(!offers.over(records(2, 1)[0]!))
-  assert.equal(offers.turn(''), undefined, 'of whom nothing is known there is nothing to count')
-  let done = false
-  void offers.turn('01'.repeat(32))!.then(() => (done = true))
+  assert.equal(offers.restMs(''), 0, 'of whom nothing is known there is nothing to count')
+  assert.equal(offers.restMs('02'.repeat(32)), 0)
+  assert.equal(offers.restMs('01'.repeat(32)), 1_000)
   await clock.pass(900)
-  assert.ok(!done)
+  assert.equal(offers.restMs('01'.repeat(32)), 100)
   await clock.pass(200)
-  assert.ok(done)
+  assert.equal(offers.restMs('01'.repeat(32)), 0)
   const name = nodeIdOf(key(1))
   assert.deepEqual(told, [`${name} records`])
   assert.deepEqual(
     [...offers.throttled()].map(([node, { reason }]) => [node, reason]),
     [[name, 'records']]
   )
+})
+
+test('an author of whom much waits to be judged is not asked for more meanwhile, and no other is kept waiting', async () => {
+  const made = rig()
+  const { offers } = made
+  offers.add('p', records(1, AHEAD_RECORDS - 1), proven)
+  assert.equal(offers.restMs('01'.repeat(32)), 0)
+  offers.add('p', records(1, 1), proven)
+  assert.ok(offers.restMs('01'.repeat(32)) > 0)
+  assert.equal(offers.restMs('02'.repeat(32)), 0)
+  await idle(made)
+  assert.equal(offers.restMs('01'.repeat(32)), 0)
 })
 
 test('while others have something to do, who fills the queue pauses after each slice, and they do not', async () => {

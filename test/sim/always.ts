@@ -147,7 +147,7 @@ export class Always {
     for (const head of replica.log.logs()) {
       if (!node.wrote(head)) continue
       const { log } = head
-      const copied = replica.engine.replicated(log)
+      const copied = replica.engine.durable.replicated(log)
       const most = Math.max(0, ...this.#nodes().map((other) => (other === node ? 0 : (other.ever.get(log) ?? 0))))
       assert.ok(copied <= most, `node ${node.index} says ${log} is elsewhere up to ${copied}, where only ${most} is`)
     }

@@ -17,12 +17,22 @@ interface Rig {
   readonly engine: SyncEngine
   root: string | undefined
   backlog: number
+  /** For how long nothing more of a log is to be asked for. */
+  readonly rest: Map<string, number>
 }
 
 function rig(options: Partial<SyncOptions> = {}): Rig {
-  const made: { root: string | undefined; backlog: number } = { root: ROOT, backlog: 0 }
+  const made: Omit<Rig, 'engine'> = { root: ROOT, backlog: 0, rest: new Map() }
   // random 0.5: announcements come exactly at their interval
-  const engine = new SyncEngine({ root: () => made.root, backlogBytes: () => made.backlog, random: () => 0.5 }, options)
+  const engine = new SyncEngine(
+    {
+      root: () => made.root,
+      backlogBytes: () => made.backlog,
+      random: () => 0.5,
+      restMs: (log) => made.rest.get(log) ?? 0
+    },
+    options
+  )
   return Object.assign(made, { engine })
 }
 
@@ -222,6 +232,39 @@ describe('rule 3: who does not answer, or answers short, is left alone for a whi
       else open = open.slice(-1)
     }
     assert.ok(requests <= 60_000 / SYNC_DEFAULTS.retryMs + 1, `${requests} requests in a minute`)
+  })
+})
+
+describe('what is to be left alone for a while', () => {
+  test('is not asked for, takes nothing from others of the same peer, and is looked at again by itself', () => {
+    const made = rig({ maxPullsPerPeer: 2 })
+    const { engine, rest } = made
+    engine.held([at(A, 1), at(B, 1)], 0)
+    engine.peerUp('p', 0)
+    rest.set(A, 100)
+    assert.deepEqual(asked(engine.heard('p', vector([at(A, 5), at(B, 5)]), 0)), ['p b 2'])
+    assert.deepEqual(asked(engine.evaluate(127)), [])
+    rest.delete(A)
+    assert.ok(engine.nextTickMs(127) <= 1)
+    assert.deepEqual(asked(engine.evaluate(128)), ['p a 2'])
+  })
+
+  test('is looked at again after a second at the latest and not more often than every 16 ms', () => {
+    for (const [ms, after] of [
+      [1, 16],
+      [16, 16],
+      [17, 32],
+      [60_000, 1_024]
+    ] as const) {
+      const { engine, rest } = rig()
+      engine.held([at(A, 1)], 0)
+      engine.peerUp('p', 0)
+      rest.set(A, ms)
+      engine.heard('p', vector([at(A, 5)]), 0)
+      rest.clear()
+      assert.deepEqual(asked(engine.evaluate(after - 1)), [], `${ms}`)
+      assert.deepEqual(asked(engine.evaluate(after)), ['p a 2'], `${ms}`)
+    }
   })
 })
 

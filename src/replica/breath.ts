@@ -1,0 +1,22 @@
+/** Long work in pieces: a change of somebody else's needs some twenty turns of the event loop, each behind such a piece. */
+import type { Clock } from '../runtime.js'
+
+/** Work goes on for so long before it lets others run, ms. */
+const HOLD_MS = 4
+
+export class Breath {
+  readonly #clock: Pick<Clock, 'monotonic' | 'pause'>
+  #began: number
+
+  constructor(clock: Pick<Clock, 'monotonic' | 'pause'>) {
+    this.#clock = clock
+    this.#began = clock.monotonic()
+  }
+
+  /** Lets others run, when it is time. Called between two pieces, each of them short. */
+  async draw(): Promise<void> {
+    if (this.#clock.monotonic() - this.#began < HOLD_MS) return
+    await this.#clock.pause()
+    this.#began = this.#clock.monotonic()
+  }
+}
