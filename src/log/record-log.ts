@@ -10,7 +10,7 @@
  * 5. A record behind a hole of its log (damage took the one before) is not lost: it is held once the hole is filled.
  */
 import { GrapevineError } from '../errors.js'
-import type { Logger } from '../runtime.js'
+import type { Facts, Logger } from '../runtime.js'
 import { prefixRange, type Overlay, type Store } from '../store/index.js'
 import { bodyOf, decodeRecord, sha256, type SignedRecord, type VectorEntry } from '../wire/index.js'
 import { ForkProofs } from './fork-proofs.js'
@@ -319,19 +319,18 @@ export class RecordLog {
         next: 'check the log id and the sequence number',
         facts: { log, seq }
       })
-    const bytes = this.readBytes(row)
-    return decodeRecord(bytes)
+    return decodeRecord(this.readBytes(row, { log, seq }))
   }
 
-  /** A record's bytes, checked against its id. */
-  readBytes(row: RecordRow): Uint8Array {
+  /** A record's bytes, checked against its id; `facts` go with `store-damaged`. */
+  readBytes(row: RecordRow, facts: Facts = {}): Uint8Array {
     const bytes = this.#readSound(row)
     if (bytes !== undefined) return bytes
     if (this.unread.size < MAX_UNREAD) this.unread.add(row.id)
     this.#deps.damaged?.(row.id)
     throw new GrapevineError('store-damaged', 'a stored record is damaged', {
       next: 'it is fetched again from a peer that has it; see "grapevine scrub"',
-      facts: { id: row.id, ...row.at }
+      facts: { ...facts, id: row.id, ...row.at }
     })
   }
 

@@ -131,13 +131,23 @@ export class Applier {
       // from here on without a pause: a flush in between would part what was folded from the word that it was
       outcome = this.#outcome(record, foreseen, knows, result)
     } catch (error) {
-      return this.#held(record, error, result)
+      return this.#waitsForDamaged(record, error) ? false : this.#held(record, error, result)
     }
     log.setApplied(record, past, outcome)
     this.#deps.quarantine.applied(record)
     heads.applied(record)
     if (outcome.state === 'rejected') result.rejected.push({ record, reason: outcome.reason })
     result.records += 1
+    return true
+  }
+
+  /** Nothing was changed when a record that this one is judged by does not read back: it waits until that is back. */
+  #waitsForDamaged({ log, body }: SignedRecord, error: unknown): boolean {
+    if (!(error instanceof GrapevineError) || error.code !== 'store-damaged') return false
+    const { log: damaged } = error.facts
+    if (typeof damaged !== 'string') return false
+    this.#deps.log.block(log, { log: damaged })
+    this.#deps.logger.warn('A record waits for a damaged one that it is judged by.', { log, seq: body.seq, damaged })
     return true
   }
 

@@ -631,7 +631,7 @@ export class Replica {
       await this.#turns.take(async () => {
         await this.log.replace(record)
         // what waited for it goes on
-        this.#follow(await this.#applier.drain([log]))
+        this.#follow(await this.#applier.drain([log, ...this.log.unblock(log)]))
         await this.#rows.flush()
       })
       this.#deps.logger.info('A damaged record was fetched again.', { log, seq, from: node })

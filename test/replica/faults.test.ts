@@ -157,6 +157,34 @@ test('a removal that needs a damaged record waits for it, over a restart, and ta
   assert.ok(!node.replica.removals.isPending)
 })
 
+test('a record judged by a damaged one waits for that, the node writes on, and it goes on when the damage is healed', async () => {
+  const { logger, lines } = recordingLogger()
+  const nodes = await new Lab().nodes(4, { each: (index) => (index === 3 ? { logger } : {}) })
+  const [admin, evil, honest, node] = nodes as [LabNode, LabNode, LabNode, LabNode]
+  await evil.put('x', 'evil')
+  for (const each of [admin, honest, node]) await each.pull(evil)
+  await honest.put('x', 'built on it')
+  await node.receive([await admin.replica.writeMembers(() => [removalOf(admin.replica.log, evil.keys.publicKey, 1)])])
+  assert.deepEqual(await node.tree(), [])
+  const log = logIdOf('catalog', evil.keys.publicKey, evil.replica.epoch)
+  node.disk.damage(SEGMENT, node.replica.log.row(log, 1)!.at.offset + 40, HARM)
+  await node.pull(honest)
+  assert.ok(lines.some(({ message }) => message === 'A record waits for a damaged one that it is judged by.'))
+  assert.equal(node.replica.failure, undefined)
+  assert.equal(node.replica.waiting, 1)
+  await node.put('y', 'goes on')
+  node.transport.request = (_to, _lane, frame) => honest.replica.requested(frame)
+  const peer = { node: honest.id, addresses: [], found: 'given' as const, connectedAt: 0 }
+  await withMethod(
+    node.transport,
+    'peers',
+    () => () => [peer] as unknown as [],
+    async () => assert.equal(await node.replica.repair(log, 1), 'healed')
+  )
+  assert.equal(node.replica.waiting, 0)
+  assert.deepEqual(await node.tree(), ['x=built on it', 'y=goes on'])
+})
+
 test('what cannot be gossiped is pulled later, a fork as well: nobody waits for it', async () => {
   const { logger, lines } = recordingLogger()
   const [a, b] = (await new Lab().nodes(2, { each: () => ({ logger }) })) as [LabNode, LabNode]
