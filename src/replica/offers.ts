@@ -16,14 +16,17 @@ export const SLICE_BYTES = 1024 * 1024
 const SLICE_AUTHORS = 8
 const SLICE_LEAST = SLICE_RECORDS / SLICE_AUTHORS
 
-/** While others have something to do too, a slice of one author alone is so small, */
-export const SHARED_SLICE_RECORDS = 32
-/** and is followed by a pause of so many times as long as it took: a third of our time for one, the rest for others. */
-const REST_FACTOR = 2
+/** While others have something to do too, a slice of one author alone is so small: what it costs is mostly its fsync, */
+export const SHARED_SLICE_RECORDS = 64
+/** and is followed by a pause of so many times as long as it took: a fifth of our time for one, the rest for others. */
+const REST_FACTOR = 4
 /** A pause is never longer, ms. */
-const MAX_REST_MS = 200
-/** Others have something to do for so long after they last had, ms. */
-const SHARED_MS = 2_000
+const MAX_REST_MS = 300
+/**
+ * Others have something to do for so long after they last had, ms: as long as a change of theirs may be on its way. Not
+ * longer, because who joins or comes back writes now and then too, and wants everything there is meanwhile.
+ */
+const SHARED_MS = 300
 
 /** Records of one author: at once, and then each second. An honest burst of 10,000 files makes some dozens. */
 export const AUTHOR_RECORDS = { perSecond: 5_000, burst: 50_000 } as const

@@ -7,6 +7,7 @@ import {
   AHEAD_RECORDS,
   AUTHOR_RECORDS,
   Offers,
+  SHARED_SLICE_RECORDS,
   SLICE_BYTES,
   SLICE_RECORDS,
   type Offer
@@ -83,7 +84,7 @@ test('every author has its part of a slice, and who comes late is not behind all
   made.offers.add('p', [...records(2, 1), ...records(3, 2)], proven)
   const { turns, offers, slices } = made
   await turns.idle()
-  assert.deepEqual(sizes(slices[0]!), ['1:16', '2:1', '3:2'])
+  assert.deepEqual(sizes(slices[0]!), ['1:21', '2:1', '3:2'])
   let between = -1
   void turns.take(async () => void (between = slices.length))
   await idle(made)
@@ -141,22 +142,25 @@ test('while others have something to do, who fills the queue pauses after each s
   await turns.idle()
   assert.deepEqual(slices.map(sizes), [[`1:${SLICE_RECORDS}`], [`1:${SLICE_RECORDS}`]], 'alone it does not pause')
   void turns.take(async () => undefined)
-  offers.add('p', records(1, 100), proven)
+  offers.add('p', records(1, 2 * SHARED_SLICE_RECORDS + 1), proven)
   await turns.idle()
-  assert.deepEqual(slices.slice(2).map(sizes), [['1:32']])
+  assert.deepEqual(slices.slice(2).map(sizes), [[`1:${SHARED_SLICE_RECORDS}`]])
   offers.add('p', records(2, 1), proven)
   await turns.idle()
   assert.deepEqual(slices.slice(3).map(sizes), [['2:1']], 'the other does not wait for the pause to end')
   let idle = false
   void offers.idle().then(() => (idle = true))
-  await clock.pass(49)
-  assert.equal(slices.length, 4, 'twice as long as its slice took')
+  await clock.pass(149)
+  assert.equal(slices.length, 4, 'four times as long as its slice took')
   await clock.pass(1)
-  assert.deepEqual(slices.slice(4).map(sizes), [['1:32']])
+  assert.deepEqual(slices.slice(4).map(sizes), [[`1:${SHARED_SLICE_RECORDS}`]])
   assert.ok(!idle)
   await clock.pass(1_000)
   assert.ok(idle)
   assert.equal(offers.bytes, 0)
+  offers.add('p', records(1, SLICE_RECORDS), proven)
+  await turns.idle()
+  assert.deepEqual(slices.slice(6).map(sizes), [[`1:${SLICE_RECORDS}`]], 'the others have been quiet since')
 })
 
 test('after the end nothing is taken, not even what waits', async () => {
