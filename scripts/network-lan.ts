@@ -9,9 +9,16 @@ import { atExit } from '../test/e2e/program.js'
 const NEAR = 'near'
 const FAR = 'far'
 
+/** A machine: its namespace, its port on the switch, its IPv4 address. */
+interface Place {
+  readonly space: string
+  readonly port: string
+  readonly address: string
+}
+
 export class Lan {
   readonly #switch = `gv${process.pid}s`
-  readonly #spaces = new Map<string, { space: string; port: string }>()
+  readonly #spaces = new Map<string, Place>()
   readonly #forget: () => void
 
   /** Whether namespaces can be made here. */
@@ -42,11 +49,12 @@ export class Lan {
     const number = this.#spaces.size + 1
     const space = `gv${process.pid}n${number}`
     const port = `p${number}`
-    this.#spaces.set(name, { space, port })
+    const address = `10.77.0.${number}`
+    this.#spaces.set(name, { space, port, address })
     ip('netns', 'add', space)
     ip('-n', space, 'link', 'add', 'e0', 'type', 'veth', 'peer', 'name', port, 'netns', this.#switch)
     ip('-n', this.#switch, 'link', 'set', port, 'master', NEAR, 'up')
-    ip('-n', space, 'addr', 'add', `10.77.0.${number}/24`, 'dev', 'e0')
+    ip('-n', space, 'addr', 'add', `${address}/24`, 'dev', 'e0')
     for (const device of ['lo', 'e0']) ip('-n', space, 'link', 'set', device, 'up')
     ip('-n', space, 'route', 'add', '224.0.0.0/4', 'dev', 'e0')
     return this.prefixOf(name)
@@ -54,6 +62,15 @@ export class Lan {
 
   prefixOf(name: string): string[] {
     return ['ip', 'netns', 'exec', this.#of(name).space]
+  }
+
+  addressOf(name: string): string {
+    return this.#of(name).address
+  }
+
+  /** Where all that is sent on this LAN can be watched: the device, and the words before a command that sees it. */
+  switchboard(): Array<{ prefix: string[]; device: string }> {
+    return [NEAR, FAR].map((device) => ({ prefix: ['ip', 'netns', 'exec', this.#switch], device }))
   }
 
   /** From now on these reach each other and nobody else. */
@@ -86,7 +103,7 @@ export class Lan {
     for (const name of names) ip('-n', this.#switch, 'link', 'set', this.#of(name).port, 'master', bridge)
   }
 
-  #of(name: string): { space: string; port: string } {
+  #of(name: string): Place {
     const found = this.#spaces.get(name)
     if (found === undefined) throw new Error(`there is no machine ${name} on this LAN`)
     return found
