@@ -212,16 +212,10 @@ export class Run {
     seekHeirs({ book: this.#book, redial: this.redial, membership: this.#deps.membership, peers })
   }
 
-  /** Connections made with a secret that is retired now are made anew with another. */
+  /** For connections that are made from now on: those that last were let in, and their keys owe the secret nothing. */
   secretsChanged(): void {
     if (this.#host === undefined) return
-    const secrets = this.#options.secrets()
-    useSecrets(this.#host, secrets)
-    for (const connection of this.#host.libp2p.getConnections()) {
-      if (madeWith(secrets.open, connection) || this.desk.holds(connection)) continue
-      this.links.hangUp(connection.remotePeer.toString(), 'made with a secret that is retired')
-      connection.abort(new Error('made with a secret that is retired'))
-    }
+    useSecrets(this.#host, this.#options.secrets())
     this.redial.wake()
   }
 

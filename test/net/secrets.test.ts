@@ -50,7 +50,7 @@ describe('secrets of a cluster', { timeout: 120_000 }, () => {
     assert.equal(b.downs.length, 0)
   })
 
-  it('one that is retired ends what was made with it; it is made again with another, and with nobody who knows no other', async () => {
+  it('one that is retired opens no door any more, and ends no connection', async () => {
     const secrets = only(fresh, old)
     const a = await started(secrets)
     const b = await started(only(old), [a])
@@ -59,13 +59,20 @@ describe('secrets of a cluster', { timeout: 120_000 }, () => {
     await connected(a, c)
     secrets.now = { open: [fresh], closed: [old] }
     a.network.secretsChanged()
-    await until('b is cut off', () => a.downs.includes(b.network.self))
-    assert.equal(a.downs.includes(c.network.self), false)
+    const d = await started(only(old), [a])
+    await until('d tried again', () => d.network.inspect().redial.some(({ attempts }) => attempts > 1))
+    assert.equal(a.connectedTo(d), false)
+    assert.ok(b.network.notify(a.network.self, bytes('still there')))
+    await until('a hears b', () => a.notices.some(({ text }) => text === 'still there'))
+    for (const node of [a, b, c]) assert.deepEqual(node.downs, [])
+
+    // who knows no other does not come back once the connection ends by itself
+    await b.network.stop()
+    await until('b is gone', () => a.downs.includes(b.network.self))
+    await b.network.start()
     await until('b tried again', () => b.network.inspect().redial.some(({ attempts }) => attempts > 1))
-    assert.equal(
-      a.network.peers().some(({ node }) => node === b.network.self),
-      false
-    )
+    assert.equal(a.connectedTo(b), false)
+    assert.equal(a.connectedTo(c), true)
   })
 
   it('a member that knows the retired one alone may ask the way back and nothing else; nobody else may', async () => {
