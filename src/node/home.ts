@@ -3,6 +3,7 @@ import { mkdir, readFile, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { KeyedLock } from '../blobs/index.js'
 import { writeWhole } from '../durable.js'
 import { diskError, GrapevineError, isErrno } from '../errors.js'
 import { keyPairOf, nodeIdOf, SEED_BYTES, type KeyPair } from '../identity/index.js'
@@ -97,14 +98,31 @@ async function checkSums(path: string): Promise<void> {
   if (bad !== undefined) throw damaged(join(path, bad))
 }
 
-/** Takes note of what the files are that make the node. `beside`: what one of them will be in a moment. */
-export async function writeSums(path: string, beside: ReadonlyMap<string, string> = new Map()): Promise<void> {
+/** One change of a home after the other: each takes note of all the files that make the node. */
+const changes = new KeyedLock()
+
+/** Puts something in the place of a file that makes the node. A crash in between leaves one of the two, and both are known. */
+export function replaceFile(path: string, name: string, hash: string, replace: () => Promise<void>): Promise<void> {
+  return changes.run(path, async () => {
+    await noteSums(path, new Map([[name, hash]]))
+    await replace()
+    await noteSums(path)
+  })
+}
+
+/** Takes note of what the files are that make the node. */
+export function writeSums(path: string): Promise<void> {
+  return changes.run(path, () => noteSums(path))
+}
+
+/** `beside`: what one of them will be in a moment. */
+async function noteSums(path: string, beside: ReadonlyMap<string, string> = new Map()): Promise<void> {
   await writeSumsOf(path, [KEY_FILE, ROOT_FILE, SECRET_FILE, CLUSTER_FILE], beside)
 }
 
 /** The root key is about to leave the home, which is then no damage. */
 export async function disownRoot(path: string): Promise<void> {
-  await writeSumsOf(path, [KEY_FILE, SECRET_FILE, CLUSTER_FILE], new Map())
+  await changes.run(path, () => writeSumsOf(path, [KEY_FILE, SECRET_FILE, CLUSTER_FILE], new Map()))
 }
 
 async function writeSumsOf(path: string, names: readonly string[], beside: ReadonlyMap<string, string>): Promise<void> {
@@ -159,10 +177,7 @@ async function readSecrets(path: string): Promise<Uint8Array[]> {
 /** Keeps the secrets of the cluster; whole and durable when it resolves. */
 export async function writeSecrets(path: string, secrets: readonly Uint8Array[]): Promise<void> {
   const text = secrets.map((secret) => `${hexOf(secret)}\n`).join('')
-  // a crash in between leaves one of the two, and both are known
-  await writeSums(path, new Map([[SECRET_FILE, hashOf(Buffer.from(text))]]))
-  await writePrivate(join(path, SECRET_FILE), text)
-  await writeSums(path)
+  await replaceText(path, SECRET_FILE, text)
 }
 
 async function readHex(file: string, length: number): Promise<Uint8Array> {
@@ -193,9 +208,13 @@ export async function writeCluster(path: string, cluster: ClusterFile, secrets: 
   else await writePrivate(join(path, SECRET_FILE), secrets.map((secret) => `${hexOf(secret)}\n`).join(''))
   const text = `${JSON.stringify(cluster, null, 2)}\n`
   // a home without it is no node yet, and nothing there says that it was one
-  if (await homeExists(path)) await writeSums(path, new Map([[CLUSTER_FILE, hashOf(Buffer.from(text))]]))
+  if (await homeExists(path)) return replaceText(path, CLUSTER_FILE, text)
   await writePrivate(join(path, CLUSTER_FILE), text)
   await writeSums(path)
+}
+
+function replaceText(path: string, name: string, text: string): Promise<void> {
+  return replaceFile(path, name, hashOf(Buffer.from(text)), () => writePrivate(join(path, name), text))
 }
 
 /** Undefined when there is no such file. Throws `store-damaged` for what does not have this shape, `home-unsafe`. */

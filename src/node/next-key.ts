@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { isErrno } from '../errors.js'
 import type { KeyPair } from '../identity/index.js'
 import { systemRandom } from '../runtime-node.js'
-import { ensureKey, KEY_FILE, writeSums } from './home.js'
+import { ensureKey, KEY_FILE, replaceFile } from './home.js'
 import { hashOf } from './sums.js'
 
 const NEXT_KEY_FILE = 'node.key.next'
@@ -27,7 +27,5 @@ export async function hasNextKey(home: string): Promise<boolean> {
 /** From now on the home has that key. Until it is done it is the one it was. */
 export async function switchToNextKey(home: string): Promise<void> {
   const next = await readFile(join(home, NEXT_KEY_FILE))
-  await writeSums(home, new Map([[KEY_FILE, hashOf(next)]]))
-  await rename(join(home, NEXT_KEY_FILE), join(home, KEY_FILE))
-  await writeSums(home)
+  await replaceFile(home, KEY_FILE, hashOf(next), () => rename(join(home, NEXT_KEY_FILE), join(home, KEY_FILE)))
 }

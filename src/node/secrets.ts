@@ -6,6 +6,7 @@
  * 2. The old one opens doors until an admin drops it: by itself once every member holds the new one, or when told to.
  * 3. A member that was away for all of that comes with the old one, is let in to learn the new one, and for nothing else.
  */
+import { KeyedLock } from '../blobs/index.js'
 import type { RotationView } from '../control/target.js'
 import { GrapevineError, reasonOf } from '../errors.js'
 import { nodeIdOf, openSecret, sealSecret, secretIdOf, type ClusterSecret, type Member } from '../identity/index.js'
@@ -38,6 +39,7 @@ export class HomeSecrets {
   /** By id, in the order in which they were learnt, the last in front. */
   #known: ReadonlyMap<string, Uint8Array>
   #doors = ''
+  readonly #looks = new KeyedLock()
 
   constructor(deps: ClusterSecretsDeps) {
     this.#deps = deps
@@ -85,8 +87,15 @@ export class HomeSecrets {
     return this.secrets.open[0]!
   }
 
-  /** Takes in what was published since; an admin hands on what members lack and drops what all have replaced. */
-  async look(): Promise<void> {
+  /**
+   * Takes in what was published since; an admin hands on what members lack and drops what all have replaced. One look
+   * after the other: two that learn at once would each write what it alone knows.
+   */
+  look(): Promise<void> {
+    return this.#looks.run('', () => this.#look())
+  }
+
+  async #look(): Promise<void> {
     await this.#learn()
     const doors = doorsOf(this.secrets)
     if (doors !== this.#doors) {
@@ -153,13 +162,13 @@ export class HomeSecrets {
       })
     this.#checkMay()
     await this.#retire(old)
+    await this.look()
     return this.view()
   }
 
   async #retire(ids: readonly string[]): Promise<void> {
     await this.#deps.replica.writeMembers(() => [{ k: 'retire', ids }])
     this.#deps.logger.info('Older secrets of the cluster open no door any more.', { secrets: ids.length })
-    await this.look()
   }
 
   async #upkeep(): Promise<void> {
@@ -169,7 +178,9 @@ export class HomeSecrets {
     const lacking = this.#deps.replica.members.list().filter(({ key }) => !newest.holders.includes(hexOf(key)))
     if (lacking.length > 0) await this.#publish(secret, newest.generation, lacking.slice(0, MAX_SECRET_BOXES))
     const old = this.#replaced()
-    if (old.length > 0 && this.#missing(newest).length === 0) await this.#retire(old)
+    if (old.length === 0 || this.#missing(newest).length > 0) return
+    await this.#retire(old)
+    await this.#look()
   }
 
   /** Ids of all that the newest published one has replaced. */

@@ -86,3 +86,18 @@ test(
     )
   })
 )
+
+test(
+  'secrets that are asked for all at once leave a home that its node starts from again',
+  withCluster(async (cluster) => {
+    const [a, b] = await cluster.of(2)
+    await cluster.equal()
+    await Promise.all(Array.from({ length: 8 }, () => a!.client.rotateSecret()))
+    await until('the old ones are dropped', async () => (await phase(b!)) === 'used')
+    await until('b holds what a uses', () => secretsOf(b!)[0] === secretsOf(a!)[0])
+    await a!.restart()
+    await b!.restart()
+    await cluster.connected()
+    await cluster.equal()
+  })
+)
