@@ -1,6 +1,7 @@
 /**
  * `npm test [WORD...]`: lint, format, build, then every test file by name (a newer Node reads a directory as a file). With
- * words only the tests run whose path holds one of them. Ends with what node says at the end, and its exit code.
+ * words only the tests run whose path holds one of them; a word that no path holds is refused. Ends with what node says at
+ * the end, and its exit code.
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, rmSync } from 'node:fs'
@@ -33,8 +34,14 @@ function testFiles(directory) {
 
 const words = process.argv.slice(2)
 const binary = (name) => join(REPOSITORY, 'node_modules', '.bin', name)
-const files = testFiles(join(REPOSITORY, 'test'))
-  .map((path) => relative(REPOSITORY, path))
+const paths = testFiles(join(REPOSITORY, 'test')).map((path) => relative(REPOSITORY, path))
+const unknown = words.filter((word) => !paths.some((path) => path.includes(word)))
+if (unknown.length > 0) {
+  // with no file at all node would run every file it finds
+  process.stderr.write(`no test file has ${unknown.map((word) => JSON.stringify(word)).join(' or ')} in its path\n`)
+  process.exit(2)
+}
+const files = paths
   .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
   .map((path) => join('dist-test', path.replace(/\.ts$/, '.js')))
 
