@@ -19,6 +19,7 @@ import { handlerOf } from './handler.js'
 import { HOME_DIRS, homeLived, readHome, writeSums, type Home } from './home.js'
 import { JoinService } from './join-service.js'
 import { makeKeepers, type Keepers } from './keepers.js'
+import { listenAgain } from './listen-again.js'
 import { membershipOf } from './membership.js'
 import { newLifeOf, type NewLife } from './life.js'
 import { switchToNextKey } from './next-key.js'
@@ -61,11 +62,13 @@ export class Daemon {
   readonly #stopped = Promise.withResolvers<void>()
   readonly #since = new Date().toISOString()
   readonly #listeners = new Set<EntryListener>()
+  #listen: readonly string[]
   #noting: Promise<void> = Promise.resolve()
 
   constructor(config: Config, logger: Logger) {
     this.#config = config
     this.#logger = logger
+    this.#listen = config.listen
   }
 
   get stopped(): Promise<void> {
@@ -122,7 +125,7 @@ export class Daemon {
         privateSeed: home.keys.seed,
         clusterId: bytesOf(home.cluster.cluster),
         secrets: () => this.#parts?.secrets.secrets ?? { open: home.secrets, closed: [] },
-        listen: config.listen,
+        listen: this.#listen,
         peers: [...new Set([...config.peers, ...home.cluster.peers])],
         mdns: config.mdns
       }
@@ -273,6 +276,7 @@ export class Daemon {
     const parts = this.#parts
     if (parts === undefined || this.#state !== 'running') return
     this.#state = 'starting'
+    this.#listen = listenAgain(this.#config.listen, this.multiaddrs)
     try {
       await this.#end(parts)
       await between(parts.home.path)
