@@ -16,6 +16,8 @@ export interface Membership {
   mayReturn(publicKey: Uint8Array): boolean
   /** The key a member has now that had this one. */
   heirOf(publicKey: Uint8Array): Uint8Array
+  /** An admin that has to see this node soon, however many others it is connected to: its certificate is to be renewed. */
+  mustMeet(publicKey: Uint8Array): boolean
   /** While an invitation is open a stranger may connect, to join and for nothing else. */
   strangersAllowed(): boolean
 }

@@ -31,6 +31,8 @@ export interface RedialDeps {
   connected(node: NodeId): boolean
   linkCount(): number
   isMember(node: NodeId): boolean
+  /** A member that is dialled although there are links enough. */
+  mustMeet(node: NodeId): boolean
 }
 
 export interface RedialOptions {
@@ -191,7 +193,9 @@ export class Redial {
 
   #wanted(target: Target): boolean {
     if (target.dialling || (target.node !== undefined && this.#deps.connected(target.node))) return false
-    return target.given || (this.#member(target) && this.#deps.linkCount() < LINKS_DIALLED_UP_TO)
+    if (target.given) return true
+    if (target.node === undefined || !this.#deps.isMember(target.node)) return false
+    return this.#deps.linkCount() < LINKS_DIALLED_UP_TO || this.#deps.mustMeet(target.node)
   }
 
   /** Starts what is due and sleeps until the next is. */

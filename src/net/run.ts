@@ -111,7 +111,8 @@ export class Run {
         dial: (addresses) => this.#dial(addresses),
         connected: (node) => this.links.has(node),
         linkCount: () => this.links.allUp().length,
-        isMember: (node) => this.#isMember(node)
+        isMember: (node) => this.#isMember(node),
+        mustMeet: (node) => this.#mustMeet(node) && !this.links.allUp().some((link) => this.#mustMeet(link.node))
       },
       options.redial
     )
@@ -311,6 +312,11 @@ export class Run {
   #isMember(node: NodeId): boolean {
     const key = publicKeyOf(node)
     return key !== undefined && this.#deps.membership.isMember(key)
+  }
+
+  #mustMeet(node: NodeId): boolean {
+    const key = publicKeyOf(node)
+    return key !== undefined && this.#deps.membership.mustMeet(key)
   }
 
   #hello(to: NodeId): Hello {

@@ -37,6 +37,7 @@ export async function deliver(
         isMember: (key) => isMember(key),
         strangersAllowed: () => false,
         mayReturn: () => false,
+        mustMeet: () => false,
         heirOf: (key) => key
       },
       addressBook: addresses

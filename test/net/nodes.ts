@@ -41,6 +41,7 @@ export class Cluster {
   readonly members = new Set<string>()
   strangersAllowed = false
   readonly mayReturn = new Set<string>()
+  readonly mustMeet = new Set<string>()
   readonly #networks: Network[] = []
 
   /** A node that is a member unless told otherwise; not started. */
@@ -97,6 +98,7 @@ export class Node implements TransportHandler {
           isMember: (key) => cluster.members.has(Buffer.from(key).toString('hex')),
           strangersAllowed: () => cluster.strangersAllowed,
           heirOf: (key) => key,
+          mustMeet: (key) => cluster.mustMeet.has(Buffer.from(key).toString('hex')),
           mayReturn: (key) => cluster.mayReturn.has(Buffer.from(key).toString('hex'))
         },
         addressBook: { load: () => this.book, save: (rows) => (this.book = rows) }

@@ -4,7 +4,14 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { nodeIdOf } from '../../src/identity/index.js'
 import type { Candidate, Discovery } from '../../src/net/index.js'
-import { PARALLEL_DIALS, REDIAL_FEW_MS, REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_SPACING_MS } from '../../src/net/limits.js'
+import {
+  LINKS_DIALLED_UP_TO,
+  PARALLEL_DIALS,
+  REDIAL_FEW_MS,
+  REDIAL_MAX_MS,
+  REDIAL_MIN_MS,
+  REDIAL_SPACING_MS
+} from '../../src/net/limits.js'
 import { Redial } from '../../src/net/redial.js'
 import { silentLogger } from '../../src/runtime.js'
 import { clock, Cluster, connected, freeAddress, publicKeyOf, random, until, type Node } from './nodes.js'
@@ -125,6 +132,25 @@ describe('finding and finding again', { timeout: 120_000 }, () => {
     await until('the back-off is gone', () => attempts(b) < 4)
   })
 
+  it('has links enough at a number, and then dials only a member that it must meet', async () => {
+    const others = await Promise.all(Array.from({ length: LINKS_DIALLED_UP_TO }, () => cluster.started()))
+    const address = await freeAddress()
+    const admin = cluster.node({ listen: [address] })
+    const book = [{ node: admin.id, address, lastOk: 0 }]
+    const a = await cluster.started({ peers: others.map(({ address }) => address), book })
+    const hasEnough = ({ network }: Node): boolean => network.peers().length >= LINKS_DIALLED_UP_TO
+    await until('all have links enough', () => [a, ...others].every(hasEnough))
+    await admin.network.start()
+    a.network.membershipChanged()
+    const isDue = (): boolean => a.network.inspect().redial.find(({ target }) => target === admin.id)!.dueInMs === 0
+    let looks = 0
+    await until('it has long been its turn', () => isDue() && ++looks > 20)
+    assert.equal(a.connectedTo(admin), false)
+    cluster.mustMeet.add(Buffer.from(admin.publicKey).toString('hex'))
+    a.network.membershipChanged()
+    await connected(a, admin)
+  })
+
   it('comes up once when both sides dial at the same moment', async () => {
     let crossed = false
     for (let round = 0; round < 5; round++) {
@@ -219,7 +245,8 @@ describe('the back-off of many', () => {
       },
       connected: (node) => connected.has(node),
       linkCount: () => 0,
-      isMember: () => true
+      isMember: () => true,
+      mustMeet: () => false
     })
     for (let at = 0; at < targets; at++) redial.found(`node${at}`, `/ip4/10.0.0.1/tcp/${at + 1}`, 'book')
     const run = async (ms: number): Promise<void> => {
