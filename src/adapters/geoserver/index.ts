@@ -1,0 +1,3 @@
+export { Classifier, type FileClass } from './classify.js'
+export { Inventory } from './inventory.js'
+export { readFacts, type FileFacts } from './objects.js'

@@ -1,0 +1,133 @@
+/**
+ * All objects of a data directory and how they hang together, kept up to date file by file: a change of one file costs
+ * what it touches. Knows no file system; `findings.ts` says what is wrong.
+ */
+import { IDENTIFIED_KINDS, type FileFacts, type GeoObject, type Reference } from './objects.js'
+
+export interface Held {
+  readonly path: string
+  readonly object: GeoObject
+}
+
+export interface Dangling extends Held {
+  readonly reference: Reference
+}
+
+export class Inventory {
+  readonly #files = new Map<string, FileFacts>()
+  /** Id -> paths of the objects that have it. More than one is a fault of the directory. */
+  readonly #owners = new Map<string, Set<string>>()
+  /** Id -> paths of what refers to it. */
+  readonly #referrers = new Map<string, Set<string>>()
+  /** Ids with more than one owner, and ids that are referred to and have none. */
+  readonly #shared = new Set<string>()
+  readonly #wanted = new Set<string>()
+  #references = 0
+  #objects = 0
+
+  get files(): ReadonlyMap<string, FileFacts> {
+    return this.#files
+  }
+
+  /** Objects that have an id of their own: workspaces, namespaces, stores, resources, layers, styles and groups. */
+  get objects(): number {
+    return this.#objects
+  }
+
+  /** References by id of all those objects, and of tile layers and workspace settings. */
+  get references(): number {
+    return this.#references
+  }
+
+  /** Takes a file over, or over again. */
+  set(facts: FileFacts): void {
+    this.delete(facts.path)
+    this.#files.set(facts.path, facts)
+    const { object } = facts
+    if (object === undefined) return
+    if (isOwner(object)) {
+      this.#objects++
+      add(this.#owners, object.id, facts.path)
+      this.#look(object.id)
+    }
+    this.#references += object.references.length
+    for (const { id } of object.references) {
+      add(this.#referrers, id, facts.path)
+      this.#look(id)
+    }
+  }
+
+  delete(path: string): void {
+    const before = this.#files.get(path)
+    if (before === undefined) return
+    this.#files.delete(path)
+    const { object } = before
+    if (object === undefined) return
+    if (isOwner(object)) {
+      this.#objects--
+      remove(this.#owners, object.id, path)
+      this.#look(object.id)
+    }
+    this.#references -= object.references.length
+    for (const { id } of object.references) {
+      remove(this.#referrers, id, path)
+      this.#look(id)
+    }
+  }
+
+  /** The object under an id; the first in the order of paths when several claim it. */
+  byId(id: string): Held | undefined {
+    const path = [...(this.#owners.get(id) ?? [])].toSorted()[0]
+    return path === undefined ? undefined : { path, object: this.#files.get(path)!.object! }
+  }
+
+  /** Paths of what refers to an id. */
+  referrers(id: string): readonly string[] {
+    return [...(this.#referrers.get(id) ?? [])]
+  }
+
+  /** References to ids that no object has, in the order of paths. */
+  dangling(): Dangling[] {
+    const found = [...this.#wanted].flatMap((id) =>
+      this.referrers(id).flatMap((path): Dangling[] => {
+        const object = this.#files.get(path)!.object!
+        const all = object.references.filter((reference) => reference.id === id)
+        return all.map((reference) => ({ path, object, reference }))
+      })
+    )
+    return found.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+  }
+
+  /** Ids that several objects claim, with their paths. */
+  duplicates(): Array<{ id: string; paths: string[] }> {
+    return [...this.#shared].toSorted().map((id) => ({ id, paths: [...this.#owners.get(id)!].toSorted() }))
+  }
+
+  #look(id: string): void {
+    const owners = this.#owners.get(id)?.size ?? 0
+    put(this.#shared, id, owners > 1)
+    put(this.#wanted, id, owners === 0 && this.#referrers.has(id))
+  }
+}
+
+/** The default workspace's file is a copy and no object of its own. */
+function isOwner({ kind, id }: GeoObject): boolean {
+  return id !== '' && IDENTIFIED_KINDS.has(kind)
+}
+
+function add(sets: Map<string, Set<string>>, key: string, value: string): void {
+  const set = sets.get(key)
+  if (set === undefined) sets.set(key, new Set([value]))
+  else set.add(value)
+}
+
+function remove(sets: Map<string, Set<string>>, key: string, value: string): void {
+  const set = sets.get(key)
+  set?.delete(value)
+  if (set?.size === 0) sets.delete(key)
+}
+
+function put(set: Set<string>, key: string, is: boolean): void {
+  if (is) set.add(key)
+  else set.delete(key)
+}

@@ -1,0 +1,224 @@
+/**
+ * What one file says: the object it holds, under which id and name, and what that refers to. Pure functions over a path
+ * and bytes; what it refers to is looked up in `inventory.ts`.
+ */
+import type { FileKind } from './file-rules.js'
+import type { FileClass } from './classify.js'
+import { checkXml, childOf, readXml, textOf, type XmlElement, type XmlProblem } from './xml.js'
+
+/** What a reference is for: the element it stands in, or `style-body` and `tile-layer` for the two by file and by name. */
+export type ReferenceRole =
+  | 'workspace'
+  | 'namespace'
+  | 'store'
+  | 'resource'
+  | 'default-style'
+  | 'style'
+  | 'published'
+  | 'group-style'
+  | 'root-layer'
+  | 'tile-layer'
+
+/** A reference by id. */
+export interface Reference {
+  readonly role: ReferenceRole
+  readonly id: string
+}
+
+export interface GeoObject {
+  readonly kind: FileKind
+  /** Its own id; empty when it has none, which GeoServer does not load. */
+  readonly id: string
+  readonly name: string
+  readonly references: readonly Reference[]
+  /** Places of ordered lists that are empty on purpose: a group's layer that is drawn with its default style. */
+  readonly holes: number
+  /** The path of the file with the style's body; for styles alone. */
+  readonly body?: string
+  /** How the password in a store is written; absent when it has none. Never the password itself. */
+  readonly password?: PasswordForm
+  /** The prefix of a namespace. */
+  readonly prefix?: string
+}
+
+export type PasswordForm = 'plain' | 'encrypted' | 'parameter' | 'reference'
+
+/** What was found at a path. */
+export interface FileFacts {
+  readonly path: string
+  readonly class: FileClass
+  readonly object?: GeoObject
+  readonly problem?: FileProblem
+}
+
+export interface FileProblem {
+  readonly word: XmlProblem['word'] | 'wrong-root' | 'no-id' | 'no-name' | 'unreadable'
+  /** Continues the sentence "the file ...". */
+  readonly reason: string
+}
+
+/** Kinds that hold one object of the catalog, and the name of their root element. */
+export const OBJECT_ROOTS: Readonly<Partial<Record<FileKind, string>>> = {
+  workspace: 'workspace',
+  'default-workspace': 'workspace',
+  namespace: 'namespace',
+  datastore: 'dataStore',
+  coveragestore: 'coverageStore',
+  wmsstore: 'wmsStore',
+  wmtsstore: 'wmtsStore',
+  featuretype: 'featureType',
+  coverage: 'coverage',
+  wmslayer: 'wmsLayer',
+  wmtslayer: 'wmtsLayer',
+  layer: 'layer',
+  style: 'style',
+  layergroup: 'layerGroup',
+  'tile-layer': 'GeoServerTileLayer',
+  settings: 'settings'
+}
+
+export const STORE_KINDS: ReadonlySet<FileKind> = new Set(['datastore', 'coveragestore', 'wmsstore', 'wmtsstore'])
+export const RESOURCE_KINDS: ReadonlySet<FileKind> = new Set(['featuretype', 'coverage', 'wmslayer', 'wmtslayer'])
+/** What has an id that others refer to and that nobody else may have. */
+export const IDENTIFIED_KINDS: ReadonlySet<FileKind> = new Set([
+  'workspace',
+  'namespace',
+  ...STORE_KINDS,
+  ...RESOURCE_KINDS,
+  'layer',
+  'style',
+  'layergroup'
+])
+
+/** Files whose bytes are looked at. All others say what they are by their path alone. */
+export function isRead(path: string, { kind }: FileClass): boolean {
+  if (kind === 'log' || kind === 'cache' || kind === 'scratch' || kind === 'backup' || kind === 'data') return false
+  return /\.(xml|sld)$/i.test(path)
+}
+
+/** What a file holds. Never throws. */
+export function readFacts(path: string, fileClass: FileClass, bytes: Uint8Array): FileFacts {
+  const known = { path, class: fileClass }
+  if (!isRead(path, fileClass)) return known
+  const wanted = OBJECT_ROOTS[fileClass.kind]
+  if (wanted === undefined) {
+    const checked = checkXml(bytes)
+    return checked.ok ? known : { ...known, problem: checked.problem }
+  }
+  const read = readXml(bytes)
+  if (!read.ok) return { ...known, problem: read.problem }
+  const { root } = read.value
+  if (root.name !== wanted && !isOldName(root.name, wanted)) {
+    const reason = `holds <${root.name.slice(0, 40)}> where <${wanted}> belongs`
+    return { ...known, problem: { word: 'wrong-root', reason } }
+  }
+  const object = objectOf(path, fileClass.kind, root)
+  const problem = missing(object)
+  return problem === null ? { ...known, object } : { ...known, object, problem }
+}
+
+/** XStream writes the class itself where a version has no short name for it. */
+function isOldName(name: string, wanted: string): boolean {
+  return name.endsWith('Impl') && name.toLowerCase().includes(wanted.toLowerCase())
+}
+
+function missing({ kind, id, name }: GeoObject): FileProblem | null {
+  if (id === '') return { word: 'no-id', reason: 'has no id' }
+  const named = kind !== 'namespace' && kind !== 'settings'
+  return named && name === '' ? { word: 'no-name', reason: 'has no name' } : null
+}
+
+function objectOf(path: string, kind: FileKind, root: XmlElement): GeoObject {
+  const prefix = kind === 'namespace' ? textOf(root, 'prefix') : undefined
+  const { references, holes } = referencesOf(kind, root)
+  const password = STORE_KINDS.has(kind) ? passwordForm(root) : undefined
+  const body = kind === 'style' ? bodyPath(path, root) : undefined
+  return {
+    kind,
+    id: textOf(root, 'id') ?? '',
+    name: textOf(root, 'name') ?? prefix ?? '',
+    references,
+    holes,
+    ...(body === undefined ? {} : { body }),
+    ...(password === undefined ? {} : { password }),
+    ...(prefix === undefined ? {} : { prefix })
+  }
+}
+
+/** Which elements of an object refer to others, and how they lie in it. */
+const REFERRING: ReadonlyArray<readonly [path: readonly string[], role: ReferenceRole]> = [
+  [['workspace'], 'workspace'],
+  [['namespace'], 'namespace'],
+  [['store'], 'store'],
+  [['resource'], 'resource'],
+  [['defaultStyle'], 'default-style'],
+  [['styles', 'style'], 'style'],
+  [['publishables', 'published'], 'published'],
+  [['layers', 'layer'], 'published'],
+  [['rootLayer'], 'root-layer'],
+  [['rootLayerStyle'], 'group-style'],
+  [['layerGroupStyles', 'layerGroupStyle', 'layers', 'published'], 'published'],
+  [['layerGroupStyles', 'layerGroupStyle', 'styles', 'style'], 'group-style']
+]
+
+function referencesOf(kind: FileKind, root: XmlElement): { references: Reference[]; holes: number } {
+  if (kind === 'tile-layer') {
+    const id = textOf(root, 'id')
+    return { references: id === undefined ? [] : [{ role: 'tile-layer', id }], holes: 0 }
+  }
+  const references: Reference[] = []
+  let holes = 0
+  for (const [path, role] of REFERRING) {
+    for (const element of elementsAt(root, path)) {
+      const id = textOf(element, 'id')
+      if (id !== undefined)
+        references.push({ role: kind === 'layergroup' && role === 'style' ? 'group-style' : role, id })
+      else if (path.length > 1 && element.children.length === 0) holes++
+    }
+  }
+  return { references, holes }
+}
+
+function elementsAt(root: XmlElement, path: readonly string[]): XmlElement[] {
+  let at: XmlElement[] = [root]
+  for (const name of path) at = at.flatMap((element) => element.children.filter((child) => child.name === name))
+  return at
+}
+
+/** A style names its body by a file name relative to its own directory. */
+function bodyPath(path: string, root: XmlElement): string | undefined {
+  const name = textOf(root, 'filename')
+  return name === undefined ? undefined : path.slice(0, path.lastIndexOf('/') + 1) + name
+}
+
+/** Keys under which stores keep passwords. */
+export const PASSWORD_KEYS: ReadonlySet<string> = new Set(['passwd', 'password'])
+
+/** The elements of a store that hold a password. */
+export function passwordElements(root: XmlElement): XmlElement[] {
+  const entries = childOf(root, 'connectionParameters')?.children ?? []
+  const named = entries.filter(
+    ({ name, attributes }) => name === 'entry' && PASSWORD_KEYS.has((attributes['key'] ?? '').toLowerCase())
+  )
+  // a cascaded server's password is an element of its own
+  return [...named, ...root.children.filter(({ name }) => name === 'password')]
+}
+
+/** `${NAME}` alone, as GeoServer fills it from the environment, with or without the mark of a plain password. */
+const PARAMETER = /^(?:plain:)?\$\{[^{}\s]+\}$/
+export const REFERENCE_PREFIX = 'grapevine-secret:'
+
+export function formOf(password: string): PasswordForm {
+  if (PARAMETER.test(password)) return 'parameter'
+  if (password.startsWith(REFERENCE_PREFIX)) return 'reference'
+  return /^(?:crypt1|digest1):/.test(password) ? 'encrypted' : 'plain'
+}
+
+/** The form that says most about how the store's passwords are kept: a plain one is worth knowing of. */
+function passwordForm(root: XmlElement): PasswordForm | undefined {
+  const forms = passwordElements(root)
+    .map(({ text }) => text.trim())
+    .filter((text) => text !== '' && text !== 'plain:')
+    .map(formOf)
+  return (['plain', 'encrypted', 'reference', 'parameter'] as const).find((form) => forms.includes(form))
+}
