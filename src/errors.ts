@@ -90,6 +90,7 @@ export const ERRORS = {
   },
   'drop-refused': { meaning: 'a record cannot be left out on one node alone', httpStatus: 409, exitCode: 5 },
   'clock-off': { meaning: 'the clock of a node is off', httpStatus: 409, exitCode: 12 },
+  'directory-faulty': { meaning: 'a GeoServer data directory holds faults', httpStatus: 409, exitCode: 14 },
   stopped: { meaning: 'the node is stopping', httpStatus: 503, exitCode: 13 },
   internal: { meaning: 'a fault in grapevine itself', httpStatus: 500, exitCode: 1 }
 } as const satisfies Record<string, { meaning: string; httpStatus: number; exitCode: number }>

@@ -4,6 +4,7 @@ import type { Logger } from './runtime.js'
 import type { ControlTarget } from './control/target.js'
 import { Daemon, type EntryListener } from './node/daemon.js'
 
+export { checkDataDirectory } from './adapters/index.js'
 export { createInviteOffline, revokeInviteOffline } from './node/invitations.js'
 export { initHome, joinCluster } from './node/setup.js'
 export { openOffline } from './node/offline.js'

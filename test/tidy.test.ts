@@ -54,6 +54,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'node/rebuild',
     'node/reidentify',
     'node/root',
+    'adapters/index',
     'config',
     'control/target'
   ],

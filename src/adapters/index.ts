@@ -10,4 +10,4 @@ export {
   type StatCache,
   type StatRow
 } from './directory/index.js'
-export { Classifier, Inventory, readFacts } from './geoserver/index.js'
+export { checkDataDirectory } from './geoserver/index.js'

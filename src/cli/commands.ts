@@ -3,6 +3,7 @@ import * as backup from './backup.js'
 import * as cat from './cat.js'
 import type { CommandDefinition } from './context.js'
 import * as exported from './export.js'
+import * as geoserver from './geoserver.js'
 import * as history from './history.js'
 import * as init from './init.js'
 import * as inspect from './inspect.js'
@@ -55,5 +56,6 @@ export const COMMANDS: readonly CommandDefinition[] = [
   scrub,
   quarantine,
   rebuild,
-  reidentify
+  reidentify,
+  geoserver
 ].map((module) => module.definition)

@@ -55,6 +55,19 @@ export interface ReidentifyView {
   entriesReissued: number
 }
 
+/** What a look through a GeoServer data directory found. */
+export interface DirectoryView {
+  files: number
+  objects: number
+  references: number
+  dangling: number
+  duplicateIds: number
+  faults: number
+  kinds: Readonly<Record<string, number>>
+  sharing: Readonly<Record<string, number>>
+  findings: ReadonlyArray<{ word: string; severity: 'fault' | 'note'; path: string; message: string }>
+}
+
 export interface Lifecycle {
   /** Makes node key and one-node cluster; throws `home-exists`. */
   initHome(options: {
@@ -90,6 +103,11 @@ export interface Lifecycle {
     peers: string[]
     timeoutMs: number
   }): Promise<ReidentifyView>
+  /** Needs no home. Throws `not-found`, `not-a-directory`, `file-unreadable`, `config-invalid`. */
+  checkDataDirectory(
+    dir: string,
+    options: { rules: readonly string[]; progress?: (files: number) => void }
+  ): Promise<DirectoryView>
   createInviteOffline(options: InviteRequest & { home: string }): Promise<InviteView>
   /** Signs with a root key; needs no home. Throws `token-malformed`, `token-foreign`, `not-found`, `home-unsafe`. */
   signRequest(options: { file: string; request: string }): Promise<{ certificate: string; node: string; name: string }>

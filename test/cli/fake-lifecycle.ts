@@ -1,6 +1,7 @@
 /** A lifecycle over the fake target: homes are real directories, the node in them is not. */
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkDataDirectory } from '../../src/adapters/index.js'
 import type { Lifecycle } from '../../src/cli/lifecycle.js'
 import type { Config } from '../../src/config.js'
 import { GrapevineError } from '../../src/errors.js'
@@ -95,6 +96,8 @@ export class FakeLifecycle implements Lifecycle {
     onProgress?.(1_000)
     return { records: 1_000, entries: 10, waiting: 0, damaged: 0, root: 'cd'.repeat(32) }
   }
+
+  checkDataDirectory: Lifecycle['checkDataDirectory'] = checkDataDirectory
 
   reidentify: Lifecycle['reidentify'] = async (options) => {
     this.calls.push(['reidentify', options])

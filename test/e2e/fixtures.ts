@@ -20,6 +20,7 @@ const SHARED = process.env['GRAPEVINE_SHARED'] ?? join(PACKAGE_ROOT, '..', 'shar
 const ARCHIVES = {
   'aodn-datadir': 'geoserver-aodn-datadir.tar.gz',
   'aodn-history': 'geoserver-aodn-history.tar.gz',
+  'osm-datadir': 'geoserver-osm-styles-datadir.tar.gz',
   'osm-history': 'geoserver-osm-styles-history.tar.gz'
 } as const
 

@@ -1,3 +1,1 @@
-export { Classifier, type FileClass } from './classify.js'
-export { Inventory } from './inventory.js'
-export { readFacts, type FileFacts } from './objects.js'
+export { checkDataDirectory, type CheckOptions, type CheckReport } from './check.js'
