@@ -16,7 +16,7 @@ import { Journal } from './journal.js'
 import { removeLeftovers } from './leftovers.js'
 import { recoverSet } from './recover.js'
 import { Root, splitPath, type RootIdentity } from './root.js'
-import { IGNORE_FILE, Rules } from './rules.js'
+import { IGNORE_FILE, Rules, type LeavesOut } from './rules.js'
 import { Scan, type ScanOptions } from './scan.js'
 import { Settler, type Look } from './settle.js'
 import { rowMatches, type StatCache } from './stat-cache.js'
@@ -42,6 +42,10 @@ export interface DirectoryOptions {
   readonly journalDir?: string
   /** Further patterns in gitignore's syntax. */
   readonly ignore?: readonly string[]
+  /** What is left out besides; true for a path means the same for all that is below it. */
+  readonly leavesOut?: LeavesOut
+  /** Whether two files next to each other in a set may be put in place in any order; absent: any two may. */
+  readonly together?: (a: string, b: string) => boolean
   /** A changed path is hinted after so long without another event, ms. */
   readonly settleMs?: number
   /** An empty file is hinted after so long, ms: programs that make a file empty first fill it sooner. */
@@ -68,9 +72,10 @@ export class DirectoryAdapter implements Adapter {
 
   constructor(deps: DirectoryDeps, options: DirectoryOptions) {
     const root = new Root(options.root, options.expectRoot)
-    const rules = new Rules([...(options.ignore ?? []), ...homeRule(options)])
+    const rules = new Rules([...(options.ignore ?? []), ...homeRule(options)], options.leavesOut)
     const journal = options.journalDir === undefined ? {} : { journal: new Journal(options.journalDir) }
-    this.#deps = { ...deps, root, rules, writing: new Set(), ...journal }
+    const together = options.together === undefined ? {} : { together: options.together }
+    this.#deps = { ...deps, root, rules, writing: new Set(), ...journal, ...together }
     this.#emptySettleMs = options.emptySettleMs ?? DEFAULT_EMPTY_SETTLE_MS
     this.#ignoreFile = new IgnoreFile(this.#deps)
     this.#watches = new Watches({ root, rules, logger: deps.logger, noticed: (path) => this.#settler.note(path) })

@@ -65,7 +65,7 @@ async function giveUp(deps: ApplyDeps, steps: readonly Step[], error: unknown): 
 export async function performSteps(deps: ChangeDeps, steps: readonly Step[]): Promise<ApplyResult[]> {
   const results = new Map<Step, ApplyResult>()
   const open = steps.filter((step) => step.result === undefined)
-  for (const group of independentGroups(open)) {
+  for (const group of independentGroups(open, deps.together)) {
     await mapLimit(group, PARALLEL_WRITES, async (step) => results.set(step, await performOne(deps, step)))
   }
   const broken = await syncDirectories(deps, [...results.values()], stagingDirs(open))
@@ -77,13 +77,17 @@ export async function performSteps(deps: ChangeDeps, steps: readonly Step[]): Pr
   })
 }
 
-/** Runs of writes to different paths do not depend on each other; everything else keeps its place. */
-export function independentGroups<T extends { readonly item: ApplyItem }>(steps: readonly T[]): T[][] {
+/** Runs of writes to different paths that may go together do not depend on each other; everything else keeps its place. */
+export function independentGroups<T extends { readonly item: ApplyItem }>(
+  steps: readonly T[],
+  together: (a: string, b: string) => boolean = () => true
+): T[][] {
   const groups: T[][] = []
   let paths: Set<string> | null = null
   for (const step of steps) {
     const { item } = step
-    if (item.do !== 'write') paths = null
+    const last = groups.at(-1)?.at(-1)?.item.path
+    if (item.do !== 'write' || (last !== undefined && !together(last, item.path))) paths = null
     if (item.do === 'write' && paths !== null && !paths.has(item.path)) groups.at(-1)!.push(step)
     else {
       groups.push([step])

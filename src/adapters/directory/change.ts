@@ -19,6 +19,8 @@ export interface ChangeDeps {
   readonly clock: Clock
   /** Paths being put in place just now, whose new stat is not remembered yet. */
   readonly writing: Set<string>
+  /** Whether two files next to each other in a set may be put in place in any order; absent: any two may. */
+  readonly together?: (a: string, b: string) => boolean
 }
 
 /** Thrown inside a change when the target is not as expected; becomes the outcome 'differs'. */

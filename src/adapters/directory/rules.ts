@@ -23,13 +23,19 @@ export const BUILT_IN_RULES: ReadonlyArray<{ readonly pattern: string; readonly 
   }
 ]
 
+/** What whoever knows the directory leaves out besides; true for a path means the same for all that is below it. */
+export type LeavesOut = (path: string, kind: 'file' | 'dir') => boolean
+
 export class Rules {
   readonly #own: readonly string[]
   #matcher: Ignore
 
+  readonly #leavesOut: LeavesOut
+
   /** `extra` are patterns of the configuration; those of the ignore file come with `read`. */
-  constructor(extra: readonly string[]) {
+  constructor(extra: readonly string[], leavesOut: LeavesOut = () => false) {
     this.#own = extra
+    this.#leavesOut = leavesOut
     this.#matcher = this.#build('')
   }
 
@@ -40,7 +46,8 @@ export class Rules {
 
   /** True when the path, or a directory above it, is left out. */
   ignores(path: string, kind: 'file' | 'dir'): boolean {
-    return path !== '' && this.#matcher.ignores(kind === 'dir' ? `${path}/` : path)
+    if (path === '') return false
+    return this.#matcher.ignores(kind === 'dir' ? `${path}/` : path) || this.#leavesOut(path, kind)
   }
 
   #build(text: string): Ignore {

@@ -320,5 +320,13 @@ describe('applying to a directory', () => {
       groups.map((group) => group.map(({ item }) => item.path)),
       [['a', 'b'], ['a'], ['d'], ['d'], ['d/x']]
     )
+    const ranked = independentGroups(
+      ['1a', '1b', '2a', '1c', '1d'].map((path) => ({ item: write(path, 'x', null) })),
+      (a, b) => a[0] === b[0]
+    )
+    assert.deepEqual(
+      ranked.map((group) => group.map(({ item }) => item.path)),
+      [['1a', '1b'], ['2a'], ['1c', '1d']]
+    )
   })
 })

@@ -27,6 +27,13 @@ describe('ignore rules', () => {
     }
   })
 
+  test('leave out besides what whoever knows the directory leaves out, and never the root', () => {
+    const rules = new Rules(['*.log'], (path, kind) => path === 'mine' && kind === 'file')
+    assert.ok(rules.ignores('mine', 'file') && rules.ignores('a.log', 'file'))
+    assert.ok(!rules.ignores('mine', 'dir') && !rules.ignores('other', 'file'))
+    assert.ok(!new Rules([], () => true).ignores('', 'dir'))
+  })
+
   test('have the syntax of gitignore and tell capitals apart', () => {
     const rules = new Rules(['*.log', '!keep.log', '/logs/', 'tmp/'])
     const answers = [
