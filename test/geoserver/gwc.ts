@@ -1,0 +1,58 @@
+/** GeoWebCache's own REST. It does not wait for the configuration. */
+import type { Context, Hono } from 'hono'
+import type { CatalogObject } from './catalog.js'
+import { bodyOf } from './documents.js'
+import type { GeoServer } from './geoserver.js'
+import { text, xml } from './rest/answers.js'
+import { RestError } from './rest-error.js'
+import { childText, element, writeXml } from './xml.js'
+
+export function addTileLayers(app: Hono, server: GeoServer): void {
+  for (const path of ['/gwc/rest/layers', '/gwc/rest/layers.xml'])
+    app.get(path, (c) => {
+      const named = server.tiles.names.map((name) => element('layer', element('name', name)))
+      return xml(c, writeXml(element('layers', ...named)))
+    })
+  const one = '/gwc/rest/layers/:name'
+  app.get(one, (c) => {
+    const doc = server.tiles.find(nameIn(c))
+    if (doc === undefined) throw new RestError(404, `Unknown layer: ${nameIn(c)}`)
+    return xml(c, writeXml(doc))
+  })
+  for (const method of ['PUT', 'POST']) app.on(method, one, (c) => put(server, c))
+  app.delete(one, async (c) => {
+    await server.tiles.remove(publishedIn(server, c).id)
+    return text(c, '')
+  })
+  app.post('/gwc/rest/reload', (c) => reload(server, c))
+  app.post('/gwc/rest/masstruncate', async (c) => {
+    const body = bodyOf(await c.req.text(), 'truncateLayer')
+    server.tiles.truncate(childText(body, 'layerName') ?? '')
+    return text(c, '')
+  })
+}
+
+/** Writes the file of the tile layer of a layer or group that is there. */
+async function put(server: GeoServer, c: Context): Promise<Response> {
+  const object = publishedIn(server, c)
+  await server.tiles.save(object, bodyOf(await c.req.text(), 'GeoServerTileLayer'))
+  return text(c, '')
+}
+
+/** Answers a page for people. */
+async function reload(server: GeoServer, c: Context): Promise<Response> {
+  if (!(await c.req.text()).includes('reload_configuration=1'))
+    throw new RestError(400, 'reload_configuration is missing')
+  server.journal.counts.tileReloads++
+  await server.tiles.load()
+  return c.html('<html><body>Configuration reloaded. Read tile layers from the configuration.</body></html>')
+}
+
+function publishedIn(server: GeoServer, c: Context): CatalogObject {
+  const name = nameIn(c)
+  const found = server.catalog.findQualified('layer', name) ?? server.catalog.findQualified('layergroup', name)
+  if (found === undefined) throw new RestError(404, `Unknown layer: ${name}`)
+  return found
+}
+
+const nameIn = (c: Context): string => (c.req.param('name') ?? '').replace(/\.xml$/, '')

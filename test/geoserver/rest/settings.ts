@@ -1,0 +1,66 @@
+/** Settings over REST: a nested element that is sent in part replaces the whole one. */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import type { Context, Hono } from 'hono'
+import { bodyOf, merged } from '../documents.js'
+import type { GeoServer } from '../geoserver.js'
+import { RestError } from '../rest-error.js'
+import { element, parseXml, removeChild, writeXml } from '../xml.js'
+import { nameIn, text, xml } from './answers.js'
+
+export function addSettings(app: Hono, server: GeoServer): void {
+  app.get('/rest/settings', (c) => xml(c, writeXml(server.global.doc)))
+  app.put('/rest/settings', (c) => putGlobal(server, c))
+  const w = '/rest/workspaces/:w/settings'
+  app.get(w, (c) => get(server, c, `workspaces/${workspaceIn(server, c)}/settings.xml`))
+  for (const method of ['PUT', 'POST'])
+    app.on(method, w, (c) => put(server, c, `workspaces/${workspaceIn(server, c)}/settings.xml`, 'settings'))
+  app.delete(w, (c) => remove(server, c, `workspaces/${workspaceIn(server, c)}/settings.xml`))
+  for (const service of ['wms', 'wfs', 'wcs', 'wmts']) {
+    const global = `/rest/services/${service}/settings`
+    const local = `/rest/services/${service}/workspaces/:w/settings`
+    const fileOf = (c: Context): string => `workspaces/${workspaceIn(server, c)}/${service}.xml`
+    app.get(global, (c) => get(server, c, `${service}.xml`))
+    app.put(global, (c) => put(server, c, `${service}.xml`, service))
+    app.get(local, (c) => get(server, c, fileOf(c)))
+    app.put(local, (c) => put(server, c, fileOf(c), service))
+    app.delete(local, (c) => remove(server, c, fileOf(c)))
+  }
+}
+
+/** The counter is the node's own, whatever is sent. */
+async function putGlobal(server: GeoServer, c: Context): Promise<Response> {
+  const sent = bodyOf(await c.req.text(), 'global')
+  removeChild(sent, 'updateSequence')
+  server.global.doc = merged(server.global.doc, sent)
+  await server.global.changed()
+  return text(c, '')
+}
+
+async function get(server: GeoServer, c: Context, file: string): Promise<Response> {
+  if (!existsSync(server.files.at(file))) throw new RestError(404, `there is no ${file}`)
+  return xml(c, await readFile(server.files.at(file), 'utf8'))
+}
+
+async function put(server: GeoServer, c: Context, file: string, root: string): Promise<Response> {
+  const sent = bodyOf(await c.req.text(), root)
+  const known = existsSync(server.files.at(file))
+    ? parseXml(await readFile(server.files.at(file), 'utf8'))
+    : element(root)
+  await server.files.save(file, writeXml(merged(known, sent)))
+  await server.global.changed()
+  return text(c, '')
+}
+
+async function remove(server: GeoServer, c: Context, file: string): Promise<Response> {
+  await server.files.remove(file)
+  await server.global.changed()
+  return text(c, '')
+}
+
+function workspaceIn(server: GeoServer, c: Context): string {
+  const name = nameIn(c, 'w')
+  if (server.catalog.find('workspace', null, name) === undefined)
+    throw new RestError(404, `No such workspace: '${name}' found`)
+  return name
+}
