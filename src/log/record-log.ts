@@ -454,10 +454,10 @@ export class RecordLog {
     return bytes === undefined ? NOTHING : decodeKnowledge(bytes)
   }
 
-  /** Marks the next record of its log as folded, rejected or void. */
+  /** Marks the next record of its log as folded, rejected or void, as deep as it stands, whatever it says. */
   setApplied(
     record: SignedRecord,
-    past: { knowledge: Knowledge; changed: boolean },
+    past: { depth: number; knowledge: Knowledge; changed: boolean },
     { state, reason }: Outcome = { state: 'applied', reason: '' }
   ): void {
     const head = this.#logs.get(record.log)!
@@ -471,12 +471,7 @@ export class RecordLog {
     const row = this.row(record.log, seq)!
     this.#deps.rows.put(
       recordKey(record.log, seq),
-      encodeRecordRow({
-        ...row,
-        knowledge: head.knowledgeAt,
-        state,
-        reason
-      })
+      encodeRecordRow({ ...row, depth: past.depth + 1, knowledge: head.knowledgeAt, state, reason })
     )
     this.#saveHead(head)
   }

@@ -11,6 +11,7 @@ import {
   encodeAnswer,
   encodeGossip,
   encodeNotice,
+  MAX_SEQ,
   type SignedRecord
 } from '../../src/wire/index.js'
 import { verify } from '../../src/identity/index.js'
@@ -276,6 +277,23 @@ describe('what is taken and counts for nothing', () => {
     assert.equal(a.replica.log.row(good.log, 3)!.state, 'applied')
     await b.pull(a)
     assert.equal(b.replica.catalog.root(), a.replica.catalog.root())
+  })
+
+  test('a depth near the greatest there is: nobody who builds on it comes any deeper, and all go on writing', async () => {
+    const [a, b] = await pair()
+    const record = forge(a, b.keys, { depth: MAX_SEQ })
+    await a.receive([record])
+    assert.equal(a.replica.log.row(record.log, 1)!.state, 'rejected')
+    const written = await a.put('f', 'still here')
+    await b.pull(a)
+    assert.equal(b.text('f'), 'still here')
+    const after = a.replica.log.read(written.record!.log, written.record!.seq)
+    assert.ok(after.body.deps.some(({ id }) => id === record.id))
+    assert.ok(after.body.depth < 10, `its depth is ${after.body.depth}`)
+    assert.equal(b.replica.catalog.root(), a.replica.catalog.root())
+    await a.restart({ loseIndex: true })
+    assert.equal(a.replica.log.row(record.log, 1)!.state, 'rejected')
+    assert.equal(a.text('f'), 'still here')
   })
 
   test('one bad op in a record of many: none of it applies', async () => {

@@ -37,6 +37,8 @@ export class Liar {
   #admitted: Place | undefined
   readonly #always: Always
   #records: SignedRecord[] = []
+  /** How deep the newest record stands, whatever it says. */
+  #depth = 0
   #epoch = 1
   #time = 1_750_000_000_000_000
 
@@ -56,6 +58,7 @@ export class Liar {
     const kind = this.#random.pick(KINDS)
     const last = this.#records.at(-1)
     const deps = last === undefined ? [admission] : []
+    this.#depth = 1 + (last === undefined ? admission.depth : this.#depth)
     const body: RecordBody = {
       cluster: this.#cluster,
       space: CATALOG_SPACE,
@@ -64,7 +67,7 @@ export class Liar {
       seq: (last?.body.seq ?? 0) + 1,
       prev: last?.id ?? null,
       deps: deps.map(({ log, seq, id }) => ({ log, seq, id })),
-      depth: (last?.body.depth ?? admission.depth) + (kind === 'depth' ? 2 : 1),
+      depth: this.#depth + (kind === 'depth' ? 1 : 0),
       time: (this.#time += 1_000),
       ops: []
     }
@@ -142,13 +145,13 @@ export class Liar {
   breakChain(node: SimNode, from: string): void {
     const last = this.#records.at(-1)
     if (last === undefined) return
-    const { author, epoch, seq, depth } = last.body
+    const { author, epoch, seq } = last.body
     this.#forged(node, from, {
       author,
       epoch,
       seq: seq + 1,
       prev: hexOf(this.#random.bytes(32)),
-      depth: depth + 1
+      depth: this.#depth + 1
     })
     this.#records = []
     this.#epoch += 1

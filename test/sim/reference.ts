@@ -122,11 +122,38 @@ function parentsIn({ body }: SignedRecord): string[] {
   )
 }
 
-/** Depth grows along every edge, so that this is a causal order. */
+/** Every record after all that it names. */
 function recordsOf({ log }: Replica): SignedRecord[] {
-  const records: SignedRecord[] = []
-  for (const head of log.logs()) for (let seq = 1; seq <= head.seq; seq++) records.push(log.read(head.log, seq))
-  return records.toSorted((a, b) => a.body.depth - b.body.depth || (a.log < b.log ? -1 : 1))
+  const records = new Map<string, SignedRecord>()
+  for (const head of log.logs())
+    for (let seq = 1; seq <= head.seq; seq++) {
+      const record = log.read(head.log, seq)
+      records.set(record.id, record)
+    }
+  const depths = depthsOf(records)
+  const depth = ({ id }: SignedRecord): number => depths.get(id)!
+  for (const record of records.values())
+    assert.equal(log.row(record.log, record.body.seq)!.depth, depth(record), `record ${record.id} stands elsewhere`)
+  return [...records.values()].toSorted((a, b) => depth(a) - depth(b) || (a.log < b.log ? -1 : 1))
+}
+
+/** How deep each record stands, whatever it says: it grows along every edge. Without recursion, for logs are long. */
+function depthsOf(records: ReadonlyMap<string, SignedRecord>): Map<string, number> {
+  const depths = new Map<string, number>()
+  const stack = [...records.values()]
+  for (let record = stack.at(-1); record !== undefined; record = stack.at(-1)) {
+    const before = namedBy(record)
+    const open = before.filter((id) => !depths.has(id))
+    stack.push(...open.map((id) => records.get(id)!))
+    if (open.length > 0) continue
+    stack.pop()
+    depths.set(record.id, 1 + Math.max(0, ...before.map((id) => depths.get(id)!)))
+  }
+  return depths
+}
+
+function namedBy({ body }: SignedRecord): string[] {
+  return [...(body.prev === null ? [] : [body.prev]), ...body.deps.map((dep) => dep.id)]
 }
 
 function foldAll(records: readonly SignedRecord[], invalid: ReadonlySet<string>): Map<string, ReferenceEntry> {
@@ -140,9 +167,9 @@ function foldAll(records: readonly SignedRecord[], invalid: ReadonlySet<string>)
   return entries
 }
 
-function pastOf({ body }: SignedRecord, pasts: ReadonlyMap<string, Past>): Past {
+function pastOf(record: SignedRecord, pasts: ReadonlyMap<string, Past>): Past {
   const past = new Map<string, number>()
-  for (const id of [...(body.prev === null ? [] : [body.prev]), ...body.deps.map((dep) => dep.id)])
+  for (const id of namedBy(record))
     for (const [log, seq] of pasts.get(id) ?? []) past.set(log, Math.max(seq, past.get(log) ?? 0))
   return past
 }
