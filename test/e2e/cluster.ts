@@ -14,6 +14,8 @@ export interface JoinOptions extends Partial<NodeOptions> {
   /** Flags of `join`. */
   readonly join?: readonly string[]
   readonly role?: 'author' | 'public' | 'relay' | 'admin'
+  /** Paths it may write to, and below. */
+  readonly scope?: readonly string[]
   /** Fills the directory before the first start. */
   readonly before?: (dir: string) => void
 }
@@ -61,10 +63,15 @@ export class Cluster {
 
   /** As `join`, without starting it. */
   async admit(name: string, options: JoinOptions = {}, issuer = this.nodes[0]!): Promise<Node> {
-    const { before, join: flags = ['--no-mdns'], role = 'author', ...rest } = options
+    const { before, join: flags = ['--no-mdns'], role = 'author', scope, ...rest } = options
     const node = this.fresh(name, rest)
     before?.(node.dir)
-    const { token } = await issuer.client.invite({ role, expiresMs: 3_600_000, uses: 1 })
+    const { token } = await issuer.client.invite({
+      role,
+      expiresMs: 3_600_000,
+      uses: 1,
+      ...(scope === undefined ? {} : { scope: [...scope] })
+    })
     succeeded(await node.cli('join', token, '--name', name, ...flags))
     return node
   }

@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import type { RecordLine } from '../../src/control/target.js'
 import type { NetworkInspection } from '../../src/net/index.js'
 import type { Dep } from '../../src/wire/index.js'
 import { Cluster, type JoinOptions } from '../e2e/cluster.js'
@@ -33,8 +32,9 @@ export class World {
   }
 
   /** A member that was admitted like any other and never runs as one. */
-  async member(role: JoinOptions['role'] = 'author'): Promise<Attacker> {
-    return this.#attacker(await this.cluster.admit(`m${++this.#names}`, { role }), {})
+  async member(role: JoinOptions['role'] = 'author', scope?: readonly string[]): Promise<Attacker> {
+    const options = scope === undefined ? { role } : { role, scope }
+    return this.#attacker(await this.cluster.admit(`m${++this.#names}`, options), {})
   }
 
   /** Somebody who knows what an honest node's home says of the cluster and has a key of its own. */
@@ -82,13 +82,12 @@ export class World {
     return readFileSync(node.logFile, 'utf8').split(words).length - 1
   }
 
-  /** What a record may build on: everything the first honest node holds. */
+  /** What a record may build on: a change that knows everything the first honest node holds. */
   async past(): Promise<{ deps: Dep[]; depth: number }> {
-    const heads = (await this.honest[0].client.inspect('heads')) as Dep[]
-    const lines: RecordLine[] = []
-    for await (const line of this.honest[0].client.inspectLog({ limit: 1_000 })) lines.push(line)
-    const deps = heads.map(({ log, seq, id }) => ({ log, seq, id }))
-    return { deps, depth: 1 + Math.max(...lines.map(({ depth }) => depth)) }
+    const [{ client }] = this.honest
+    const { record } = await client.put(`honest/past-${++this.#names}.txt`, one(Buffer.from(`${this.#names}`)))
+    const { log, seq, id, depth } = await client.record(record!)
+    return { deps: [{ log, seq, id }], depth: depth + 1 }
   }
 
   /** A change made at each honest node is in the directories of the others. */
