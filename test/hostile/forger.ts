@@ -1,12 +1,12 @@
 /** Records as a hostile member makes them, properly signed and served like any other, and what honest nodes made of them. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { clientIdOf, ROOT_ID, type Value } from '../../src/catalog/index.js'
 import { encodeUpdate, type DeleteRange } from '../../src/catalog/update.js'
 import type { RecordLine } from '../../src/control/target.js'
-import { bytesOf, sealRecord, type Op, type RecordBody, type SignedRecord } from '../../src/wire/index.js'
+import { bodyRefOf, bytesOf, sealRecord, type Op, type RecordBody, type SignedRecord } from '../../src/wire/index.js'
 import type { Node } from '../e2e/node.js'
 import { until } from '../e2e/until.js'
 import type { Attacker, Lane } from './attacker.js'
@@ -152,6 +152,23 @@ export const place = (name: string, parent = ROOT_ID): readonly [string, Value] 
   'place',
   [bytesOf(parent), name, null]
 ]
+
+/** The attacker's file of this name at the root or in a directory, with these bytes, which fit into a record. */
+export const file =
+  (
+    name: string,
+    parent?: string,
+    bytes: Uint8Array = Buffer.from('of the attacker'),
+    entry = newEntry()
+  ): Forged['ops'] =>
+  (at) => {
+    const { hash, size } = bodyRefOf(bytes)
+    return [{ k: 'body', bytes }, edit(at, entry, [place(name, parent), ['body', [bytesOf(hash), size]]])]
+  }
+
+/** Whether any honest node has this path in its directory. */
+export const anywhere = (world: World, path: string): boolean =>
+  world.honest.some(({ dir }) => existsSync(join(dir, path)))
 
 /** Of how the honest nodes were before an attack; what it resolves with tells that they are unscathed after it. */
 export async function watch(world: World): Promise<(left?: { waiting?: number }) => Promise<void>> {

@@ -5,23 +5,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { clientIdOf, entryIdOfPath, ROOT_ID } from '../../src/catalog/index.js'
-import { bodyRefOf, encodeCbor, MAX_RECORD_BYTES, MAX_SEQ, type Op, type SignedRecord } from '../../src/wire/index.js'
+import { encodeCbor, MAX_RECORD_BYTES, MAX_SEQ, type SignedRecord } from '../../src/wire/index.js'
 import { until } from '../e2e/until.js'
-import { edit, Forger, newEntry, place, watch, type Forged } from './forger.js'
-import { attacks, SIZE, type World } from './world.js'
+import { anywhere, edit, file, Forger, newEntry, place, watch, type Forged } from './forger.js'
+import { attacks, SIZE } from './world.js'
 
 const attack = attacks()
-
-/** A file of this name at the root, or in a directory. */
-const file =
-  (name: string, parent?: string, entry = newEntry()): Forged['ops'] =>
-  (at) => {
-    const { hash, size } = bodyRefOf(Buffer.from('of the attacker'))
-    const body: Op = { k: 'body', bytes: Buffer.from('of the attacker') }
-    return [body, edit(at, entry, [place(name, parent), ['body', [Buffer.from(hash, 'hex'), size]]])]
-  }
-
-const anywhere = (world: World, name: string): boolean => world.honest.some(({ dir }) => existsSync(join(dir, name)))
 
 for (const role of ['public', 'relay'] as const)
   attack(`what a ${role} node writes counts nowhere`, async (world) => {
