@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
 import { GrapevineError } from '../../src/errors.js'
+import { MAX_FLIGHTS_PER_PEER } from '../../src/blobs/fetch.js'
 import { decodeBlobAnswer, encodeBlobAnswer, MAX_HAVE_HASHES } from '../../src/wire/blob-messages.js'
 import { BLOB_CHUNK_BYTES, MAX_BODY_BYTES, type BodyRef } from '../../src/wire/index.js'
 import { bytesOf, collect, eventsOf, once, SMALL, temporaryDirectory, until, World, type TestNode } from './world.js'
@@ -467,6 +468,28 @@ test('many small blobs are asked about in few messages, and large ones do not ke
   await until('all small ones are here', () => small.every(({ hash }) => b.store.has(hash)))
   assert.equal(most, 2)
   assert.ok(world.network.asked.filter(({ request }) => request.t === 'have').length <= 4)
+})
+
+test('what a peer announces and never gives leaves places for what others have', async (t) => {
+  const world = new World(t)
+  const [a, b] = [await world.node('a', SMALL_NODE), await world.node('b', SMALL_NODE)]
+  const c = await world.node('c', SMALL_NODE)
+  world.network.before = async ({ to, request }) => {
+    if (to === 'a' && request.t !== 'have') await new Promise(() => {})
+  }
+  const announced: BodyRef[] = []
+  for (let seed = 1; seed <= 40; seed += 1)
+    announced.push(await a.store.put(once(bytesOf(seed % 2 === 0 ? 10 : 16 * 30, seed))))
+  world.connect('a', 'c')
+  for (const ref of announced) c.fetcher.want(ref)
+  await until('it has as much as it gets', () => world.network.parts({ to: 'a' }).length === MAX_FLIGHTS_PER_PEER)
+  const [small, large] = [bytesOf(10, 100), bytesOf(16 * 20, 101)]
+  const honest = [await b.store.put(once(small)), await b.store.put(once(large))]
+  for (const ref of honest) c.fetcher.want(ref)
+  world.connect('b', 'c')
+  await holds(c, honest[0]!, small)
+  await holds(c, honest[1]!, large)
+  assert.equal(c.fetcher.status().length, announced.length)
 })
 
 test('a transfer whose peers are all gone gives its place to another, and is cleared away when no longer wanted', async (t) => {
