@@ -9,6 +9,7 @@ import { createHost, type Host } from '../../src/net/host.js'
 import { keyFromSeed } from '../../src/net/keys.js'
 import { protocolsOf, type Protocols } from '../../src/net/protocols.js'
 import { readHome, type Home } from '../../src/node/home.js'
+import { decodeBlobRequest, type BlobRequest } from '../../src/wire/blob-messages.js'
 import {
   bytesOf,
   decodeRequest,
@@ -52,6 +53,8 @@ export class Attacker {
   readonly #instance = randomBytes(16).toString('hex')
   /** Answers what victims ask; undefined: never. */
   answer: (request: SyncRequest) => SyncAnswer | undefined = () => undefined
+  /** Answers what victims ask for of blobs, with bytes that need not be an answer; undefined: never. */
+  answerBlob: (request: BlobRequest) => Uint8Array | undefined = () => undefined
   #lastId = 1
 
   private constructor(home: Home, host: Host, keys: KeyPair) {
@@ -74,7 +77,11 @@ export class Attacker {
     })
     await host.libp2p.start()
     const attacker = new Attacker(home, host, keys)
-    await host.libp2p.handle(attacker.protocols.lanes.sync, (stream) => attacker.#serve(stream))
+    const { sync, blob } = attacker.protocols.lanes
+    await host.libp2p.handle(sync, (stream) => attacker.#serve(stream, (payload) => attacker.#answer(payload)))
+    await host.libp2p.handle(blob, (stream) =>
+      attacker.#serve(stream, (payload) => attacker.answerBlob(decodeBlobRequest(payload)))
+    )
     // a member that takes no gossip would soon be hung up on
     await host.libp2p.handle(GOSSIP_PROTOCOL, (stream) => stream.addEventListener('message', () => undefined))
     return attacker
@@ -126,14 +133,14 @@ export class Attacker {
     return encodeHello({ versions: [1], instance: this.#instance, listen: [], peers: [] })
   }
 
-  async #serve(stream: Stream): Promise<void> {
+  async #serve(stream: Stream, answered: (payload: Uint8Array) => Uint8Array | undefined): Promise<void> {
     try {
       for await (const frame of framesOf(stream)) {
         const answer =
           frame.type === FrameType.hello
             ? this.#hello()
             : frame.type === FrameType.request
-              ? this.#answer(frame.payload)
+              ? answered(frame.payload)
               : undefined
         if (answer !== undefined) stream.send(framed(encodeFrame(FrameType.answer, frame.id, answer)))
       }

@@ -122,8 +122,7 @@ export class Forger {
   }
 }
 
-async function judgedAt(node: Node, { id, log, body }: SignedRecord): Promise<RecordLine | undefined> {
-  if (((await node.space()).vector[log] ?? 0) < body.seq) return undefined
+async function judgedAt(node: Node, { id }: SignedRecord): Promise<RecordLine | undefined> {
   const line = await node.client.record(id)
   return line.state === 'waiting' ? undefined : line
 }

@@ -82,6 +82,12 @@ export class World {
     return readFileSync(node.logFile, 'utf8').split(words).length - 1
   }
 
+  /** The last line of the log of an honest node that holds these words; '' when none does. */
+  tailOf(words: string, node: Node = this.honest[0]): string {
+    const lines = readFileSync(node.logFile, 'utf8').split('\n')
+    return lines.findLast((line) => line.includes(words)) ?? ''
+  }
+
   /** What a record may build on: a change that knows everything the first honest node holds. */
   async past(): Promise<{ deps: Dep[]; depth: number }> {
     const [{ client }] = this.honest
