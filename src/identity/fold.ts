@@ -176,14 +176,16 @@ export class MembersFold {
     return body.ops.length > 0 && body.ops.every(isOwn)
   }
 
-  #goesOnFor(heir: string, key: string, knows: Knows, before: ReadonlySet<string> = new Set()): boolean {
-    return (this.admissions.get(heir) ?? []).some(
-      ({ heirOf, log, seq }) =>
-        heirOf !== undefined &&
-        !before.has(heirOf) &&
-        knows(log, seq) &&
-        (heirOf === key || this.#goesOnFor(heirOf, key, knows, new Set([...before, heirOf])))
-    )
+  /** Through however many keys: anybody may have as many as it likes, so nothing here calls itself. */
+  #goesOnFor(heir: string, key: string, knows: Knows): boolean {
+    const reached = new Set([heir])
+    for (const each of reached)
+      for (const { heirOf, log, seq } of this.admissions.get(each) ?? []) {
+        if (heirOf === undefined || !knows(log, seq)) continue
+        if (heirOf === key) return true
+        reached.add(heirOf)
+      }
+    return false
   }
 
   /** Folds one record; returns the keys it admitted and what it was allowed. */
