@@ -1,5 +1,6 @@
 /** The daemon's log: one JSON object a line on stderr. */
 import { pino } from 'pino'
+import { harmless } from '../control/json.js'
 import { isErrno } from '../errors.js'
 import type { Facts, Logger } from '../runtime.js'
 
@@ -15,7 +16,9 @@ export function createLogger(level: string, stderr = 2): Logger {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) }
+      formatters: { level: (label) => ({ level: label }) },
+      // names and reasons come from others, and whoever reads the log sits at a terminal
+      hooks: { streamWrite: harmless }
     },
     destination
   )

@@ -4,8 +4,12 @@
  * harmless as it is exact.
  */
 export function jsonText(value: unknown, indent?: number): string {
-  const text = JSON.stringify(value, plain, indent) ?? 'null'
-  return text.replace(BARE_CONTROLS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return harmless(JSON.stringify(value, plain, indent) ?? 'null')
+}
+
+/** JSON text whose strings hold nothing bare that drives a terminal; it says the same. */
+export function harmless(json: string): string {
+  return json.replace(BARE_CONTROLS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** DEL and C1 controls, marks that reorder or hide text, line separators. */

@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import { keyPairOf, nodeIdOf, secretIdOf, signAppointment, signRekey } from '../../src/identity/index.js'
 import { readHome } from '../../src/node/home.js'
 import { SECRET_BOX_BYTES } from '../../src/wire/member-ops.js'
-import type { Dep, Op } from '../../src/wire/index.js'
+import type { Op } from '../../src/wire/index.js'
 import type { Node } from '../e2e/node.js'
 import { Forger, watch } from './forger.js'
+import { membersPast } from './members-past.js'
 import { attacks, type World } from './world.js'
 
 const attack = attacks()
@@ -29,19 +30,6 @@ async function standing({ honest }: World): Promise<string[]> {
       ])
     })
   )
-}
-
-/** What a record of the members space builds on: all that the first honest node holds of it. */
-async function membersPast({ honest: [a] }: World): Promise<{ space: string; deps: Dep[]; depth: number }> {
-  const lines = []
-  for await (const line of a.client.inspectLog({ limit: 1_000 })) if (line.space === 'members') lines.push(line)
-  const heads = new Map<string, (typeof lines)[number]>()
-  for (const line of lines) if ((heads.get(line.log)?.seq ?? 0) < line.seq) heads.set(line.log, line)
-  return {
-    space: 'members',
-    deps: [...heads.values()].map(({ log, seq, id }) => ({ log, seq, id })),
-    depth: 1 + Math.max(...lines.map(({ depth }) => depth))
-  }
 }
 
 const secretsIn = ({ home }: Node): string => readFileSync(join(home, 'cluster.secret'), 'utf8')
