@@ -20,6 +20,7 @@ import { IGNORE_FILE, Rules, type LeavesOut } from './rules.js'
 import { Scan, type ScanOptions } from './scan.js'
 import { Settler, type Look } from './settle.js'
 import { rowMatches, type StatCache } from './stat-cache.js'
+import { Strays } from './strays.js'
 import { Watches } from './watches.js'
 
 export interface DirectoryDeps {
@@ -75,7 +76,7 @@ export class DirectoryAdapter implements Adapter {
     const rules = new Rules([...(options.ignore ?? []), ...homeRule(options)], options.leavesOut)
     const journal = options.journalDir === undefined ? {} : { journal: new Journal(options.journalDir) }
     const together = options.together === undefined ? {} : { together: options.together }
-    this.#deps = { ...deps, root, rules, writing: new Set(), ...journal, ...together }
+    this.#deps = { ...deps, root, rules, writing: new Set(), strays: new Strays(), ...journal, ...together }
     this.#emptySettleMs = options.emptySettleMs ?? DEFAULT_EMPTY_SETTLE_MS
     this.#ignoreFile = new IgnoreFile(this.#deps)
     this.#watches = new Watches({ root, rules, logger: deps.logger, noticed: (path) => this.#settler.note(path) })

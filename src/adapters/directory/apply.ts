@@ -26,6 +26,7 @@ export async function applySet(
 ): Promise<ApplyResult[]> {
   try {
     await deps.root.check()
+    await deps.strays.sweep(deps.root)
   } catch (error) {
     return items.map((item) => failed(item, error))
   }

@@ -11,6 +11,7 @@ import { joinPath, splitPath, type Dir, type Root } from './root.js'
 import type { Rules } from './rules.js'
 import { decodeName } from './scan.js'
 import { inodeOf, type StatCache } from './stat-cache.js'
+import type { Strays } from './strays.js'
 
 export interface ChangeDeps {
   readonly root: Root
@@ -21,6 +22,7 @@ export interface ChangeDeps {
   readonly writing: Set<string>
   /** Whether two files next to each other in a set may be put in place in any order; absent: any two may. */
   readonly together?: (a: string, b: string) => boolean
+  readonly strays: Strays
 }
 
 /** Thrown inside a change when the target is not as expected; becomes the outcome 'differs'. */

@@ -100,10 +100,7 @@ async function placeFrom(
 
 /** Removes staged content that is not wanted any more. */
 export async function discard(deps: ChangeDeps, staged: Staged): Promise<void> {
-  const dir = await deps.root.openDir(staged.dir).catch(() => null)
-  if (dir === null) return
-  await unlink(dir.at(staged.temp)).catch(() => {})
-  await dir.close()
+  await deps.strays.remove(deps.root, staged)
 }
 
 /** Whether the wanted content is there already, as after a crash. Throws Differs when what is there is not expected. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, readdirSync } from 'node:fs'
+import { appendFileSync, readdirSync, renameSync, symlinkSync } from 'node:fs'
 import { chmod, chown, lstat, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, test, type TestContext } from 'node:test'
 import type { ApplyItem, BodySource, TargetEntry } from '../../../src/adapters/index.js'
@@ -66,6 +66,29 @@ describe('applying to a directory', () => {
       const [result] = await apply([write('d/a', 'content', null)], between(swap))
       assert.equal(result!.outcome, 'differs')
       assert.deepEqual(everything(), ['away', 'd'])
+    })
+
+    test('and back: what was written meanwhile is removed with the next set', async () => {
+      await world.makeDir('d')
+      const swap = (): void => {
+        renameSync(world.at('d'), world.at('away'))
+        symlinkSync(world.outside, world.at('d'))
+      }
+      // asked once between the last staging and the first change
+      const signal = {
+        get aborted() {
+          if (readdirSync(world.at('d')).length > 0) swap()
+          return false
+        },
+        throwIfAborted: () => undefined
+      } as unknown as AbortSignal
+      const [result] = await world.adapter.apply([write('d/a', 'content', null)], bodies.source, signal)
+      assert.equal(result!.outcome, 'differs')
+      assert.equal(everything().length, 3)
+      await rm(world.at('d'))
+      await rename(world.at('away'), world.at('d'))
+      await apply([write('b', 'other', null)])
+      assert.deepEqual(everything(), ['b', 'd'])
     })
 
     test('in the place of a parent, for any kind of change', async () => {
