@@ -98,20 +98,30 @@ export class World {
 
   /** A change made at each honest node is in the directories of the others. */
   async unharmed(): Promise<void> {
-    const round = ++this.#names
-    for (const node of this.honest) {
-      const path = `honest/${node.name}-${round}.txt`
-      const body = Buffer.from(`${node.name} ${round}`)
-      await node.client.put(path, one(body))
-      for (const other of this.honest)
-        await until(`${other.name} has the change of ${node.name}`, () =>
-          readFileSync(join(other.dir, path)).equals(body)
-        )
-    }
+    await this.#exchange(this.honest)
     for (const node of this.honest) {
       const { state, problems } = await node.status()
       assert.equal(state, 'running', `${node.name} is ${state}`)
       assert.deepEqual(problems, [], `${node.name} has problems`)
+    }
+  }
+
+  /** The same while one of them is being attacked where it may well have to wait. */
+  async unharmedBut(victim: Node): Promise<void> {
+    await this.#exchange(this.honest.filter((node) => node !== victim))
+    assert.equal((await victim.status()).state, 'running')
+  }
+
+  async #exchange(nodes: readonly Node[]): Promise<void> {
+    const round = ++this.#names
+    for (const node of nodes) {
+      const path = `honest/${node.name}-${round}.txt`
+      const body = Buffer.from(`${node.name} ${round}`)
+      await node.client.put(path, one(body))
+      for (const other of nodes)
+        await until(`${other.name} has the change of ${node.name}`, () =>
+          readFileSync(join(other.dir, path)).equals(body)
+        )
     }
   }
 
