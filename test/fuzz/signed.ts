@@ -1,7 +1,10 @@
 /** What a member may sign: records that are well formed outside, and inside whatever comes to its mind. */
 import * as encoding from 'lib0/encoding'
 import { clientIdOf } from '../../src/catalog/index.js'
+import { keyPairOf, sealSecret, signAppointment, signRekey } from '../../src/identity/index.js'
 import { removalOf } from '../../src/replica/index.js'
+import { MAX_ROUND, MAX_SERIAL } from '../../src/wire/limits.js'
+import { SECRET_BOX_BYTES } from '../../src/wire/member-ops.js'
 import { encodeOp, logIdOf, ROLES, type Dep, type Op, type SignedRecord } from '../../src/wire/index.js'
 import { forge, LAB_TIME, type LabNode } from '../replica/lab.js'
 import type { SeededRandom } from '../sim/random.js'
@@ -189,8 +192,53 @@ export class Signer {
       },
       { k: 'uninvite', invite: 'ab'.repeat(16) },
       removalOf(this.node.replica.log, key),
+      this.#appointment(key),
+      { k: 'renew', round: this.#or(1 + random.below(4), () => MAX_ROUND), keys: this.#some(() => key) },
+      this.#rekey(author),
+      {
+        k: 'secret',
+        generation: this.#or(1 + random.below(3), () => MAX_SERIAL),
+        id: 'cd'.repeat(16),
+        boxes: this.#some(() => ({ key: this.#or(this.node.keys.publicKey, () => key, 0.5), box: this.#box() }))
+      },
+      { k: 'retire', ids: this.#some(() => 'cd'.repeat(16)) },
+      {
+        k: 'found',
+        root: this.node.lab.root.publicKey,
+        signature: random.bytes(64),
+        name: random.pick(TEXTS.slice(0, 3)),
+        nodeName: 'again'
+      },
       { k: 'unknown', raw: { k: 'later', x: random.bytes(3) } }
     ])
+  }
+
+  #some<T>(one: () => T): T[] {
+    return Array.from({ length: this.random.below(4) }, one)
+  }
+
+  /** By the root, over what it says or over something else. */
+  #appointment(key: Uint8Array): Op {
+    const { random, node } = this
+    const overrides = this.#some(() => ({ log: random.pick(this.entries), seq: 1 + random.below(3) }))
+    const appointment = { key, name: random.pick(TEXTS.slice(0, 3)), serial: 1 + random.below(3), overrides }
+    const signature = signAppointment(node.lab.root, node.lab.cluster, appointment)
+    return { k: 'appoint', ...appointment, signature: this.#or(signature, () => random.bytes(64), 0.5) }
+  }
+
+  /** To a key of its own, which signs for it or not; some of them again and again. */
+  #rekey(author: Uint8Array): Op {
+    const { random, node } = this
+    const next = keyPairOf(Buffer.alloc(32, 1 + random.below(20)))
+    const signature = signRekey(next, node.lab.cluster, author)
+    return { k: 'rekey', key: next.publicKey, signature: this.#or(signature, () => random.bytes(64), 0.3) }
+  }
+
+  /** One the node can open, or bytes. */
+  #box(): Uint8Array {
+    const { random, node } = this
+    const sealed = sealSecret(random.bytes(32), node.keys.publicKey, random.bytes(32))
+    return this.#or(sealed, () => random.bytes(SECRET_BOX_BYTES), 0.5)
   }
 
   /** A record that is signed and continues its log, whatever it says. */
