@@ -183,8 +183,21 @@ async function setAside(path: string, error: unknown, logger: Logger): Promise<u
 
 function isBack(replica: Replica, record: string | undefined): boolean {
   const found = record === undefined ? undefined : replica.log.find(record)
-  const state = found === undefined ? undefined : replica.log.row(found.log, found.seq)?.state
-  return state === 'applied' || state === 'waiting'
+  if (found === undefined) return false
+  const state = replica.log.row(found.log, found.seq)?.state
+  return state === 'applied' || (state === 'waiting' && !waitsInVain(replica, found))
+}
+
+/** Whether it builds, by whatever lies between, on the branch of a fork that is not the one held here. */
+function waitsInVain({ log }: Replica, record: { log: string; seq: number }): boolean {
+  const open = new Map([[`${record.log}/${record.seq}`, record]])
+  for (const at of open.values()) {
+    const { deps } = log.read(at.log, at.seq).body
+    if (deps.some((dep) => (log.row(dep.log, dep.seq)?.id ?? dep.id) !== dep.id)) return true
+    for (const before of [{ log: at.log, seq: at.seq - 1 }, ...deps])
+      if (log.row(before.log, before.seq)?.state === 'waiting') open.set(`${before.log}/${before.seq}`, before)
+  }
+  return false
 }
 
 async function reissueEdit(

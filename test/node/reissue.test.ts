@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { reissue, rememberForReissue, type Dropped } from '../../src/node/reissue.js'
 import { silentLogger } from '../../src/runtime.js'
 import { tempHome } from '../control/world.js'
-import { Lab, type LabNode } from '../replica/lab.js'
+import { forge, Lab, type LabNode } from '../replica/lab.js'
 
 /** Everything the author of `node` wrote, as it is when nobody else's record names any of it. */
 function allOf(node: LabNode): Dropped {
@@ -53,6 +53,22 @@ test('what nobody else holds is said again, in the order in which it was said', 
   await renamed.pull(founder)
   await reissue(home, renamed.replica, silentLogger)
   assert.deepEqual((await renamed.tree()).toSorted(), ['theirs=2', 'twice=2'])
+})
+
+test('what others hold and can never apply, because it stands on the other branch of a fork, is said again', async (t) => {
+  const home = await tempHome(t)
+  const lab = new Lab()
+  const [here, liar, writer] = (await lab.nodes(3)) as [LabNode, LabNode, LabNode]
+  const [left, right] = [1, 2].map((time) => forge(here, liar.keys, { time }))
+  await here.receive([left!])
+  await writer.receive([right!])
+  for (const path of ['first', 'second']) await writer.put(path, 'kept')
+  await rememberForReissue(home, writer.replica, writer.keys.publicKey, allOf(writer))
+  const [log] = [...allOf(writer).keys()].filter((each) => writer.replica.log.get(each)!.space === 'catalog')
+  await here.receive([1, 2].map((seq) => writer.replica.log.read(log!, seq)))
+  assert.deepEqual([here.replica.log.row(log!, 2)?.state, await here.tree()], ['waiting', []])
+  await reissue(home, here.replica, silentLogger)
+  assert.deepEqual((await here.tree()).toSorted(), ['first=kept', 'second=kept'])
 })
 
 test('an admission that others turn out to hold is not made again: its member may have been removed since', async (t) => {
