@@ -40,7 +40,7 @@ export class HandClock implements StandInClock {
           done()
         }
       }
-      if (signal.aborted) return done()
+      if (signal.aborted || ms <= 0) return done()
       this.#sleepers.add(sleeper)
       signal.addEventListener('abort', () => sleeper.wake(), { once: true })
     })

@@ -131,7 +131,8 @@ export async function update(server: GeoServer, object: CatalogObject, body: Xml
   const sent = decrypted(server, kind, body)
   resolveReferences(kind, sent, server.catalog, workspace)
   const name = childText(sent, nameElement(kind))
-  if (kind === 'layer') removeChild(sent, 'name')
+  // a layer is named by its resource
+  if (kind === 'layer' && name !== undefined) setText(sent, 'name', object.name)
   object.doc = merged(object.doc, sent)
   if (!has(sent, 'dateModified')) setText(object.doc, 'dateModified', dateOf(server.clock.now()))
   if (name !== undefined && name !== object.name && kind !== 'layer') await renameObject(server, object, name)

@@ -49,7 +49,10 @@ async function put(server: GeoServer, c: Context): Promise<Response> {
   return text(c, '', 201)
 }
 
-const pathIn = (c: Context): string => checked(decodeURIComponent(new URL(c.req.url).pathname.slice(PREFIX.length)))
+function pathIn(c: Context): string {
+  const { pathname } = new URL(c.req.url)
+  return checked(decodeURIComponent(pathname.slice(pathname.indexOf(PREFIX) + PREFIX.length)))
+}
 
 function checked(path: string): string {
   if (path === '' || path.split('/').includes('..')) throw new RestError(400, `not a path of a resource: ${path}`)
