@@ -34,7 +34,8 @@ test('the commands are exactly those of the reference', () => {
       'quarantine',
       'rebuild',
       'scrub',
-      'reidentify'
+      'reidentify',
+      'geoserver'
     ].toSorted()
   )
   const inspect = COMMANDS.find(({ name }) => name === 'inspect')!
