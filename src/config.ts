@@ -69,11 +69,11 @@ export const SETTINGS = {
     about: 'Find nodes on the same network by multicast. An address found so is a hint, never an admission.',
     flag: '--mdns'
   }),
-  adapter: setting(z.enum(['directory', 'none']), {
+  adapter: setting(z.enum(['directory', 'geoserver', 'none']), {
     default: 'directory',
     unit: 'word',
     about:
-      'What is kept in step with the catalog: a `directory`, or `none`: the node keeps the catalog for others and for the command line.',
+      'What is kept in step with the catalog: a `directory`; the data directory of a `geoserver`, of which only what belongs to all nodes travels; or `none`: the node keeps the catalog for others and for the command line.',
     flag: '--adapter <kind>'
   }),
   adopt: setting(z.enum(['merge', 'cluster']), {
@@ -88,6 +88,13 @@ export const SETTINGS = {
     unit: 'patterns',
     about: 'What is not shared, in the syntax of .gitignore; at most 1,000 patterns.',
     flag: '--ignore <pattern>'
+  }),
+  geoserverRules: setting(z.array(z.string().min(1).max(1_024)).max(1_000), {
+    default: [],
+    unit: 'rules',
+    about:
+      'What of a GeoServer data directory travels besides or instead of what is built in: `share PATTERN` or `local PATTERN`, as in `share security/layers.properties`; `*` is anything within a name, `**` any number of names, the last rule that matches wins; at most 1,000. Secrets never travel. Used with the adapter `geoserver`.',
+    flag: '--geoserver-rule <rule>'
   }),
   logLevel: setting(z.enum(['debug', 'info', 'warn', 'error', 'silent']), {
     default: 'info',

@@ -90,6 +90,12 @@ export const ERRORS = {
   },
   'drop-refused': { meaning: 'a record cannot be left out on one node alone', httpStatus: 409, exitCode: 5 },
   'clock-off': { meaning: 'the clock of a node is off', httpStatus: 409, exitCode: 12 },
+  'file-broken': {
+    meaning: 'a file of a GeoServer data directory is not what it must be to be shared',
+    httpStatus: 409,
+    exitCode: 12
+  },
+  'secret-missing': { meaning: 'this node has no password for a store', httpStatus: 409, exitCode: 12 },
   'directory-faulty': { meaning: 'a GeoServer data directory holds faults', httpStatus: 409, exitCode: 14 },
   stopped: { meaning: 'the node is stopping', httpStatus: 503, exitCode: 13 },
   internal: { meaning: 'a fault in grapevine itself', httpStatus: 500, exitCode: 1 }

@@ -10,4 +10,12 @@ export {
   type StatCache,
   type StatRow
 } from './directory/index.js'
-export { checkDataDirectory } from './geoserver/index.js'
+export {
+  checkDataDirectory,
+  GeoServerAdapter,
+  MemoryTravelMemory,
+  type GeoServerDeps,
+  type GeoServerOptions,
+  type TravelMemory,
+  type TravelRow
+} from './geoserver/index.js'

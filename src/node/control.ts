@@ -51,6 +51,8 @@ export interface ControlDeps extends ViewDeps {
   readonly events: Events
   readonly logger: Logger
   readonly dir: string
+  /** What kind of target it is. */
+  readonly adapter: string
   readonly since: string
   /** Alarms about clocks. */
   readonly clocks: Clocks
@@ -72,7 +74,7 @@ export class NodeControl extends Views implements ControlTarget {
   // --- reading ------------------------------------------------------------------------------------------------------
 
   async status(): Promise<StatusView> {
-    const { home, replica, network, target, fetcher, dir, state, since } = this.#deps
+    const { home, replica, network, target, fetcher, dir, adapter, state, since } = this.#deps
     const spaces = this.spaces()
     if (spaces[0] !== undefined) spaces[0].waiting += target?.waiting ?? 0
     const stored = this.blobs.stats()
@@ -91,7 +93,7 @@ export class NodeControl extends Views implements ControlTarget {
       listen: network.multiaddrs(),
       peers: await this.peers(),
       spaces,
-      ...(target === undefined ? {} : { target: targetStatus(target, dir) }),
+      ...(target === undefined ? {} : { target: targetStatus(target, dir, adapter) }),
       blobs: { stored: stored.blobs, bytes: stored.bytes, wanted: fetching.length, fetching },
       unreplicated: replica.unreplicated,
       problems: this.#problems()
@@ -317,9 +319,9 @@ export class NodeControl extends Views implements ControlTarget {
   }
 }
 
-function targetStatus(target: TargetSync, dir: string): NonNullable<StatusView['target']> {
+function targetStatus(target: TargetSync, dir: string, adapter: string): NonNullable<StatusView['target']> {
   const { lastScan } = target
-  const status = { adapter: 'directory', dir, state: target.state, drift: [...target.drift] }
+  const status = { adapter, dir, state: target.state, drift: [...target.drift] }
   return lastScan === undefined
     ? status
     : { ...status, lastScan: { ...lastScan, at: new Date(lastScan.at).toISOString() } }

@@ -219,6 +219,7 @@ export class Daemon {
       logger: this.#logger,
       target: target?.sync,
       dir: this.#config.dir,
+      adapter: this.#config.adapter,
       state: () => this.#describeState(),
       since: this.#since,
       custody: custodyOf(home, opened, parts.custodian, async () => {

@@ -1,8 +1,8 @@
-/** What this node shares: the directory adapter, what it held when it was last looked at, and the sync between it and the catalog. */
+/** What this node shares: the adapter, what it held when it was last looked at, and the sync between it and the catalog. */
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createDirectoryAdapter, type DirectoryAdapter, type RootIdentity } from '../adapters/index.js'
+import type { RootIdentity } from '../adapters/index.js'
 import type { BlobFetcher } from '../blobs/index.js'
 import type { Config } from '../config.js'
 import type { Fact } from '../control/index.js'
@@ -13,9 +13,9 @@ import { systemClock } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
 import { destroyStore, openStore, Overlay, type LevelStore } from '../store/index.js'
 import { HOME_DIRS, type Home } from './home.js'
+import { makeAdapter, type TargetAdapter } from './make-adapter.js'
 import type { Opened } from './open.js'
 import { readRoot, writeRoot } from './root-file.js'
-import { StoredStatCache } from './stat-cache.js'
 import type { Views } from './views.js'
 
 /** How long the first scan of a newcomer waits for the cluster's catalog, ms: importing what it already has is waste. */
@@ -37,13 +37,13 @@ export interface NodeTargetDeps {
 export class NodeTarget {
   readonly sync: TargetSync
   readonly store: LevelStore
-  readonly #adapter: DirectoryAdapter
+  readonly #adapter: TargetAdapter
   readonly #deps: NodeTargetDeps
   readonly #root: RootIdentity | undefined
 
   private constructor(
     deps: NodeTargetDeps,
-    { adapter, store, rows, root }: Remembered & { adapter: DirectoryAdapter; rows: Overlay }
+    { adapter, store, rows, root }: Remembered & { adapter: TargetAdapter; rows: Overlay }
   ) {
     const { config, home, logger, opened, views, fetcher } = deps
     const { replica, blobs } = opened
@@ -82,17 +82,7 @@ export class NodeTarget {
     const { store, root } = await remembered(home.path, config.dir, logger)
     const rows = new Overlay({ store })
     await mkdir(config.dir, { recursive: true })
-    const adapter = createDirectoryAdapter(
-      { clock: systemClock, logger, cache: new StoredStatCache(rows) },
-      {
-        root: config.dir,
-        home: home.path,
-        journalDir: join(home.path, HOME_DIRS.journal),
-        ignore: config.ignore,
-        settleMs: config.settleMs,
-        ...(root === undefined ? {} : { expectRoot: root })
-      }
-    )
+    const adapter = makeAdapter({ config, logger, home: home.path, rows, root })
     return new NodeTarget(deps, { adapter, store, rows, root })
   }
 

@@ -148,6 +148,12 @@ export const FILE_RULES: readonly FileRule[] = [
   rule('workspaces/*/*/coveragestore.xml', 'coveragestore', 'by-field', STORE),
   rule('workspaces/*/*/wmsstore.xml', 'wmsstore', 'by-field', STORE),
   rule('workspaces/*/*/wmtsstore.xml', 'wmtsstore', 'by-field', STORE),
+  rule(
+    'workspaces/*/*/{datastore,coveragestore,wmsstore,wmtsstore}.xml*',
+    'backup',
+    'local',
+    'a copy that somebody keeps of a store; it may hold a password'
+  ),
   rule('workspaces/*/*/*/featuretype.xml', 'featuretype', 'by-field', CATALOG),
   rule('workspaces/*/*/*/coverage.xml', 'coverage', 'by-field', CATALOG),
   rule('workspaces/*/*/*/wmslayer.xml', 'wmslayer', 'by-field', CATALOG),

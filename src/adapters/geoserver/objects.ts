@@ -211,7 +211,7 @@ export const REFERENCE_PREFIX = 'grapevine-secret:'
 export function formOf(password: string): PasswordForm {
   if (PARAMETER.test(password)) return 'parameter'
   if (password.startsWith(REFERENCE_PREFIX)) return 'reference'
-  return /^(?:crypt1|digest1):/.test(password) ? 'encrypted' : 'plain'
+  return /^(?:crypt1|crypt2|digest1):/.test(password) ? 'encrypted' : 'plain'
 }
 
 /** The form that says most about how the store's passwords are kept: a plain one is worth knowing of. */

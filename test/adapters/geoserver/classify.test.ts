@@ -29,6 +29,7 @@ workspaces/coast/styles/symbols/old.sld             graphic           shared    
 workspaces/coast/layergroups/all.xml                layergroup        by-field  coast
 workspaces/coast/depth/datastore.xml                datastore         by-field  coast
 workspaces/coast/dem/coveragestore.xml              coveragestore     by-field  coast
+workspaces/coast/depth/datastore.xml.old            backup            local     coast
 workspaces/coast/far/wmsstore.xml                   wmsstore          by-field  coast
 workspaces/coast/far/wmtsstore.xml                  wmtsstore         by-field  coast
 workspaces/coast/depth/contours/featuretype.xml     featuretype       by-field  coast

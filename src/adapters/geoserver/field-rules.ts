@@ -1,0 +1,69 @@
+/**
+ * The fields of shared files that each node keeps for itself: one table, each line with its reason. They are taken out
+ * before a file travels and put back from the file that is there when one arrives.
+ */
+import type { FileKind } from './file-rules.js'
+import { RESOURCE_KINDS, STORE_KINDS } from './objects.js'
+
+export interface FieldRule {
+  readonly kinds: ReadonlySet<FileKind>
+  /** Names of elements from below the root. */
+  readonly path: readonly string[]
+  readonly reason: string
+}
+
+const OBJECTS: ReadonlySet<FileKind> = new Set([
+  'workspace',
+  'default-workspace',
+  'namespace',
+  ...STORE_KINDS,
+  ...RESOURCE_KINDS,
+  'layer',
+  'style',
+  'layergroup',
+  'settings',
+  'service'
+])
+const only = (kind: FileKind): ReadonlySet<FileKind> => new Set([kind])
+
+const DATE = 'set by each GeoServer when it saves; alone it is no change'
+const COUNTER = 'counts every change and reload on this node; shared it would make a storm of changes'
+const ADDRESS = 'the address under which this node is reached'
+const THREADS = 'how many threads fit this machine'
+const LOCKS = 'how this node and its neighbours on one disk lock'
+const LOG_FILE = 'where this node writes its log'
+const PROCESSES = 'how many processes fit this machine'
+const RESULTS = 'where this node keeps the results of processes'
+
+export const FIELD_RULES: readonly FieldRule[] = [
+  { kinds: OBJECTS, path: ['dateCreated'], reason: DATE },
+  { kinds: OBJECTS, path: ['dateModified'], reason: DATE },
+  { kinds: only('settings'), path: ['proxyBaseUrl'], reason: ADDRESS },
+  { kinds: only('global'), path: ['updateSequence'], reason: COUNTER },
+  { kinds: only('global'), path: ['settings', 'dateCreated'], reason: DATE },
+  { kinds: only('global'), path: ['settings', 'dateModified'], reason: DATE },
+  { kinds: only('global'), path: ['settings', 'proxyBaseUrl'], reason: ADDRESS },
+  { kinds: only('global'), path: ['jai', 'tileThreads'], reason: THREADS },
+  { kinds: only('global'), path: ['jai', 'tilePriority'], reason: THREADS },
+  { kinds: only('global'), path: ['coverageAccess', 'corePoolSize'], reason: THREADS },
+  { kinds: only('global'), path: ['coverageAccess', 'maxPoolSize'], reason: THREADS },
+  { kinds: only('global'), path: ['coverageAccess', 'keepAliveTime'], reason: THREADS },
+  { kinds: only('global'), path: ['coverageAccess', 'queueType'], reason: THREADS },
+  { kinds: only('global'), path: ['lockProviderName'], reason: LOCKS },
+  { kinds: only('logging'), path: ['location'], reason: LOG_FILE },
+  { kinds: only('service'), path: ['maxSynchronousProcesses'], reason: PROCESSES },
+  { kinds: only('service'), path: ['maxAsynchronousProcesses'], reason: PROCESSES },
+  { kinds: only('service'), path: ['storageDirectory'], reason: RESULTS }
+]
+
+const BY_KIND = new Map<FileKind, ReadonlyArray<readonly string[]>>()
+
+/** The fields that a file of this kind keeps on its node. */
+export function localFields(kind: FileKind): ReadonlyArray<readonly string[]> {
+  let paths = BY_KIND.get(kind)
+  if (paths === undefined) {
+    paths = FIELD_RULES.filter(({ kinds }) => kinds.has(kind)).map(({ path }) => path)
+    BY_KIND.set(kind, paths)
+  }
+  return paths
+}

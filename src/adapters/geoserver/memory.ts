@@ -1,0 +1,36 @@
+/**
+ * What travels of each file by field, remembered so that an unchanged file is not read again, and one that GeoServer wrote
+ * anew with the same meaning is no change. Losing it costs reading and, for files written anew, a record.
+ */
+export interface TravelRow {
+  /** Content id of the file as it lies there. */
+  readonly raw: string
+  /** What stands for it in the catalog: content id and bytes. */
+  readonly travel: string
+  readonly travelSize: number
+  /** Hash of what the travelling document means; empty when that is not known. */
+  readonly meaning: string
+}
+
+/** Keys are paths. All calls are synchronous and must be quick. */
+export interface TravelMemory {
+  get(path: string): TravelRow | undefined
+  set(path: string, row: TravelRow): void
+  delete(path: string): void
+}
+
+export class MemoryTravelMemory implements TravelMemory {
+  readonly #rows = new Map<string, TravelRow>()
+
+  get(path: string): TravelRow | undefined {
+    return this.#rows.get(path)
+  }
+
+  set(path: string, row: TravelRow): void {
+    this.#rows.set(path, row)
+  }
+
+  delete(path: string): void {
+    this.#rows.delete(path)
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The directory as it shows itself to the catalog: for each file by field what travels of it instead of what lies there.
+ */
+import { GrapevineError } from '../../errors.js'
+import { bodyRefOf, type BodyRef } from '../../wire/index.js'
+import type { Adapter, ScanResult, TargetEntry, TargetProblem } from '../contract.js'
+import { mapLimit } from '../directory/pool.js'
+import type { Classifier } from './classify.js'
+import { broken, changed } from './faults.js'
+import type { TravelMemory } from './memory.js'
+import { outward, type Place } from './travel.js'
+import { MAX_XML_BYTES } from './xml.js'
+
+export type FileEntry = TargetEntry & { kind: 'file' }
+
+/** Files read at once; each may have `MAX_XML_BYTES`. */
+const PARALLEL_READS = 8
+
+export class Outside {
+  readonly #inner: Pick<Adapter, 'scan' | 'read'>
+  readonly #classifier: Classifier
+  readonly #memory: TravelMemory
+
+  constructor(inner: Pick<Adapter, 'scan' | 'read'>, classifier: Classifier, memory: TravelMemory) {
+    this.#inner = inner
+    this.#classifier = classifier
+    this.#memory = memory
+  }
+
+  /** Where a file by field lies; null for every other path. */
+  placeOf(path: string): Place | null {
+    const { kind, sharing } = this.#classifier.classify(path)
+    return sharing === 'by-field' ? { path, kind } : null
+  }
+
+  /** A scan of the directory with what travels in the place of what lies there. */
+  async translate(scan: ScanResult, signal?: AbortSignal): Promise<ScanResult> {
+    const entries = new Map(scan.entries)
+    const problems: TargetProblem[] = [...scan.problems]
+    const byField = [...scan.entries.values()].filter(
+      (entry): entry is FileEntry => entry.kind === 'file' && this.placeOf(entry.path) !== null
+    )
+    await mapLimit(byField, PARALLEL_READS, async (entry) => {
+      signal?.throwIfAborted()
+      const { path } = entry
+      try {
+        entries.set(path, { ...entry, body: await this.travelOf(entry) })
+      } catch (error) {
+        if (!(error instanceof GrapevineError)) throw error
+        entries.delete(path)
+        problems.push({ path, error })
+      }
+    })
+    return { entries, problems }
+  }
+
+  /** What stands for the file in the catalog. Throws `file-broken`, and what reading it throws. */
+  async travelOf(entry: FileEntry): Promise<BodyRef> {
+    const { path, body } = entry
+    const row = this.#memory.get(path)
+    if (row !== undefined && row.raw === body.hash) return { hash: row.travel, size: row.travelSize }
+    const { bytes, meaning } = await this.#documentOf(entry)
+    // written anew with the same meaning: no change
+    const same = row !== undefined && row.meaning === meaning
+    const travel = same ? { hash: row.travel, size: row.travelSize } : bodyRefOf(bytes)
+    this.remember(path, body, travel, meaning)
+    return travel
+  }
+
+  /**
+   * The bytes that travel of a file that was scanned as `entry`. Throws `file-changed` when they are others now; after
+   * `lookAgain` was called, the next scan shows which.
+   */
+  async read(entry: FileEntry, lookAgain: (path: string) => void): Promise<Buffer> {
+    const now = (await this.#inner.scan({ paths: [entry.path] })).entries.get(entry.path)
+    if (now?.kind !== 'file') throw changed(entry.path)
+    const { bytes } = await this.#documentOf(now)
+    if (bodyRefOf(bytes).hash === entry.body.hash) return bytes
+    // what the memory stood for cannot be made of the file any more: from now on it shows itself as it is
+    this.#memory.delete(entry.path)
+    lookAgain(entry.path)
+    throw changed(entry.path)
+  }
+
+  /** The hash of what the file at a path means; empty when that is not known. */
+  meaningAt(path: string): string {
+    return this.#memory.get(path)?.meaning ?? ''
+  }
+
+  remember(path: string, raw: BodyRef, travel: BodyRef, meaning: string): void {
+    this.#memory.set(path, { raw: raw.hash, travel: travel.hash, travelSize: travel.size, meaning })
+  }
+
+  async #documentOf(entry: FileEntry): Promise<{ bytes: Buffer; meaning: string }> {
+    const { path, body } = entry
+    if (body.size > MAX_XML_BYTES)
+      throw broken(path, { word: 'too-large', reason: `is larger than ${MAX_XML_BYTES} bytes` }, false)
+    const made = outward(this.placeOf(path)!, await collect(this.#inner.read(entry)))
+    if (!made.ok) throw broken(path, made.problem, false)
+    return made.value
+  }
+}
+
+export async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = []
+  for await (const piece of source) pieces.push(piece)
+  return Buffer.concat(pieces)
+}

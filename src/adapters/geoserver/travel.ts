@@ -1,0 +1,166 @@
+/**
+ * What of a file by field travels, and what a node makes of it when it arrives. Rules (tests cite the numbers):
+ * 1. The fields of one node (`field-rules.ts`) are taken out on the way out and come from the local file on the way in.
+ * 2. Everything else travels byte for byte, so equal files are equal on the wire however they were reached.
+ * 3. A password becomes a named reference on the way out. On the way in the local file's own password fills it, and where
+ *    there is none the secret of that name; where there is neither, the file is not written.
+ * 4. The name of a secret follows from the store it is in and is not taken from the wire: nobody fetches another store's
+ *    password by naming it, and a store that is renamed is not changed by that.
+ * 5. What is no well-formed document of its kind neither leaves nor arrives: what is in it cannot be told apart.
+ */
+import { createHash } from 'node:crypto'
+import type { FileKind } from './file-rules.js'
+import { localFields } from './field-rules.js'
+import { formOf, OBJECT_ROOTS, passwordElements, REFERENCE_PREFIX, STORE_KINDS, type FileProblem } from './objects.js'
+import { edited, join, split, type Split, type Taken } from './splice.js'
+import { readXml, type XmlDocument, type XmlElement } from './xml.js'
+
+export interface Place {
+  readonly path: string
+  readonly kind: FileKind
+}
+
+export type Outcome<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: FileProblem }
+
+/** What travels of a file, and the hash of what that means. */
+export interface Outward {
+  readonly bytes: Buffer
+  readonly meaning: string
+}
+
+/** The file as it is to be written and the hash of what travels of it, or the name of the secret that this node lacks. */
+export type Inward = { readonly bytes: Buffer; readonly meaning: string } | { readonly lacks: string }
+
+/** Rule 1, 2, 3. Never throws. */
+export function outward(place: Place, bytes: Uint8Array): Outcome<Outward> {
+  const read = parsed(place, bytes)
+  if (!read.ok) return read
+  const { rest } = taken(place, read.value)
+  const after = parsed(place, Buffer.from(rest))
+  if (!after.ok) return after
+  return { ok: true, value: { bytes: Buffer.from(rest), meaning: meaningOf(after.value.root) } }
+}
+
+/** `local` is the file that is there now; null when there is none. Never throws. */
+export function inward(
+  place: Place,
+  incoming: Uint8Array,
+  local: Uint8Array | null,
+  secretOf: (name: string) => string | undefined
+): Outcome<Inward> {
+  const arrived = outward(place, incoming)
+  if (!arrived.ok) return arrived
+  const document = parsed(place, arrived.value.bytes)
+  if (!document.ok) return document
+  const own = local === null ? null : parsed(place, local)
+  // a local file that cannot be read has nothing that could be kept
+  const kept = own?.ok ? { fields: taken(place, own.value).taken, passwords: passwordsOf(place, own.value) } : NOTHING
+  const merged = parsed(place, Buffer.from(join(document.value, kept.fields)))
+  if (!merged.ok) return merged
+  const whole = filled(place, merged.value, kept.passwords, secretOf)
+  return { ok: true, value: 'lacks' in whole ? whole : { ...whole, meaning: arrived.value.meaning } }
+}
+
+const NOTHING: { fields: readonly Taken[]; passwords: ReadonlyMap<string, string> } = {
+  fields: [],
+  passwords: new Map()
+}
+
+/** What one password of a store is called in the secrets of a node. */
+export function secretName(path: string, key: string): string {
+  const [, workspace, store] = path.split('/')
+  return `${workspace}/${store}/${key}`
+}
+
+/** A hash of names, attributes and texts, whatever the white space between elements and the way characters are written. */
+export function meaningOf(root: XmlElement): string {
+  const hash = createHash('sha256')
+  const add = (word: string): void => void hash.update(`${word.length}:${word}`)
+  const walk = (element: XmlElement): void => {
+    add(element.name)
+    for (const [name, value] of Object.entries(element.attributes).toSorted()) add(`@${name}=${value}`)
+    add(element.children.length > 0 && element.text.trim() === '' ? '' : element.text)
+    for (const child of element.children) walk(child)
+    add('/')
+  }
+  walk(root)
+  return hash.digest('hex')
+}
+
+function parsed({ kind }: Place, bytes: Uint8Array): Outcome<XmlDocument> {
+  const read = readXml(bytes)
+  if (!read.ok) return read
+  const { encoding, root } = read.value
+  if (encoding !== 'utf-8')
+    return refused('encoding', `is written in ${encoding.slice(0, 40)}, where only UTF-8 is shared`)
+  const wanted = OBJECT_ROOTS[kind]
+  if (wanted !== undefined && root.name !== wanted) return refused('wrong-root', `holds no <${wanted}>`)
+  return read
+}
+
+function refused(word: FileProblem['word'], reason: string): Outcome<never> {
+  return { ok: false, problem: { word, reason } }
+}
+
+function taken({ kind }: Place, document: XmlDocument): Split {
+  const edits = passwords(kind, document.root)
+    .filter(({ form }) => form === 'plain' || form === 'encrypted')
+    .map(({ key, element }) => {
+      const text = escaped(REFERENCE_PREFIX + key)
+      return { start: element.innerStart, end: element.innerEnd, text }
+    })
+  return split(document, localFields(kind), edits)
+}
+
+interface Password {
+  readonly key: string
+  readonly element: XmlElement
+  readonly form: ReturnType<typeof formOf>
+}
+
+/** The passwords of a store that are not empty. */
+function passwords(kind: FileKind, root: XmlElement): Password[] {
+  if (!STORE_KINDS.has(kind)) return []
+  return passwordElements(root)
+    .filter(({ text }) => text.trim() !== '' && text.trim() !== 'plain:')
+    .map((element) => ({
+      key: (element.attributes['key'] ?? element.name).toLowerCase(),
+      element,
+      form: formOf(element.text.trim())
+    }))
+}
+
+/** The passwords a local file has itself, as they are written there. */
+function passwordsOf({ kind }: Place, { text, root }: XmlDocument): Map<string, string> {
+  const own = passwords(kind, root).filter(({ form }) => form === 'plain' || form === 'encrypted')
+  return new Map(own.map(({ key, element }) => [key, text.slice(element.innerStart, element.innerEnd)]))
+}
+
+/** Rules 3 and 4. */
+function filled(
+  { path, kind }: Place,
+  { text, root }: XmlDocument,
+  own: ReadonlyMap<string, string>,
+  secretOf: (name: string) => string | undefined
+): { bytes: Buffer } | { lacks: string } {
+  const edits = []
+  for (const { key, element, form } of passwords(kind, root)) {
+    if (form !== 'reference') continue
+    const name = secretName(path, key)
+    const value = own.get(key) ?? asGeoServerWrites(secretOf(name))
+    if (value === undefined) return { lacks: name }
+    edits.push({ start: element.innerStart, end: element.innerEnd, text: value })
+  }
+  return { bytes: Buffer.from(edited(text, edits)) }
+}
+
+/** A password in plain text carries a mark; GeoServer encrypts it at the next save. */
+function asGeoServerWrites(secret: string | undefined): string | undefined {
+  if (secret === undefined) return undefined
+  return escaped(/^(?:plain|crypt1|crypt2|digest1):|^\$\{/.test(secret) ? secret : `plain:${secret}`)
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
