@@ -176,8 +176,14 @@ export class DirectoryAdapter implements Adapter {
   }
 
   async setAside(path: string, saveTo: string): Promise<void> {
+    await this.putAside(path, saveTo)
+  }
+
+  /** As `setAside`; resolves with where it lies now. */
+  async putAside(path: string, saveTo: string): Promise<string> {
     const place = await setAside(this.#deps, path, saveTo)
     this.#deps.logger.info('a file was set aside', { path, savedAs: place })
+    return place
   }
 
   async #start(): Promise<void> {

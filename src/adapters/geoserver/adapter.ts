@@ -97,8 +97,8 @@ export class GeoServerAdapter implements Adapter {
     return this.#inner.settled()
   }
 
-  setAside(path: string, saveTo: string): Promise<void> {
-    return this.#inner.setAside(path, saveTo)
+  async setAside(path: string, saveTo: string): Promise<void> {
+    this.#outside.noteAside(path, await this.#inner.putAside(path, saveTo))
   }
 
   async #apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal): Promise<ApplyResult[]> {

@@ -10,6 +10,8 @@ export interface TravelRow {
   readonly travelSize: number
   /** Hash of what the travelling document means; empty when that is not known. */
   readonly meaning: string
+  /** Where the file lies that was set aside here, while nothing took its place: all else is empty then. */
+  readonly aside?: string
 }
 
 /** Keys are paths. All calls are synchronous and must be quick. */

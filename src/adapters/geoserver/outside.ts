@@ -1,9 +1,11 @@
 /**
  * The directory as it shows itself to the catalog: for each file by field what travels of it instead of what lies there.
  */
-import { GrapevineError } from '../../errors.js'
+import { readFile } from 'node:fs/promises'
+import { GrapevineError, isErrno } from '../../errors.js'
 import { bodyRefOf, type BodyRef } from '../../wire/index.js'
 import type { Adapter, ScanResult, TargetEntry, TargetProblem } from '../contract.js'
+import { unreadable } from '../directory/faults.js'
 import { mapLimit } from '../directory/pool.js'
 import type { Classifier } from './classify.js'
 import { broken, changed } from './faults.js'
@@ -85,6 +87,24 @@ export class Outside {
   /** The hash of what the file at a path means; empty when that is not known. */
   meaningAt(path: string): string {
     return this.#memory.get(path)?.meaning ?? ''
+  }
+
+  /** The file by field at this path was set aside: what belongs to this node in it is for the one that takes its place. */
+  noteAside(path: string, place: string): void {
+    if (this.placeOf(path) !== null)
+      this.#memory.set(path, { raw: '', travel: '', travelSize: 0, meaning: '', aside: place })
+  }
+
+  /** The bytes of the file that was set aside here; null when none was, or it is gone. */
+  async asideOf(path: string): Promise<Buffer | null> {
+    const place = this.#memory.get(path)?.aside
+    if (place === undefined) return null
+    try {
+      return await readFile(place)
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null
+      throw unreadable(path, error)
+    }
   }
 
   remember(path: string, raw: BodyRef, travel: BodyRef, meaning: string): void {

@@ -28,6 +28,9 @@ export interface Prepared {
   readonly stands?: { readonly body: BodyRef; readonly meaning: string }
 }
 
+/** The file whose fields stay: as it lies there, or the bytes of one that was set aside. */
+type Local = FileEntry | Buffer | null
+
 export interface PrepareDeps {
   readonly inner: Pick<Adapter, 'scan' | 'read'>
   readonly outside: Outside
@@ -100,7 +103,7 @@ export class Preparation {
       }
     }
     const expect = await this.#expected(item.path, item.expect)
-    const local = now !== null && expect === now ? now : null
+    const local = now === null ? await this.#deps.outside.asideOf(item.path) : expect === now ? now : null
     const { bytes, meaning } = await this.#merged(item, place, local)
     await this.#noteGroup(item, bytes)
     const body = bodyRefOf(bytes)
@@ -111,14 +114,14 @@ export class Preparation {
   async #merged(
     item: ApplyItem & { do: 'write' },
     place: Place,
-    local: FileEntry | null
+    local: Local
   ): Promise<{ bytes: Buffer; meaning: string }> {
     const { path, body } = item
     if (body.size > MAX_XML_BYTES)
       throw broken(path, { word: 'too-large', reason: `is larger than ${MAX_XML_BYTES} bytes` }, true)
     const incoming = await collect(this.#bodies(body))
     if (bodyRefOf(incoming).hash !== body.hash) throw damagedBody(path, body.hash)
-    const own = local === null ? null : await collect(this.#deps.inner.read(local))
+    const own = local === null || Buffer.isBuffer(local) ? local : await collect(this.#deps.inner.read(local))
     this.#secrets ??= loadSecrets(this.#deps.secretsFile, this.#deps.environment)
     const made = inward(place, incoming, own, await this.#secrets)
     if (!made.ok) throw broken(path, made.problem, true)
@@ -129,7 +132,7 @@ export class Preparation {
     return made.value
   }
 
-  async *#again(item: ApplyItem & { do: 'write' }, place: Place, local: FileEntry | null): AsyncGenerator<Uint8Array> {
+  async *#again(item: ApplyItem & { do: 'write' }, place: Place, local: Local): AsyncGenerator<Uint8Array> {
     yield (await this.#merged(item, place, local)).bytes
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { ApplyItem, TargetEntry } from '../../../src/adapters/contract.js'
@@ -201,6 +201,42 @@ describe('a GeoServer data directory as a target', () => {
       ['done']
     )
     assert.equal(await world.text(STORE), store('crypt1:own', '\n  <enabled>false</enabled>'))
+  })
+
+  test('a file that was set aside gives its fields and its password to the one that takes its place', async () => {
+    await world.make('global.xml', global(7))
+    await world.make(STORE, store('crypt1:own'))
+    await world.make(LAYER, layer('one', '\n  <dateModified>1</dateModified>'))
+    for (const path of ['global.xml', STORE, LAYER]) await world.adapter.setAside(path, world.outside)
+    assert.deepEqual((await world.adapter.scan()).problems, [])
+    // one of them is thrown away by somebody, and the daemon is started anew
+    await rm(join(world.outside, LAYER))
+    const after = world.again()
+    const results = await after.apply(
+      [
+        write('global.xml', shared('UTF-16'), null),
+        write(STORE, store('grapevine-secret:passwd', '\n  <enabled>false</enabled>'), null),
+        write(LAYER, layer('two'), null)
+      ],
+      bodies.source
+    )
+    assert.deepEqual(outcomes(results), ['done', 'done', 'done'])
+    assert.equal(await world.text('global.xml'), global(7, 'UTF-16'))
+    assert.equal(await world.text(STORE), store('crypt1:own', '\n  <enabled>false</enabled>'))
+    assert.equal(await world.text(LAYER), layer('two'))
+    // it was for that one alone
+    assert.deepEqual(outcomes(await apply({ do: 'remove', path: STORE, expect: await fileAt(after, STORE) })), ['done'])
+    isError('secret-missing')((await apply(write(STORE, store('grapevine-secret:passwd'), null)))[0]!.error)
+  })
+
+  test('what was set aside and cannot be read holds back what is to take its place', async () => {
+    await world.make('global.xml', global(7))
+    await world.adapter.setAside('global.xml', world.outside)
+    await rm(join(world.outside, 'global.xml'))
+    await mkdir(join(world.outside, 'global.xml'))
+    const [result] = await apply(write('global.xml', shared(), null))
+    isError('file-unreadable')(result!.error)
+    assert.equal(await world.bytesAt('global.xml'), null)
   })
 
   test('a secrets file that is open to others holds back what needs it and nothing else', async () => {
