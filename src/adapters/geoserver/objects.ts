@@ -108,7 +108,7 @@ export function readFacts(path: string, fileClass: FileClass, bytes: Uint8Array)
   const read = readXml(bytes)
   if (!read.ok) return { ...known, problem: read.problem }
   const { root } = read.value
-  if (root.name !== wanted && !isOldName(root.name, wanted)) {
+  if (!isRootOf(fileClass.kind, root.name)) {
     const reason = `holds <${root.name.slice(0, 40)}> where <${wanted}> belongs`
     return { ...known, problem: { word: 'wrong-root', reason } }
   }
@@ -117,8 +117,10 @@ export function readFacts(path: string, fileClass: FileClass, bytes: Uint8Array)
   return problem === null ? { ...known, object } : { ...known, object, problem }
 }
 
-/** XStream writes the class itself where a version has no short name for it. */
-function isOldName(name: string, wanted: string): boolean {
+/** Whether a document of this kind may have this root; XStream writes the class where a version has no short name for it. */
+export function isRootOf(kind: FileKind, name: string): boolean {
+  const wanted = OBJECT_ROOTS[kind]
+  if (wanted === undefined || name === wanted) return true
   return name.endsWith('Impl') && name.toLowerCase().includes(wanted.toLowerCase())
 }
 

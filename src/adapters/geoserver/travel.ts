@@ -11,7 +11,7 @@
 import { createHash } from 'node:crypto'
 import type { FileKind } from './file-rules.js'
 import { localFields } from './field-rules.js'
-import { formOf, OBJECT_ROOTS, passwordElements, REFERENCE_PREFIX, STORE_KINDS, type FileProblem } from './objects.js'
+import { formOf, isRootOf, passwordElements, REFERENCE_PREFIX, STORE_KINDS, type FileProblem } from './objects.js'
 import { edited, join, split, type Split, type Taken } from './splice.js'
 import { readXml, type XmlDocument, type XmlElement } from './xml.js'
 
@@ -94,8 +94,7 @@ function parsed({ kind }: Place, bytes: Uint8Array): Outcome<XmlDocument> {
   const { encoding, root } = read.value
   if (encoding !== 'utf-8')
     return refused('encoding', `is written in ${encoding.slice(0, 40)}, where only UTF-8 is shared`)
-  const wanted = OBJECT_ROOTS[kind]
-  if (wanted !== undefined && root.name !== wanted) return refused('wrong-root', `holds no <${wanted}>`)
+  if (!isRootOf(kind, root.name)) return refused('wrong-root', `holds no ${kind}`)
   return read
 }
 

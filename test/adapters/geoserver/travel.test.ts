@@ -148,6 +148,13 @@ describe('what travels of a file by field', () => {
     }
   })
 
+  test('may name its class in full, as old versions do', () => {
+    const old = (kind: string): string =>
+      `<org.geoserver.catalog.impl.${kind}InfoImpl>\n  <id>L</id>\n</org.geoserver.catalog.impl.${kind}InfoImpl>`
+    assert.equal(out(LAYER, old('Layer').replace('\n</', '\n  <dateModified>1</dateModified>\n</')), old('Layer'))
+    assert.equal(outward(LAYER, Buffer.from(old('Style'))).ok, false)
+  })
+
   test('means the same however it is written, and another thing when a word, an order or an attribute differs', () => {
     const layer = '<layer>\n  <name>l</name>\n  <a x="1" y="2"/>\n</layer>'
     for (const same of [
