@@ -9,7 +9,7 @@ import { shellWithoutDaemon } from './shell.js'
 async function directoryOf(t: TestContext, tree: Tree): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'grapevine-cli-'))
   t.after(() => rm(dir, { recursive: true, force: true }))
-  await writeTree(dir, tree)
+  writeTree(dir, tree)
   return dir
 }
 

@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { Classifier, travels } from '../../src/adapters/geoserver/classify.js'
 import { outward } from '../../src/adapters/geoserver/travel.js'
+import { smallTree, writeTree } from '../adapters/geoserver/tree.js'
+import { StandIn } from '../standin/geoserver.js'
 import { vectorsOf } from './catalog.js'
 import { withCluster } from './cluster.js'
 import { reports, reportsNothing } from './failure.js'
@@ -16,6 +18,7 @@ import { until } from './until.js'
 
 const ALSO = ['--adapter', 'geoserver']
 const STORE = 'workspaces/coast/depth/datastore.xml'
+const LAYER = 'workspaces/coast/depth/contours/layer.xml'
 const CANARY = 'canary-hunter2'
 
 /** What travels of each file of a node's directory. */
@@ -139,6 +142,41 @@ test(
     )
     for (const own of ['password of b', 'crypt1:b='])
       for (const node of [a, c]) assert.equal(holds(node.home, own) || holds(node.dir, own), false)
+  })
+)
+
+test(
+  'two GeoServers: a reload and a save without a change send nothing, a change arrives once, and telling of it makes no echo',
+  withCluster(async (cluster) => {
+    const a = await cluster.found('a', { also: ALSO, before: (dir) => writeTree(dir, smallTree()) })
+    const b = await cluster.join('b', { also: ALSO })
+    await equalByMeaning([a, b])
+    const [atA, atB] = [await StandIn.start(a.dir), await StandIn.start(b.dir)]
+    try {
+      const before = await vectorsOf(a)
+      const layer = '/rest/layers/coast:contours'
+      for (const standIn of [atA, atB]) {
+        assert.equal((await standIn.ask('POST', '/rest/reload')).status, 200)
+        assert.equal((await standIn.ask('PUT', layer, (await standIn.ask('GET', layer)).text)).status, 200)
+      }
+      // each node looks at everything once more before it is known that nothing was sent
+      for (const node of [a, b]) await node.restart()
+      await equalByMeaning([a, b])
+      assert.deepEqual(await vectorsOf(a), before)
+
+      await atA.ask('PUT', layer, '<layer><abstract>new</abstract></layer>')
+      await until('b has the change', () => textAt(b, LAYER).includes('<abstract>new</abstract>'))
+      await equalByMeaning([a, b])
+      const once = await vectorsOf(a)
+      assert.notDeepEqual(once, before)
+      assert.equal((await atB.ask('PUT', layer, textAt(b, LAYER))).status, 200)
+      for (const node of [a, b]) await node.restart()
+      await equalByMeaning([a, b])
+      assert.deepEqual(await vectorsOf(a), once)
+      assert.deepEqual(await vectorsOf(b), once)
+    } finally {
+      await Promise.all([atA.stop(), atB.stop()])
+    }
   })
 )
 

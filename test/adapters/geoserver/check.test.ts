@@ -17,7 +17,7 @@ describe('a check of a data directory', () => {
   let count = 0
   const made = async (more: Record<string, string> = {}): Promise<string> => {
     const dir = join(base, String(count++))
-    await writeTree(dir, { ...smallTree(), ...more })
+    writeTree(dir, { ...smallTree(), ...more })
     return dir
   }
 

@@ -1,5 +1,5 @@
 /** A small data directory of our own making, as a map of paths to contents, for tests to break. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Classifier } from '../../../src/adapters/geoserver/classify.js'
 import { Inventory } from '../../../src/adapters/geoserver/inventory.js'
@@ -39,9 +39,9 @@ export function inventoryOf(tree: Tree): Inventory {
   return inventory
 }
 
-export async function writeTree(root: string, tree: Tree): Promise<void> {
+export function writeTree(root: string, tree: Tree): void {
   for (const [path, text] of Object.entries(tree)) {
-    await mkdir(dirname(join(root, path)), { recursive: true })
-    await writeFile(join(root, path), text)
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), text)
   }
 }
