@@ -8,8 +8,9 @@ import type { XmlDocument, XmlElement } from './xml.js'
 export interface Taken {
   /** Names of the elements above it, from below the root. */
   readonly above: readonly string[]
-  /** Names of the siblings that stay and came before it: where it may stand again. */
-  readonly after: readonly string[]
+  /** Names of the siblings that stay, and how many of them came before it: where it may stand again. */
+  readonly siblings: readonly string[]
+  readonly before: number
   readonly text: string
 }
 
@@ -39,7 +40,7 @@ export function edited(text: string, edits: readonly Edit[]): string {
 /**
  * Takes all elements at the given paths out. A parent on such a path that holds nothing else goes along, or, where it has
  * attributes or is the root, is written in its short form: it does not matter whether the other side has one. `edits` are
- * made in what stays.
+ * made in what stays. Time and memory follow the length of the document, whoever wrote it.
  */
 export function split({ text, root }: XmlDocument, paths: ReadonlyArray<readonly string[]>, edits: Edit[] = []): Split {
   const { marked, parents } = mark(root, paths)
@@ -48,21 +49,20 @@ export function split({ text, root }: XmlDocument, paths: ReadonlyArray<readonly
   const collect = (element: XmlElement, above: readonly string[]): void => {
     const emptied = parents.has(element) && holdsOnly(element, marked)
     if (emptied && !isShort(text, element)) cuts.push({ start: element.innerStart - 1, end: element.end, text: '/>' })
-    const after: string[] = []
+    const siblings: string[] = []
     for (const child of element.children) {
       if (!marked.has(child)) {
-        after.push(child.name)
+        siblings.push(child.name)
         collect(child, [...above, child.name])
         continue
       }
       const start = whiteSpaceBefore(text, child.start)
       if (!emptied) cuts.push({ start, end: child.end, text: '' })
-      taken.push({ above, after: [...after], text: text.slice(start, child.end) })
+      taken.push({ above, siblings, before: siblings.length, text: text.slice(start, child.end) })
     }
   }
   collect(root, [])
-  const outside = edits.filter((edit) => !cuts.some((cut) => edit.start >= cut.start && edit.end <= cut.end))
-  return { rest: edited(text, [...cuts, ...outside]), taken }
+  return { rest: edited(text, [...cuts, ...edits]), taken }
 }
 
 /** Puts elements back into a document that has none of them; those that belong together keep their order. */
@@ -70,7 +70,7 @@ export function join({ text, root }: XmlDocument, taken: readonly Taken[]): stri
   const edits = byParent(root, taken).flatMap(({ parent, pieces }): Edit[] => {
     if (!isShort(text, parent))
       return pieces.map((piece) => {
-        const place = placeIn(parent, piece.after)
+        const place = placeIn(parent, piece)
         return { start: place, end: place, text: piece.text }
       })
     const inner = pieces.map((piece) => piece.text).join('')
@@ -123,8 +123,11 @@ function byParent(root: XmlElement, taken: readonly Taken[]): Array<{ parent: Xm
       if (child === undefined) break
       parent = child
     }
-    if (depth === piece.above.length) groups.set(parent, [...(groups.get(parent) ?? []), piece])
-    else {
+    if (depth === piece.above.length) {
+      const group = groups.get(parent)
+      if (group === undefined) groups.set(parent, [piece])
+      else group.push(piece)
+    } else {
       const key = piece.above.join('/')
       const entry = wrapped.get(key) ?? { parent, missing: piece.above.slice(depth), pieces: [] }
       entry.pieces.push(piece)
@@ -139,17 +142,17 @@ function byParent(root: XmlElement, taken: readonly Taken[]): Array<{ parent: Xm
       .map((name) => `\n  </${name}>`)
       .join('')
     const all = parent.children.map(({ name }) => name)
-    const whole = { above: [], after: all, text: `${open}${inner}${close}` }
+    const whole = { above: [], siblings: all, before: all.length, text: `${open}${inner}${close}` }
     groups.set(parent, [...(groups.get(parent) ?? []), whole])
   }
   return [...groups].map(([parent, pieces]) => ({ parent, pieces }))
 }
 
 /** Behind the last of the siblings that stood before it and are still there. */
-function placeIn(parent: XmlElement, after: readonly string[]): number {
+function placeIn(parent: XmlElement, { siblings, before }: Taken): number {
   let place = parent.innerStart
   const counts = new Map<string, number>()
-  for (const name of after) counts.set(name, (counts.get(name) ?? 0) + 1)
+  for (const name of siblings.slice(0, before)) counts.set(name, (counts.get(name) ?? 0) + 1)
   for (const child of parent.children) {
     const left = counts.get(child.name) ?? 0
     if (left === 0) continue

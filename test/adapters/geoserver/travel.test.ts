@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { FIELD_RULES, localFields } from '../../../src/adapters/geoserver/field-rules.js'
 import type { FileKind } from '../../../src/adapters/geoserver/file-rules.js'
+import { MAX_XML_ELEMENTS } from '../../../src/adapters/geoserver/xml.js'
 import { inward, outward, type Place } from '../../../src/adapters/geoserver/travel.js'
 
 const GLOBAL: Place = { path: 'global.xml', kind: 'global' }
@@ -146,6 +147,17 @@ describe('what travels of a file by field', () => {
       const arrived = inward(LAYER, Buffer.from(content), Buffer.from('<layer/>'), noSecrets)
       assert.deepEqual([left.ok || left.problem.word, arrived.ok || arrived.problem.word], [word, word])
     }
+  })
+
+  test('is found in time that follows its length, whoever made it to be slow', () => {
+    const many = MAX_XML_ELEMENTS / 5
+    const siblings = '<a/><dateModified/>'.repeat(many)
+    const passwords = '<entry key="passwd">plain:x</entry>'.repeat(many)
+    const text = `<dataStore>${siblings}<connectionParameters>${passwords}</connectionParameters></dataStore>`
+    const began = performance.now()
+    const travelled = out(STORE, text)
+    assert.ok(travelled.length > many && !travelled.includes('plain:') && !travelled.includes('dateModified'))
+    assert.ok(performance.now() - began < 20_000)
   })
 
   test('may name its class in full, as old versions do', () => {
