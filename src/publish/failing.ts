@@ -2,12 +2,13 @@
  * Entries that the adapter could not apply, each with its reason, for people to see and to decide about.
  *
  * 1. What the system refused is tried again by itself, at growing intervals.
- * 2. What ran into a fault is held: tried again when the entry changes, with a scan of everything, at a start, and when asked.
+ * 2. What ran into a fault, or lacks what no trying brings, is held: tried again when the entry changes, with a scan of
+ *    everything, at a start, and when asked. It keeps nothing else waiting.
  * 3. What a person dropped is not tried until the entry changes or a person asks; that lasts over a restart.
  * 4. Each is a problem in the status for as long as it lasts.
  */
 import type { ApplyResult } from '../adapters/contract.js'
-import { faultText, GrapevineError } from '../errors.js'
+import { faultText, GrapevineError, type ErrorCode } from '../errors.js'
 import type { Base } from './base.js'
 import type { Desired } from './planner.js'
 import type { Problems } from './problems.js'
@@ -25,6 +26,9 @@ interface Failure extends FailingEntry {
   /** The tuples it could not be applied for. */
   readonly seen: readonly string[]
 }
+
+/** What another try a moment later does not change. */
+const HELD: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['internal', 'file-broken', 'secret-missing'])
 
 export interface FailingDeps {
   readonly base: Base
@@ -60,11 +64,11 @@ export class Failing {
   failed({ id, seen }: Desired, { item, error }: ApplyResult): boolean {
     const { problems, now } = this.#deps
     if (error === undefined || error.code === 'stopped') return false
-    const state = error.code === 'internal' ? 'held' : 'retried'
+    const state = HELD.has(error.code) ? 'held' : 'retried'
     const since = this.#all.get(id)?.since ?? now()
     this.#forget(id)
     const failure: Failure = { id, path: item.path, state, reason: faultText(error.message), since, seen }
-    if (state === 'held') this.#set(failure)
+    if (error.code === 'internal') this.#set(failure)
     else {
       this.#all.set(id, failure)
       problems.open(item.path, error, since)

@@ -107,6 +107,42 @@ describe('an entry whose apply throws what nobody foresaw', () => {
   })
 })
 
+test('what lacks something that no trying brings is held under its own word, and keeps nothing else waiting', async () => {
+  for (const code of ['secret-missing', 'file-broken'] as const) {
+    const site = await oneSite()
+    let [lacks, tries] = [true, 0]
+    const apply = site.adapter.apply.bind(site.adapter)
+    site.adapter.apply = async (items, bodies, signal) => {
+      const results = []
+      for (const item of items) {
+        if (!lacks || item.path !== 'b') results.push(...(await apply([item], bodies, signal)))
+        else {
+          tries++
+          const error = new GrapevineError(code, 'no', { next: 'look' })
+          results.push({ item, outcome: 'failed' as const, entry: null, error })
+        }
+      }
+      return results
+    }
+    await putAll(site, { a: '1', b: '2' })
+    await site.node.put('c', '3')
+    await site.rest()
+    assert.deepEqual(site.adapter.picture(), ['a=1', 'c=3'])
+    assert.deepEqual([listed(site), problems(site)], [['b held'], [`b ${code}`]])
+    assert.equal(site.sync.state, 'watching')
+    const before = tries
+    await site.rescan()
+    assert.equal(tries, before + 1)
+    assert.deepEqual(problems(site), [`b ${code}`])
+    lacks = false
+    assert.equal(site.sync.retry('b'), true)
+    await site.rest()
+    assert.deepEqual(site.adapter.picture(), ['a=1', 'b=2', 'c=3'])
+    assert.deepEqual([listed(site), problems(site)], [[], []])
+    await dispose()
+  }
+})
+
 describe('an entry that a person dropped', () => {
   test('is not tried until it changes, over a restart too, and the status says so', async () => {
     const site = await oneSite()

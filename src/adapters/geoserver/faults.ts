@@ -19,7 +19,7 @@ export function secretMissing(path: string, name: string, environmentName: strin
     'secret-missing',
     `${showName(path)} is held back: this node has no password for ${showName(name)}`,
     {
-      next: `add ${JSON.stringify(name)} to ${file}, or set ${environmentName}; it is tried again by itself`,
+      next: `add ${JSON.stringify(name)} to ${file}, or set ${environmentName}; it is tried again with the next scan, or at once with "grapevine quarantine retry"`,
       facts: { path: showName(path), secret: showName(name) }
     }
   )
