@@ -8,7 +8,7 @@ import { Classifier, travels } from '../../src/adapters/geoserver/classify.js'
 import { outward } from '../../src/adapters/geoserver/travel.js'
 import { smallTree, writeTree } from '../adapters/geoserver/tree.js'
 import { StandIn } from '../standin/geoserver.js'
-import { vectorsOf } from './catalog.js'
+import { entriesOf, vectorsOf } from './catalog.js'
 import { succeeded, withCluster } from './cluster.js'
 import { reports, reportsNothing } from './failure.js'
 import { copyFixture, NO_SHARED_DATA, sharedData } from './fixtures.js'
@@ -150,8 +150,9 @@ test(
   'two GeoServers: a reload and a save without a change send nothing, a change arrives once, and telling of it makes no echo',
   withCluster(async (cluster) => {
     const a = await cluster.found('a', { also: ALSO, before: (dir) => writeTree(dir, smallTree()) })
-    const b = await cluster.join('b', { also: ALSO })
+    const b = await cluster.join('b', { also: [...ALSO, '--geoserver-rule', 'local www/**'] })
     await equalByMeaning([a, b])
+    assert.equal((await b.status()).target!.adapter, 'geoserver')
     const [atA, atB] = [await StandIn.start(a.dir), await StandIn.start(b.dir)]
     try {
       const before = await vectorsOf(a)
@@ -175,6 +176,13 @@ test(
       await equalByMeaning([a, b])
       assert.deepEqual(await vectorsOf(a), once)
       assert.deepEqual(await vectorsOf(b), once)
+
+      // what b says is its own does not arrive there, while what comes after it does
+      put(a, 'www/index.html', 'nothing for b')
+      await until('a has it in its catalog', async () => (await entriesOf(a, 'www')).length === 1)
+      await atA.ask('PUT', layer, '<layer><abstract>newer</abstract></layer>')
+      await until('b has the next change', () => textAt(b, LAYER).includes('newer'))
+      assert.equal(existsSync(join(b.dir, 'www')), false)
     } finally {
       await Promise.all([atA.stop(), atB.stop()])
     }
