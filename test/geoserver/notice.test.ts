@@ -19,6 +19,7 @@ describe('without being told, GeoServer notices', () => {
     await world.write('styles/line.sld', OTHER_SLD, NEWER)
     // 1.10: SLD and other style files in <= 10 s
     world.clock.advance(9_999)
+    assert.deepEqual(world.clock.sleeping, [1])
     assert.equal(await bodyOf(world), before)
     world.clock.advance(1)
     await until('the style is noticed', async () => (await bodyOf(world)) !== before)
@@ -64,7 +65,7 @@ describe('without being told, GeoServer notices', () => {
     await world.write('workspaces/coast/content.ftl', 'far')
     await world.write('templates/title.ftl', 'farther')
     assert.equal(await template(), after)
-    assert.ok((await world.drawn('coast:contours'))[0]!.templates['title'])
+    assert.match((await world.drawn('coast:contours'))[0]!.templates['title']!, /^[0-9a-f]{64}$/)
   })
 
   test('a tile layer that is new, that is changed and that is gone', async (t) => {

@@ -118,6 +118,7 @@ describe('a PUT', () => {
       world.call('PUT', '/rest/workspaces/default', `<workspace><name>${name}</name></workspace>`)
     assert.equal((await put('sea')).status, 200)
     assert.match(await world.text('workspaces/default.xml'), /sea/)
+    assert.equal(world.standIn.server.catalog.defaultWorkspace, 'sea')
     assert.equal((await put('air')).status, 404)
   })
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -13,6 +13,7 @@ import { realClock } from './clock.js'
 import type { Report } from './journal.js'
 import { REPORT_PATH, startStandIn } from './server.js'
 import { worldOf } from './world.js'
+import { parseXml, writeXml } from './xml.js'
 
 /** This file runs compiled and from its source. */
 const HERE = fileURLToPath(import.meta.url)
@@ -93,11 +94,27 @@ describe('the real clock', () => {
     await realClock.sleep(60_000, life.signal)
     const before = realClock.now()
     await realClock.sleep(5, new AbortController().signal)
-    assert.ok(realClock.now() >= before + 4)
+    assert.equal(realClock.now() >= before + 4, true)
   })
 })
 
 describe('a real data directory', () => {
+  test('written by GeoServer is written byte for byte as it was, but for what people wrote', (t) => {
+    const data = sharedData('osm-datadir')
+    if (data === undefined) return t.skip(NO_SHARED_DATA)
+    const files = readdirSync(data, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.xml'))
+    const others = files.filter((name) => {
+      const text = readFileSync(join(data, name), 'utf8')
+      return writeXml(parseXml(text)) !== text
+    })
+    assert.equal(files.length, 129)
+    assert.deepEqual(others.toSorted(), [
+      'pregeneralized.xml',
+      'pregeneralized_lowres.xml',
+      'workspaces/osm/osm/datastore.xml'
+    ])
+  })
+
   for (const { name, objects, layers } of [
     { name: 'aodn-datadir', objects: 1_003, layers: 398 },
     { name: 'osm-datadir', objects: 113, layers: 23 }

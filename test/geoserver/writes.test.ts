@@ -158,7 +158,7 @@ describe('folders', () => {
       'rename workspaces/shore/namespace.xml.UUID.tmp to workspaces/shore/namespace.xml',
       'rename workspaces/shore/workspace.xml.UUID.tmp to workspaces/shore/workspace.xml'
     ])
-    assert.ok(kinds.includes('rename gwc-layers/La-1.xml.tmp to gwc-layers/La-1.xml'))
+    assert.equal(kinds.includes('rename gwc-layers/La-1.xml.tmp to gwc-layers/La-1.xml'), true)
     assert.match(await world.text('gwc-layers/La-1.xml'), /shore:contours/)
     assert.equal((await world.drawn('shore:contours'))[0]!.layer, 'shore:contours')
     assert.equal((await world.call('GET', '/rest/layers/coast:contours')).status, 404)
