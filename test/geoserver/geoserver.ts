@@ -93,6 +93,8 @@ export class GeoServer {
   async stop(): Promise<void> {
     this.#life.abort()
     await this.#noticing
+    // a reload that runs is cut short, and what it writes is written
+    await this.lock.run(() => Promise.resolve())
     await this.#writeLog()
   }
 

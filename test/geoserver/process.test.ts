@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { until } from '../e2e/until.js'
 import { copyFixture, NO_SHARED_DATA, sharedData } from '../e2e/fixtures.js'
 import { realClock } from './clock.js'
 import type { Report } from './journal.js'
@@ -56,6 +57,16 @@ describe('beside its answers', () => {
     await world.standIn.stop()
     await world.start()
     assert.equal(await world.text('gwc/geowebcache.xml'), before)
+  })
+
+  test('it ends a reload that runs before it stops', async (t) => {
+    const world = await worldOf(t, undefined, { reloadMs: () => 1_000 })
+    const answer = world.call('POST', '/rest/reload').catch(() => null)
+    await until('the reload sleeps', () => world.clock.sleeping.includes(1_000))
+    await world.standIn.stop()
+    assert.equal(world.standIn.report().counts.globalWrites, 6)
+    assert.equal(await answer, null)
+    await world.start()
   })
 
   test('it counts what it was asked, by kind', async (t) => {
