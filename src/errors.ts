@@ -97,6 +97,13 @@ export const ERRORS = {
   },
   'secret-missing': { meaning: 'this node has no password for a store', httpStatus: 409, exitCode: 12 },
   'directory-faulty': { meaning: 'a GeoServer data directory holds faults', httpStatus: 409, exitCode: 14 },
+  'geoserver-unreachable': { meaning: 'GeoServer does not answer, or not in time', httpStatus: 504, exitCode: 9 },
+  'geoserver-unauthorized': {
+    meaning: 'GeoServer does not accept the user it is asked as',
+    httpStatus: 502,
+    exitCode: 9
+  },
+  'geoserver-refused': { meaning: 'GeoServer refused what it was told', httpStatus: 502, exitCode: 9 },
   stopped: { meaning: 'the node is stopping', httpStatus: 503, exitCode: 13 },
   internal: { meaning: 'a fault in grapevine itself', httpStatus: 500, exitCode: 1 }
 } as const satisfies Record<string, { meaning: string; httpStatus: number; exitCode: number }>
