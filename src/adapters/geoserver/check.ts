@@ -1,20 +1,10 @@
 /** Looks through a whole data directory and says what is wrong with it. Needs no node and changes nothing. */
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
-import { join } from 'node:path'
-import { GrapevineError, isErrno, reasonOf } from '../../errors.js'
-import { mapLimit } from '../directory/pool.js'
-import { Classifier, travels, type FileClass } from './classify.js'
+import { GrapevineError, isErrno } from '../../errors.js'
+import { Classifier } from './classify.js'
 import { brokenReferencesOf, FAULTS, finding, findingsOf, type Finding } from './findings.js'
 import { Inventory } from './inventory.js'
-import { isRead, readFacts, type FileFacts } from './objects.js'
-import { walk, type Walked } from './walk.js'
-import { MAX_XML_BYTES } from './xml.js'
-
-/** Files read at once. */
-const PARALLEL_READS = 8
-/** Files gathered before they are read: bounds memory. */
-const WINDOW = 256
+import { loadInventory } from './load.js'
+import type { Walked } from './walk.js'
 
 export interface CheckReport {
   readonly files: number
@@ -44,23 +34,14 @@ export async function checkDataDirectory(root: string, options: CheckOptions = {
   const classifier = new Classifier(options.rules)
   const inventory = new Inventory()
   const notes: Finding[] = []
-  let window: string[] = []
-  const readWindow = async (): Promise<void> => {
-    const read = await mapLimit(window, PARALLEL_READS, (path) => factsAt(root, path, classifier.classify(path)))
-    for (const facts of read) if (facts !== null) inventory.set(facts)
-    window = []
-    options.progress?.(inventory.files.size)
-  }
   try {
-    for await (const walked of walk(root, classifier)) {
-      if (walked.type === 'file') window.push(walked.path)
-      else notes.push(noteOf(walked, classifier))
-      if (window.length >= WINDOW) await readWindow()
-    }
+    await loadInventory(root, classifier, inventory, {
+      ...options,
+      besides: (walked) => notes.push(noteOf(walked, classifier))
+    })
   } catch (error) {
     throw rootFault(root, error)
   }
-  await readWindow()
   return reportOf(inventory, notes)
 }
 
@@ -84,38 +65,6 @@ function reportOf(inventory: Inventory, notes: readonly Finding[]): CheckReport 
     kinds,
     sharing,
     findings
-  }
-}
-
-/** Reads one file as far as it must be read; null when it is gone by now. */
-async function factsAt(root: string, path: string, fileClass: FileClass): Promise<FileFacts | null> {
-  // what must not leave the node is not looked into either
-  const looked = travels(fileClass.sharing) || fileClass.sharing === 'opt-in'
-  if (!looked || !isRead(path, fileClass)) return { path, class: fileClass }
-  try {
-    const bytes = await readBounded(join(root, path))
-    return readFacts(path, fileClass, bytes)
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null
-    return { path, class: fileClass, problem: { word: 'unreadable', reason: `cannot be read: ${reasonOf(error)}` } }
-  }
-}
-
-/** At most one byte more than is ever parsed, so that a huge file costs no memory. */
-async function readBounded(path: string): Promise<Buffer> {
-  const handle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
-  try {
-    const { size } = await handle.stat()
-    const buffer = Buffer.alloc(Math.min(size, MAX_XML_BYTES + 1))
-    let length = 0
-    while (length < buffer.length) {
-      const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length)
-      if (bytesRead === 0) break
-      length += bytesRead
-    }
-    return buffer.subarray(0, length)
-  } finally {
-    await handle.close()
   }
 }
 

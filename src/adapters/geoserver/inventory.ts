@@ -19,6 +19,8 @@ export class Inventory {
   readonly #owners = new Map<string, Set<string>>()
   /** Id -> paths of what refers to it. */
   readonly #referrers = new Map<string, Set<string>>()
+  /** Path of a style's body -> paths of the styles that name it. */
+  readonly #bodies = new Map<string, Set<string>>()
   /** Ids with more than one owner, and ids that are referred to and have none. */
   readonly #shared = new Set<string>()
   readonly #wanted = new Set<string>()
@@ -51,6 +53,7 @@ export class Inventory {
       this.#look(object.id)
     }
     this.#references += object.references.length
+    if (object.body !== undefined) add(this.#bodies, object.body, facts.path)
     for (const { id } of object.references) {
       add(this.#referrers, id, facts.path)
       this.#look(id)
@@ -69,6 +72,7 @@ export class Inventory {
       this.#look(object.id)
     }
     this.#references -= object.references.length
+    if (object.body !== undefined) remove(this.#bodies, object.body, path)
     for (const { id } of object.references) {
       remove(this.#referrers, id, path)
       this.#look(id)
@@ -84,6 +88,11 @@ export class Inventory {
   /** Paths of what refers to an id. */
   referrers(id: string): readonly string[] {
     return [...(this.#referrers.get(id) ?? [])]
+  }
+
+  /** The styles that draw by the file at a path. */
+  stylesWith(body: string): Held[] {
+    return [...(this.#bodies.get(body) ?? [])].map((path) => ({ path, object: this.#files.get(path)!.object! }))
   }
 
   /** References to ids that no object has, in the order of paths. */

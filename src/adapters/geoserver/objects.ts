@@ -31,6 +31,8 @@ export interface GeoObject {
   readonly id: string
   readonly name: string
   readonly references: readonly Reference[]
+  /** Names of its fields, each once, without the dates that GeoServer sets. */
+  readonly fields?: readonly string[]
   /** Places of ordered lists that are empty on purpose: a group's layer that is drawn with its default style. */
   readonly holes: number
   /** The path of the file with the style's body; for styles alone. */
@@ -130,6 +132,8 @@ function missing({ kind, id, name }: GeoObject): FileProblem | null {
   return named && name === '' ? { word: 'no-name', reason: 'has no name' } : null
 }
 
+const DATES: ReadonlySet<string> = new Set(['dateCreated', 'dateModified'])
+
 function objectOf(path: string, kind: FileKind, root: XmlElement): GeoObject {
   const prefix = kind === 'namespace' ? textOf(root, 'prefix') : undefined
   const { references, holes } = referencesOf(kind, root)
@@ -140,6 +144,7 @@ function objectOf(path: string, kind: FileKind, root: XmlElement): GeoObject {
     id: textOf(root, 'id') ?? '',
     name: textOf(root, 'name') ?? prefix ?? '',
     references,
+    fields: [...new Set(root.children.map((child) => child.name))].filter((field) => !DATES.has(field)),
     holes,
     ...(body === undefined ? {} : { body }),
     ...(password === undefined ? {} : { password }),

@@ -1,8 +1,10 @@
 /** One call to GeoServer over HTTP: with the password, within a time, and with an answer of a bounded size. */
-import { GrapevineError } from '../../errors.js'
+import { GrapevineError } from '../../../errors.js'
 import { readPasswordFile } from './password-file.js'
-import { answerTooLarge, notGeoServer, refused, tooSlow, unauthorized, unreachable } from './rest-errors.js'
+import { answerTooLarge, notGeoServer, refused, tooSlow, unauthorized, unreachable } from './caller-errors.js'
 
+/** Any call but a reload, ms: GeoServer itself waits up to 30 s for its configuration. */
+const CALL_TIMEOUT_MS = 40_000
 /** Largest answer that is read, bytes: a layer has some thousand, a list of 16,000 layers some four million. */
 export const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
@@ -13,15 +15,13 @@ export interface CallerOptions {
   readonly passwordFile: string
 }
 
-export interface Call {
-  readonly method: 'GET' | 'PUT' | 'POST'
+export interface HttpCall {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
   /** From the context on. */
   readonly path: string
   readonly body?: Uint8Array | string
   readonly type?: string
-  readonly timeoutMs: number
-  /** Answers null for what is not there, instead of refusing. */
-  readonly mayBeMissing?: boolean
+  readonly timeoutMs?: number
 }
 
 export class Caller {
@@ -37,13 +37,14 @@ export class Caller {
   }
 
   /**
-   * The answer as text; null when it is not there and may be missing. Throws `geoserver-unreachable`,
-   * `geoserver-unauthorized`, `geoserver-refused`, `too-large`, what the password file throws, and the signal's reason.
+   * The answer as text. Throws `geoserver-unreachable`, `geoserver-unauthorized`, `geoserver-refused` (its `status` is the
+   * HTTP status), `too-large`, what the password file throws, and the signal's reason.
    */
-  async text(call: Call, signal?: AbortSignal): Promise<string | null> {
+  async text(call: HttpCall, signal?: AbortSignal): Promise<string> {
     const name = `${call.method} ${call.path}`
     const authorization = await this.#authorization()
-    const late = AbortSignal.timeout(call.timeoutMs)
+    const { timeoutMs = CALL_TIMEOUT_MS } = call
+    const late = AbortSignal.timeout(timeoutMs)
     try {
       const response = await fetch(this.url + call.path, {
         method: call.method,
@@ -54,13 +55,12 @@ export class Caller {
         ...(call.body === undefined ? {} : { body: call.body })
       })
       const answer = await this.#read(response, name)
-      if (response.status === 404 && call.mayBeMissing === true) return null
       this.#judge(response, name, answer)
       return answer
     } catch (error) {
       if (error instanceof GrapevineError) throw error
       signal?.throwIfAborted()
-      throw late.aborted ? tooSlow(this.url, name, call.timeoutMs) : unreachable(this.url, name, error)
+      throw late.aborted ? tooSlow(this.url, name, timeoutMs) : unreachable(this.url, name, error)
     }
   }
 

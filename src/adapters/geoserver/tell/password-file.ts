@@ -1,7 +1,7 @@
 /** A password in a file of its own, read anew for each call, so that a changed one counts at once. */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { GrapevineError, reasonOf } from '../../errors.js'
+import { GrapevineError, reasonOf } from '../../../errors.js'
 
 /** Largest password file, bytes. */
 export const MAX_PASSWORD_FILE_BYTES = 4096

@@ -1,5 +1,5 @@
 /** How a call to GeoServer fails, each with the step that mends it. */
-import { faultText, GrapevineError, reasonOf } from '../../errors.js'
+import { faultText, GrapevineError, reasonOf } from '../../../errors.js'
 
 /** Passwords as stores hold them: GeoServer may quote what it was sent. */
 const PASSWORDS = /\b(plain|crypt\d|digest\d):[^\s<"']+/g

@@ -1,0 +1,77 @@
+/** Reads a data directory as it lies there into an inventory. */
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isErrno, reasonOf } from '../../errors.js'
+import { mapLimit } from '../directory/pool.js'
+import { travels, type Classifier, type FileClass } from './classify.js'
+import type { Inventory } from './inventory.js'
+import { isRead, readFacts, type FileFacts } from './objects.js'
+import { walk, type Walked } from './walk.js'
+import { MAX_XML_BYTES } from './xml.js'
+
+/** Files read at once. */
+const PARALLEL_READS = 8
+/** Files gathered before they are read: bounds memory, and others run in between. */
+const WINDOW = 256
+
+export interface LoadOptions {
+  /** Called with the number of files looked at, now and then. */
+  readonly progress?: (files: number) => void
+  /** What was met that is no file to be read. */
+  readonly besides?: (walked: Walked) => void
+}
+
+/** Takes all files below `root` into `inventory`. Throws what opening the root throws. */
+export async function loadInventory(
+  root: string,
+  classifier: Classifier,
+  inventory: Inventory,
+  { progress, besides }: LoadOptions = {}
+): Promise<void> {
+  let window: string[] = []
+  const readWindow = async (): Promise<void> => {
+    const read = await mapLimit(window, PARALLEL_READS, (path) => factsAt(root, path, classifier.classify(path)))
+    for (const facts of read) if (facts !== null) inventory.set(facts)
+    window = []
+    progress?.(inventory.files.size)
+  }
+  for await (const walked of walk(root, classifier)) {
+    if (walked.type === 'file') window.push(walked.path)
+    else besides?.(walked)
+    if (window.length >= WINDOW) await readWindow()
+  }
+  await readWindow()
+}
+
+/** What one file says, read as far as it must be; null when it is gone by now. Never throws. */
+export async function factsAt(root: string, path: string, fileClass: FileClass): Promise<FileFacts | null> {
+  // what must not leave the node is not looked into either
+  const looked = travels(fileClass.sharing) || fileClass.sharing === 'opt-in'
+  if (!looked || !isRead(path, fileClass)) return { path, class: fileClass }
+  try {
+    const bytes = await readBounded(join(root, path))
+    return readFacts(path, fileClass, bytes)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null
+    return { path, class: fileClass, problem: { word: 'unreadable', reason: `cannot be read: ${reasonOf(error)}` } }
+  }
+}
+
+/** At most one byte more than is ever parsed, so that a huge file costs no memory. */
+async function readBounded(path: string): Promise<Buffer> {
+  const handle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
+  try {
+    const { size } = await handle.stat()
+    const buffer = Buffer.alloc(Math.min(size, MAX_XML_BYTES + 1))
+    let length = 0
+    while (length < buffer.length) {
+      const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length)
+      if (bytesRead === 0) break
+      length += bytesRead
+    }
+    return buffer.subarray(0, length)
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,65 @@
+/** What GeoServer has not been told yet; survives a restart, because a file that it does not know of is lost at its next save. */
+import type { Classifier } from '../classify.js'
+import type { FileFacts, GeoObject } from '../objects.js'
+
+/** Keys and values are short texts. All calls are synchronous and must be quick. */
+export interface TellMemory {
+  all(): Promise<Array<readonly [key: string, value: string]>>
+  set(key: string, value: string): void
+  delete(key: string): void
+}
+
+const FILES = 'f/'
+const TILES = 't/'
+
+export class Debt {
+  readonly #memory: TellMemory
+  readonly #classifier: Classifier
+  /** Path -> what GeoServer knows of it; undefined: nothing. */
+  readonly files = new Map<string, FileFacts | undefined>()
+  /** Layer or group -> when its tiles may be dropped, ms of the wall clock. */
+  readonly tiles = new Map<string, number>()
+
+  constructor(memory: TellMemory, classifier: Classifier) {
+    this.#memory = memory
+    this.#classifier = classifier
+  }
+
+  async load(): Promise<void> {
+    for (const [key, value] of await this.#memory.all()) {
+      if (key.startsWith(TILES)) this.tiles.set(key.slice(TILES.length), Number(value))
+      else this.#loadFile(key.slice(FILES.length), value)
+    }
+  }
+
+  /** '': nothing was there; `null`: a file that holds no object. */
+  #loadFile(path: string, value: string): void {
+    const known = { path, class: this.#classifier.classify(path) }
+    const object = value === '' ? null : (JSON.parse(value) as GeoObject | null)
+    this.files.set(path, value === '' ? undefined : object === null ? known : { ...known, object })
+  }
+
+  /** The first word counts: what GeoServer knows does not change before it is told. */
+  owe(path: string, known: FileFacts | undefined): void {
+    if (this.files.has(path)) return
+    this.files.set(path, known)
+    this.#memory.set(FILES + path, known === undefined ? '' : JSON.stringify(known.object ?? null))
+  }
+
+  paid(path: string): void {
+    this.files.delete(path)
+    this.#memory.delete(FILES + path)
+  }
+
+  oweTiles(name: string, at: number): void {
+    const before = this.tiles.get(name)
+    if (before !== undefined && before >= at) return
+    this.tiles.set(name, at)
+    this.#memory.set(TILES + name, String(at))
+  }
+
+  tilesDropped(name: string): void {
+    this.tiles.delete(name)
+    this.#memory.delete(TILES + name)
+  }
+}

@@ -1,0 +1,360 @@
+/**
+ * Tells GeoServer what changed in its directory, gently. Rules (tests cite the numbers):
+ * 1. What is to be told is noted before the files change, and is owed until GeoServer took it: over a restart of the node,
+ *    and for as long as GeoServer is down.
+ * 2. Changes that come together are told together, after a moment of quiet. What came and went meanwhile is not told.
+ * 3. Reloads are gathered, and begin only in this node's turn. While one is due nothing else is called: it covers it.
+ * 4. What GeoServer does not know, where a call names it, only a reload helps.
+ * 5. After a reload every object is read back: GeoServer answers well whatever it could not load.
+ * 6. What fails is tried again, more and more seldom, and shown with its reason; everything else goes on.
+ * 7. Tiles are dropped when GeoServer draws the new look: the body of a style it notices by itself, within 10 s.
+ */
+import { GrapevineError, reasonOf } from '../../../errors.js'
+import type { Clock, Logger } from '../../../runtime.js'
+import type { FileFacts } from '../objects.js'
+import { planOf, type Call, type FileChange, type Plan } from './calls.js'
+import type { Debt } from './debt.js'
+import type { Knowledge } from './knowledge.js'
+import type { Caller } from './caller.js'
+import { reloadWaitMs, WINDOW_MS, type Turn } from './windows.js'
+
+/** Nothing more came for so long before it is told, ms; */
+export const QUIET_MS = 300
+/** and before a reload, which more changes may need. */
+export const RELOAD_QUIET_MS = 3_000
+/** However much still comes, a reload that is due waits no longer for quiet, ms. */
+export const RELOAD_PATIENCE_MS = 20_000
+/** GeoServer looks for changed styles and tile layers every 10 s, and takes a moment. */
+export const NOTICED_MS = 12_000
+/** First and longest pause after a failure, ms. */
+const RETRY_MIN_MS = 1_000
+const RETRY_MAX_MS = 60_000
+/** A reload reads the whole catalog: 85 s for 100,000 layers, ms. */
+const RELOAD_TIMEOUT_MS = 30 * 60_000
+/** Objects read back after a reload at most; each takes some 15 ms and the same lock as everybody's calls. */
+const MAX_READ_BACK = 1_000
+
+const XML = 'application/xml'
+const RELOAD_TILES: Call = {
+  method: 'POST',
+  at: '/gwc/rest/reload',
+  body: 'reload_configuration=1',
+  type: 'application/x-www-form-urlencoded',
+  about: 'tile layers'
+}
+
+export interface Failed {
+  readonly path: string
+  readonly about: string
+  readonly reason: string
+  /** Wall clock, ms. */
+  readonly since: number
+}
+
+/** How far GeoServer knows what lies in its directory. */
+export interface TellingView {
+  readonly state: 'told' | 'telling' | 'reload-due' | 'unreachable' | 'unauthorized'
+  /** Files it was not told of yet. */
+  readonly owed: number
+  readonly reloads: number
+  /** When the last reload began (wall clock, ms) and how long service was disturbed, ms. */
+  readonly lastReload?: { readonly at: number; readonly ms: number }
+  readonly failed: readonly Failed[]
+}
+
+export interface TellerDeps {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly caller: Pick<Caller, 'text'>
+  readonly knowledge: Knowledge
+  readonly debt: Debt
+  /** The bytes of a file as it lies there; undefined: it is gone. */
+  readonly bytesOf: (path: string) => Promise<Uint8Array | undefined>
+  readonly turn: () => Turn
+}
+
+export class Teller {
+  readonly #deps: TellerDeps
+  readonly #failed = new Map<string, Failed>()
+  /** Paths that a call could not tell and a reload must. */
+  readonly #forReload = new Set<string>()
+  readonly #stop = new AbortController()
+  #cancel: (() => void) | undefined
+  #round: Promise<void> | undefined
+  #lastOwedAt = 0
+  /** Changed since the round that is under way began. */
+  readonly #touched = new Set<string>()
+  /** Changes of files and calls that make GeoServer write, one after the other. */
+  #line: Promise<unknown> = Promise.resolve()
+  #reloadDueSince: number | undefined
+  #retryMs = RETRY_MIN_MS
+  #trouble: 'unreachable' | 'unauthorized' | undefined
+  #reloads = 0
+  #lastReload: { at: number; ms: number } | undefined
+
+  constructor(deps: TellerDeps) {
+    this.#deps = deps
+  }
+
+  async start(): Promise<void> {
+    await this.#deps.debt.load()
+    await this.#deps.knowledge.load()
+    this.#again(0)
+  }
+
+  /** What is owed stays owed. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    this.#cancel?.()
+    await this.#round
+  }
+
+  /**
+   * Runs `change`, which changes these files. No call is under way meanwhile: GeoServer writes what it is told over the
+   * file, and would write older content over a newer one. Throws what reading the directory for the first time throws.
+   */
+  async changing<T>(paths: readonly string[], change: () => Promise<T>): Promise<T> {
+    const { knowledge, debt, clock } = this.#deps
+    await knowledge.load()
+    return this.#inLine(async () => {
+      for (const path of paths) {
+        debt.owe(path, knowledge.at(path))
+        this.#failed.delete(path)
+        this.#touched.add(path)
+      }
+      try {
+        return await change()
+      } finally {
+        this.#lastOwedAt = clock.monotonic()
+        this.#retryMs = RETRY_MIN_MS
+        this.#again(QUIET_MS)
+      }
+    })
+  }
+
+  #inLine<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#line.then(work)
+    this.#line = turn.catch(() => undefined)
+    return turn
+  }
+
+  /** Somebody else, GeoServer above all, wrote these: it knows of them. */
+  async noticed(paths: readonly string[]): Promise<void> {
+    const { knowledge, debt } = this.#deps
+    for (const path of paths) if (!debt.files.has(path)) await knowledge.look(path)
+  }
+
+  view(): TellingView {
+    const { debt } = this.#deps
+    const owed = debt.files.size
+    const due = this.#reloadDueSince === undefined ? 'telling' : 'reload-due'
+    return {
+      state: this.#trouble ?? (owed === 0 ? 'told' : due),
+      owed,
+      reloads: this.#reloads,
+      ...(this.#lastReload && { lastReload: this.#lastReload }),
+      failed: [...this.#failed.values()]
+    }
+  }
+
+  // --- rounds -----------------------------------------------------------------------------------------------------
+
+  /** The next round comes after `ms`; one that is planned already is put off, one that runs is followed by it. */
+  #again(ms: number): void {
+    if (this.#stop.signal.aborted) return
+    this.#cancel?.()
+    this.#cancel = this.#deps.clock.timer(Math.max(1, ms), () => {
+      this.#cancel = undefined
+      // one at a time: whichever way a round ends, it plans the next while anything is owed
+      this.#round ??= this.#tell()
+        .catch((error: unknown) => this.#fell(error))
+        .finally(() => (this.#round = undefined))
+    })
+  }
+
+  async #tell(): Promise<void> {
+    const { debt, knowledge } = this.#deps
+    await knowledge.load()
+    this.#touched.clear()
+    const owed = [...debt.files]
+    const changes: FileChange[] = []
+    for (const [path, before] of owed) changes.push({ path, before, after: await knowledge.look(path) })
+    const plan = planOf(changes, knowledge.inventory)
+    const wait = this.#reloadWait(plan)
+    if (wait > 0) return this.#again(wait)
+    if (this.#needsReload(plan)) await this.#reload(plan, owed)
+    else await this.#inTurn([...plan.calls, ...plan.objects.filter(({ file }) => this.#failed.has(file!))])
+    await this.#after(plan)
+    this.#settle(changes)
+    await this.#dropTiles()
+    this.#trouble = undefined
+    this.#next()
+  }
+
+  /** The next round, when something is left to do. */
+  #next(): void {
+    const { debt, clock } = this.#deps
+    const tiles = [...debt.tiles.values()]
+    if (this.#failed.size > 0 || debt.files.size > 0) {
+      this.#again(this.#retryMs)
+      this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2)
+    } else if (tiles.length > 0) this.#again(Math.min(...tiles) - clock.now())
+  }
+
+  /** Rule 1: everything is owed still. */
+  #fell(error: unknown): void {
+    if (this.#stop.signal.aborted) return
+    const { logger } = this.#deps
+    const code = error instanceof GrapevineError ? error.code : undefined
+    const trouble =
+      code === 'geoserver-unreachable' ? 'unreachable' : code === 'geoserver-unauthorized' ? 'unauthorized' : undefined
+    const facts = { owed: this.#deps.debt.files.size, reason: reasonOf(error) }
+    if (trouble === undefined)
+      logger.error('GeoServer could not be told; it is tried again.', { ...facts, stack: (error as Error).stack })
+    else if (trouble !== this.#trouble)
+      logger.warn('GeoServer cannot be told now; it is told when it lets itself be.', facts)
+    this.#trouble = trouble
+    this.#again(this.#retryMs)
+    this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2)
+  }
+
+  /** What GeoServer took is owed no more, unless the file changed meanwhile. */
+  #settle(changes: readonly FileChange[]): void {
+    const { debt, knowledge } = this.#deps
+    for (const { path, after } of changes) {
+      const isOpen = this.#failed.has(path) || this.#forReload.has(path) || this.#touched.has(path)
+      if (!isOpen && knowledge.at(path) === after) debt.paid(path)
+    }
+  }
+
+  // --- calls ------------------------------------------------------------------------------------------------------
+
+  async #inTurn(calls: readonly Call[]): Promise<void> {
+    for (const call of calls) {
+      this.#stop.signal.throwIfAborted()
+      await (call.method === 'GET' ? this.#one(call) : this.#inLine(() => this.#one(call)))
+    }
+  }
+
+  async #one(call: Call): Promise<void> {
+    const { method, at, file } = call
+    try {
+      const content = file === undefined || method === 'GET' ? undefined : await this.#deps.bytesOf(file)
+      // gone meanwhile: that is owed by itself
+      if (file !== undefined && method !== 'GET' && content === undefined) return
+      const body = content ?? call.body
+      await this.#deps.caller.text(
+        { method, path: at, ...(body && { body, type: call.type ?? XML }) },
+        this.#stop.signal
+      )
+      if (file !== undefined) this.#failed.delete(file)
+    } catch (error) {
+      this.#failedCall(call, error)
+    }
+  }
+
+  /** Rules 4 and 6. */
+  #failedCall({ method, at, file, about }: Call, error: unknown): void {
+    if (!(error instanceof GrapevineError) || error.code !== 'geoserver-refused') throw error
+    const status = error.facts.status
+    // it is gone already, which is what was wanted
+    if (method === 'DELETE' && status === 404) return
+    if (file === undefined) return this.#deps.logger.warn('GeoServer refused a call.', { at, reason: error.message })
+    if (method !== 'GET' && !at.startsWith('/gwc/') && !this.#failed.has(file)) {
+      this.#forReload.add(file)
+      this.#deps.logger.info('GeoServer refused a call; a reload is to do what it should have done.', {
+        about,
+        reason: error.message
+      })
+    } else this.#fail(file, about, error)
+  }
+
+  #fail(path: string, about: string, error: GrapevineError): void {
+    const before = this.#failed.get(path)
+    const since = before?.since ?? this.#deps.clock.now()
+    this.#failed.set(path, { path, about, reason: error.message, since })
+    if (before === undefined)
+      this.#deps.logger.error('GeoServer does not take a change; it is tried again.', {
+        path,
+        about,
+        reason: error.message
+      })
+  }
+
+  // --- reloads ----------------------------------------------------------------------------------------------------
+
+  #needsReload({ reload }: Plan): boolean {
+    return reload.some((path) => !this.#failed.has(path)) || this.#forReload.size > 0
+  }
+
+  /** Rule 3. */
+  #reloadWait(plan: Plan): number {
+    if (!this.#needsReload(plan)) {
+      this.#reloadDueSince = undefined
+      return 0
+    }
+    const { clock, turn } = this.#deps
+    const now = clock.monotonic()
+    this.#reloadDueSince ??= now
+    const quiet = Math.min(this.#lastOwedAt + RELOAD_QUIET_MS, this.#reloadDueSince + RELOAD_PATIENCE_MS) - now
+    return quiet > 0 ? quiet : reloadWaitMs(turn(), clock.now())
+  }
+
+  async #reload(plan: Plan, owed: ReadonlyArray<readonly [string, FileFacts | undefined]>): Promise<void> {
+    const { clock, logger, caller } = this.#deps
+    const at = clock.now()
+    const began = clock.monotonic()
+    await caller.text({ method: 'POST', path: '/rest/reload', timeoutMs: RELOAD_TIMEOUT_MS }, this.#stop.signal)
+    const ms = Math.round(clock.monotonic() - began)
+    this.#reloads += 1
+    this.#lastReload = { at, ms }
+    this.#reloadDueSince = undefined
+    this.#forReload.clear()
+    for (const [path] of owed) this.#failed.delete(path)
+    logger.info('GeoServer has reloaded its catalog; service was disturbed meanwhile.', { ms, files: owed.length })
+    if (ms > WINDOW_MS / 2)
+      logger.warn('A reload takes longer than a turn of this node: another node may reload at the same time.', { ms })
+    await this.#readBack(plan.objects)
+  }
+
+  /** Rule 5. */
+  async #readBack(objects: readonly Call[]): Promise<void> {
+    if (objects.length > MAX_READ_BACK)
+      this.#deps.logger.info('Not every object is read back after the reload.', {
+        read: MAX_READ_BACK,
+        of: objects.length
+      })
+    await this.#inTurn(objects.slice(0, MAX_READ_BACK))
+  }
+
+  // --- tiles and caches ---------------------------------------------------------------------------------------------
+
+  async #after(plan: Plan): Promise<void> {
+    const { debt, clock } = this.#deps
+    await this.#inTurn(plan.tiles)
+    if (plan.reloadTiles) await this.#one(RELOAD_TILES)
+    if (plan.reset) await this.#one({ method: 'POST', at: '/rest/reset', about: 'caches' })
+    for (const name of plan.truncate) debt.oweTiles(name, clock.now() + NOTICED_MS)
+  }
+
+  /** Rule 7. */
+  async #dropTiles(): Promise<void> {
+    const { debt, clock, caller } = this.#deps
+    for (const [name, at] of debt.tiles) {
+      if (at > clock.now()) continue
+      const body = `<truncateLayer><layerName>${escaped(name)}</layerName></truncateLayer>`
+      try {
+        await caller.text({ method: 'POST', path: '/gwc/rest/masstruncate', body, type: 'text/xml' }, this.#stop.signal)
+      } catch (error) {
+        if (!(error instanceof GrapevineError) || error.code !== 'geoserver-refused') throw error
+        // it has no tile layer: there are no tiles
+        this.#deps.logger.debug('The tiles of a layer were not dropped.', { name, reason: error.message })
+      }
+      debt.tilesDropped(name)
+    }
+  }
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
