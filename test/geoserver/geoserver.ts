@@ -107,7 +107,8 @@ export class GeoServer {
     const reload = this.journal.counts.reloads++
     try {
       await this.#load()
-      await this.clock.sleep((this.options.reloadMs ?? measuredReloadMs)(layers), this.#life.signal)
+      const rest = (this.options.reloadMs ?? measuredReloadMs)(layers) - (this.clock.now() - outage.begin)
+      await this.clock.sleep(rest, this.#life.signal)
       this.global.count(RELOAD_COUNTS[reload % RELOAD_COUNTS.length]! - RELOAD_WRITES)
       for (let write = 0; write < RELOAD_WRITES; write++) await this.global.changed()
     } finally {

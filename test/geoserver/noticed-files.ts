@@ -2,6 +2,7 @@
  * Files that GeoServer keeps in memory and looks at again by itself: bodies of styles and their graphics. It compares
  * times only, so that a new content with an older time is never seen.
  */
+import { statSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -30,8 +31,8 @@ export class NoticedFiles {
   /** The look of every 10 s: only what has a newer time is read again, and what is gone is forgotten. */
   async notice(): Promise<void> {
     for (const [path, known] of this.#kept) {
-      const found = await stat(join(this.#root, path)).catch(() => null)
-      if (found === null) this.#kept.delete(path)
+      const found = statSync(join(this.#root, path), { throwIfNoEntry: false })
+      if (found === undefined) this.#kept.delete(path)
       else if (found.mtimeMs > known.mtimeMs) {
         const now = await this.#load(path)
         if (now !== undefined) this.#kept.set(path, now)

@@ -1,4 +1,5 @@
 /** The tile layers of GeoWebCache: gwc-layers/, which is noticed by time, and the tiles, which grow stale. */
+import { statSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { qualified, type CatalogObject } from './catalog.js'
 import type { Files } from './files.js'
@@ -34,14 +35,16 @@ export class TileLayers {
   async notice(): Promise<void> {
     const names = await readdir(this.#files.at(FOLDER)).catch(() => [])
     const files = names.filter((name) => name.endsWith('.xml')).map((name) => `${FOLDER}/${name}`)
-    for (const known of this.#layers.keys()) if (!files.includes(known)) this.#layers.delete(known)
+    const there = new Set(files)
+    for (const known of this.#layers.keys()) if (!there.has(known)) this.#layers.delete(known)
     for (const file of files) await this.#noticeOne(file)
   }
 
   async #noticeOne(file: string): Promise<void> {
-    const found = await stat(this.#files.at(file)).catch(() => null)
+    // at once, because there may be thousands and this is done all the time
+    const found = statSync(this.#files.at(file), { throwIfNoEntry: false })
     const known = this.#layers.get(file)
-    if (found === null || (known !== undefined && found.mtimeMs <= known.mtimeMs)) return
+    if (found === undefined || (known !== undefined && found.mtimeMs <= known.mtimeMs)) return
     try {
       const doc = parseXml(await readFile(this.#files.at(file), 'utf8'))
       this.#layers.set(file, { doc, mtimeMs: found.mtimeMs })
