@@ -132,6 +132,21 @@ describe('a GET', () => {
     assert.doesNotMatch(text, /<id>/)
   })
 
+  test('answers what can be PUT again, and leads to the same references', async (t) => {
+    const world = await worldOf(t)
+    for (const [path, file] of [
+      ['/rest/layers/coast:contours', 'workspaces/coast/depth/contours/layer.xml'],
+      [`${FEATURE_TYPES}/contours`, 'workspaces/coast/depth/contours/featuretype.xml'],
+      ['/rest/workspaces/coast/datastores/depth', 'workspaces/coast/depth/datastore.xml'],
+      ['/rest/workspaces/coast/layergroups/all', 'workspaces/coast/layergroups/all.xml']
+    ] as const) {
+      const ids = (text: string): string[] => text.match(/<id>[^<]*<\/id>/g)!
+      const before = ids(await world.text(file))
+      assert.equal((await world.call('PUT', path, (await world.call('GET', path)).text)).status, 200)
+      assert.deepEqual(ids(await world.text(file)), before)
+    }
+  })
+
   test('of a collection lists names', async (t) => {
     const world = await worldOf(t)
     assert.match((await world.call('GET', '/rest/layers')).text, /<layers>\s*<layer>\s*<name>coast:contours</)

@@ -162,7 +162,7 @@ describe('the door', () => {
       authorization: `Basic ${Buffer.from(name).toString('base64')}`
     })
     for (const path of ['/rest/workspaces', '/rest/about/version', '/gwc/rest/layers', '/rest/resource/global.xml']) {
-      assert.equal((await world.call('GET', path)).status, 401)
+      assert.equal((await world.call('GET', path, undefined, login('admin:geoserver'))).status, 401)
       assert.equal((await world.call('GET', path, undefined, login('root:secret'))).status, 200)
     }
     assert.equal((await world.map('coast:contours')).status, 200)

@@ -29,7 +29,14 @@ export interface StandIn {
   readonly server: GeoServer
   readonly url: string
   report(): Report
+  /** One call as its administrator; `path` from the context on. */
+  ask(method: string, path: string, body?: string, headers?: Readonly<Record<string, string>>): Promise<Answer>
   stop(): Promise<void>
+}
+
+export interface Answer {
+  readonly status: number
+  readonly text: string
 }
 
 export async function startStandIn(options: StandInOptions): Promise<StandIn> {
@@ -39,10 +46,19 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
   http.listen(options.port ?? 0, '127.0.0.1')
   await once(http, 'listening')
   const { port } = http.address() as AddressInfo
+  const url = `http://127.0.0.1:${port}${CONTEXT}`
   return {
     server,
-    url: `http://127.0.0.1:${port}${CONTEXT}`,
+    url,
     report: () => server.journal,
+    ask: async (method, path, body, headers = {}) => {
+      const response = await fetch(url + path, {
+        method,
+        headers: { authorization: authorizationOf(options), 'content-type': 'application/xml', ...headers },
+        ...(body === undefined ? {} : { body })
+      })
+      return { status: response.status, text: await response.text() }
+    },
     stop: async () => {
       const closed = once(http, 'close')
       http.close()
@@ -89,10 +105,13 @@ async function authorized(
   header: string | undefined,
   next: () => Promise<void>
 ): Promise<Response | undefined> {
-  const { user = 'admin', password = 'geoserver' } = options
-  if (header !== `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`)
+  if (header !== authorizationOf(options))
     return new Response('', { status: 401, headers: { 'www-authenticate': 'Basic realm="GeoServer Realm"' } })
   if (!hasAdmin) return new Response('Access Denied', { status: 403 })
   await next()
   return undefined
+}
+
+function authorizationOf({ user = 'admin', password = 'geoserver' }: GeoServerOptions): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 }

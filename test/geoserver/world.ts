@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { HandClock } from './clock.js'
 import type { WriteStep } from './files.js'
-import { startStandIn, type StandIn, type StandInOptions } from './server.js'
+import { startStandIn, type Answer, type StandIn, type StandInOptions } from './server.js'
 
 export type Tree = Record<string, string>
 
@@ -64,11 +64,6 @@ export function smallTree(): Tree {
   }
 }
 
-export interface Answer {
-  readonly status: number
-  readonly text: string
-}
-
 export interface Drawing {
   readonly drawn: ReadonlyArray<{
     readonly layer: string
@@ -86,7 +81,6 @@ export class World {
   readonly steps: string[] = []
   onStep: (step: WriteStep) => void = () => {}
   standIn!: StandIn
-  #authorization = `Basic ${Buffer.from('admin:geoserver').toString('base64')}`
 
   constructor(dir: string) {
     this.dir = dir
@@ -115,13 +109,8 @@ export class World {
     await this.write(path, (await this.text(path)).replace(from, to))
   }
 
-  async call(method: string, path: string, body?: string, headers: Record<string, string> = {}): Promise<Answer> {
-    const response = await fetch(this.standIn.url + path, {
-      method,
-      headers: { authorization: this.#authorization, 'content-type': 'application/xml', ...headers },
-      ...(body === undefined ? {} : { body })
-    })
-    return { status: response.status, text: await response.text() }
+  call(method: string, path: string, body?: string, headers?: Readonly<Record<string, string>>): Promise<Answer> {
+    return this.standIn.ask(method, path, body, headers)
   }
 
   async map(layer: string, styles = ''): Promise<Answer> {
