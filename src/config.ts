@@ -96,6 +96,32 @@ export const SETTINGS = {
       'What of a GeoServer data directory travels besides or instead of what is built in: `share PATTERN` or `local PATTERN`, as in `share security/layers.properties`; `*` is anything within a name, `**` any number of names, the last rule that matches wins; at most 1,000. Secrets never travel. Used with the adapter `geoserver`.',
     flag: '--geoserver-rule <rule>'
   }),
+  geoserverUrl: setting(z.string().max(2_048), {
+    default: '',
+    unit: 'address',
+    about:
+      'Address of the GeoServer that runs over the directory, with its context, as in `http://127.0.0.1:8080/geoserver`: it is told of what changes. Empty: nobody is told. Used with the adapter `geoserver`.',
+    flag: '--geoserver-url <url>'
+  }),
+  geoserverUser: setting(z.string().min(1).max(256), {
+    default: 'admin',
+    unit: 'name',
+    about: 'The administrator as whom GeoServer is told.',
+    flag: '--geoserver-user <name>'
+  }),
+  geoserverPasswordFile: setting(z.string().max(4_096), {
+    default: '',
+    unit: 'path',
+    about: "The file that holds that administrator's password and nothing else; nobody else may be able to read it.",
+    flag: '--geoserver-password-file <path>'
+  }),
+  geoserverReloadShare: setting(z.number().min(0.01).max(1), {
+    default: 0.34,
+    unit: 'part of the members',
+    about:
+      'How many of the members may have their GeoServers reload at a time; one may in any case. The same on every node: each works out its own turn from it.',
+    flag: '--geoserver-reload-share <part>'
+  }),
   logLevel: setting(z.enum(['debug', 'info', 'warn', 'error', 'silent']), {
     default: 'info',
     unit: 'word',

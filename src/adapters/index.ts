@@ -15,7 +15,11 @@ export {
   GeoServerAdapter,
   MemoryTravelMemory,
   type GeoServerDeps,
+  type Failed,
   type GeoServerOptions,
+  type Telling,
+  type TellingView,
+  type TellMemory,
   type TravelMemory,
   type TravelRow
 } from './geoserver/index.js'

@@ -1,5 +1,5 @@
 /** `grapevine status`: this node, its peers and its spaces. */
-import type { ProblemView, SpaceStatus, StatusView } from '../control/target.js'
+import type { ProblemView, SpaceStatus, StatusView, TellingStatus } from '../control/target.js'
 import { GrapevineError } from '../errors.js'
 import type { CommandDefinition, Context } from './context.js'
 import { peerTable } from './peers.js'
@@ -35,10 +35,28 @@ function nodePairs(status: StatusView): Array<[string, string]> {
   const { target, blobs } = status
   if (target) list.push(['shares', `${target.dir} (${target.state})`])
   for (const path of target?.drift ?? []) list.push(['drift', path])
+  if (target?.telling) list.push(...tellingPairs(target.telling))
   list.push(['blobs', `${blobs.stored} stored, ${bytesText(blobs.bytes)}, ${blobs.wanted} wanted`])
   if (status.unreplicated > 0)
     list.push(['unsent', `${status.unreplicated} records that no other node is known to hold`])
   return list
+}
+
+const TELLING_WORDS: Readonly<Record<TellingStatus['state'], string>> = {
+  told: 'knows everything',
+  telling: 'is being told',
+  'reload-due': 'waits for its turn to reload',
+  unreachable: 'does not answer; it is told when it does',
+  unauthorized: 'does not let the user in; see the log'
+}
+
+function tellingPairs({ state, owed, reloads, lastReload, failed }: TellingStatus): Array<[string, string]> {
+  const rest = owed === 0 ? '' : `, ${owed} files to tell`
+  const last = lastReload === undefined ? '' : `, ${reloads} reloads, the last took ${lastReload.ms} ms`
+  return [
+    ['geoserver', `${TELLING_WORDS[state]}${rest}${last}`],
+    ...failed.map(({ about, reason }): [string, string] => ['not taken', safe(`${about}: ${reason}`)])
+  ]
 }
 
 function spaceTable(spaces: readonly SpaceStatus[], width: number): string {

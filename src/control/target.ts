@@ -47,6 +47,19 @@ export interface TargetStatus {
   /** Paths whose target content differs from the catalog and is not adopted (nodes that may not write). */
   drift: string[]
   lastScan?: { at: string; ms: number; entries: number }
+  /** How far the running GeoServer knows what lies in its directory; absent: it is not told. */
+  telling?: TellingStatus
+}
+
+export interface TellingStatus {
+  state: 'told' | 'telling' | 'reload-due' | 'unreachable' | 'unauthorized'
+  /** Files it was not told of yet. */
+  owed: number
+  /** Reloads since this node started, and how long service was disturbed by the last, ms. */
+  reloads: number
+  lastReload?: { at: string; ms: number }
+  /** What GeoServer does not take, with its reason; it is tried again. */
+  failed: Array<{ path: string; about: string; reason: string; since: string }>
 }
 
 export interface PeerStatus {

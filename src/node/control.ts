@@ -1,4 +1,5 @@
 /** What the local API can do with a running node. */
+import type { TellingView } from '../adapters/index.js'
 import type { BlobFetcher } from '../blobs/index.js'
 import { checkPath, PathEditor, ROOT_ID, type PathEdit } from '../catalog/index.js'
 import type {
@@ -16,6 +17,7 @@ import type {
   RemovalView,
   RotationView,
   StatusView,
+  TellingStatus,
   VerifyView,
   WriteReceipt
 } from '../control/target.js'
@@ -53,6 +55,8 @@ export interface ControlDeps extends ViewDeps {
   readonly dir: string
   /** What kind of target it is. */
   readonly adapter: string
+  /** See `NodeTarget.telling`. */
+  readonly telling: () => TellingView | undefined
   readonly since: string
   /** Alarms about clocks. */
   readonly clocks: Clocks
@@ -74,7 +78,7 @@ export class NodeControl extends Views implements ControlTarget {
   // --- reading ------------------------------------------------------------------------------------------------------
 
   async status(): Promise<StatusView> {
-    const { home, replica, network, target, fetcher, dir, adapter, state, since } = this.#deps
+    const { home, replica, network, target, fetcher, dir, adapter, telling, state, since } = this.#deps
     const spaces = this.spaces()
     if (spaces[0] !== undefined) spaces[0].waiting += target?.waiting ?? 0
     const stored = this.blobs.stats()
@@ -93,7 +97,7 @@ export class NodeControl extends Views implements ControlTarget {
       listen: network.multiaddrs(),
       peers: await this.peers(),
       spaces,
-      ...(target === undefined ? {} : { target: targetStatus(target, dir, adapter) }),
+      ...(target === undefined ? {} : { target: targetStatus(target, dir, adapter, telling()) }),
       blobs: { stored: stored.blobs, bytes: stored.bytes, wanted: fetching.length, fetching },
       unreplicated: replica.unreplicated,
       problems: this.#problems()
@@ -319,13 +323,32 @@ export class NodeControl extends Views implements ControlTarget {
   }
 }
 
-function targetStatus(target: TargetSync, dir: string, adapter: string): NonNullable<StatusView['target']> {
+function targetStatus(
+  target: TargetSync,
+  dir: string,
+  adapter: string,
+  telling: TellingView | undefined
+): NonNullable<StatusView['target']> {
   const { lastScan } = target
-  const status = { adapter, dir, state: target.state, drift: [...target.drift] }
-  return lastScan === undefined
-    ? status
-    : { ...status, lastScan: { ...lastScan, at: new Date(lastScan.at).toISOString() } }
+  return {
+    adapter,
+    dir,
+    state: target.state,
+    drift: [...target.drift],
+    ...(lastScan && { lastScan: { ...lastScan, at: dateOf(lastScan.at) } }),
+    ...(telling && { telling: tellingStatus(telling) })
+  }
 }
+
+function tellingStatus({ lastReload, failed, ...view }: TellingView): TellingStatus {
+  return {
+    ...view,
+    ...(lastReload && { lastReload: { ...lastReload, at: dateOf(lastReload.at) } }),
+    failed: failed.map((each) => ({ ...each, since: dateOf(each.since) }))
+  }
+}
+
+const dateOf = (ms: number): string => new Date(ms).toISOString()
 
 function throttledView(state: Throttled | undefined): Pick<PeerStatus, 'throttled'> {
   return state === undefined ? {} : { throttled: { reason: state.reason, since: new Date(state.since).toISOString() } }

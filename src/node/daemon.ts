@@ -220,6 +220,7 @@ export class Daemon {
       target: target?.sync,
       dir: this.#config.dir,
       adapter: this.#config.adapter,
+      telling: () => target?.telling(),
       state: () => this.#describeState(),
       since: this.#since,
       custody: custodyOf(home, opened, parts.custodian, async () => {

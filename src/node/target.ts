@@ -2,16 +2,18 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RootIdentity } from '../adapters/index.js'
+import type { RootIdentity, TellingView } from '../adapters/index.js'
 import type { BlobFetcher } from '../blobs/index.js'
 import type { Config } from '../config.js'
 import type { Fact } from '../control/index.js'
 import { mayWriteAt } from '../catalog/index.js'
+import type { Members } from '../identity/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
 import { Base, TargetSync, type Problem, type TargetSyncEvents } from '../publish/index.js'
 import { systemClock } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
 import { destroyStore, openStore, Overlay, type LevelStore } from '../store/index.js'
+import { hexOf } from '../wire/index.js'
 import { HOME_DIRS, type Home } from './home.js'
 import { makeAdapter, type TargetAdapter } from './make-adapter.js'
 import type { Opened } from './open.js'
@@ -82,8 +84,14 @@ export class NodeTarget {
     const { store, root } = await remembered(home.path, config.dir, logger)
     const rows = new Overlay({ store })
     await mkdir(config.dir, { recursive: true })
-    const adapter = makeAdapter({ config, logger, home: home.path, rows, root })
+    const members = (): { rank: number; nodes: number } => rankAmong(deps.opened.replica.members, home.keys.publicKey)
+    const adapter = makeAdapter({ config, logger, home: home.path, rows, store, members, root })
     return new NodeTarget(deps, { adapter, store, rows, root })
+  }
+
+  /** How far the system behind the directory knows what lies in it; undefined: nobody tells it. */
+  telling(): TellingView | undefined {
+    return this.#adapter.telling?.()
   }
 
   /** A newcomer first takes what the cluster has. Never throws: a directory that cannot be used is a problem to be shown. */
@@ -178,4 +186,13 @@ async function remembered(home: string, dir: string, logger: Logger): Promise<Re
   }
   const { store } = await openStore(path, { everyWriteDurable: true })
   return { store, root }
+}
+
+/** Where a member stands among all, in an order that is the same on every node. */
+function rankAmong(members: Pick<Members, 'list'>, key: Uint8Array): { rank: number; nodes: number } {
+  const keys = members
+    .list()
+    .map((member) => hexOf(member.key))
+    .toSorted()
+  return { rank: Math.max(0, keys.indexOf(hexOf(key))), nodes: Math.max(1, keys.length) }
 }

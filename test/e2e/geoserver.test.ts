@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { Classifier, travels } from '../../src/adapters/geoserver/classify.js'
 import { outward } from '../../src/adapters/geoserver/travel.js'
 import { smallTree, writeTree } from '../adapters/geoserver/tree.js'
-import { StandIn } from '../standin/geoserver.js'
+import { startStandIn } from '../geoserver/server.js'
 import { entriesOf, vectorsOf } from './catalog.js'
 import { succeeded, withCluster } from './cluster.js'
 import { reports, reportsNothing } from './failure.js'
@@ -153,7 +153,10 @@ test(
     const b = await cluster.join('b', { also: [...ALSO, '--geoserver-rule', 'local www/**'] })
     await equalByMeaning([a, b])
     assert.equal((await b.status()).target!.adapter, 'geoserver')
-    const [atA, atB] = [await StandIn.start(a.dir), await StandIn.start(b.dir)]
+    const [atA, atB] = [
+      await startStandIn({ dir: a.dir, reloadMs: () => 50 }),
+      await startStandIn({ dir: b.dir, reloadMs: () => 50 })
+    ]
     try {
       const before = await vectorsOf(a)
       const layer = '/rest/layers/coast:contours'

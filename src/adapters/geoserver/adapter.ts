@@ -9,10 +9,24 @@ import { Classifier } from './classify.js'
 import { markOf, recoveredResult } from './marks.js'
 import type { TravelMemory } from './memory.js'
 import { mayGoTogether, ordered } from './order.js'
-import { Outside, type FileEntry } from './outside.js'
+import { collect, Outside, type FileEntry } from './outside.js'
+import { Caller, type CallerOptions } from './tell/caller.js'
+import { Debt, type TellMemory } from './tell/debt.js'
+import { Knowledge } from './tell/knowledge.js'
+import { Teller, type TellingView } from './tell/teller.js'
+import type { Turn } from './tell/windows.js'
 import { Preparation, type Prepared, type PrepareDeps } from './prepare.js'
 
+/** How a running GeoServer over the directory is told of changes. */
+export interface Telling {
+  readonly access: CallerOptions
+  readonly memory: TellMemory
+  readonly turn: () => Turn
+}
+
 export interface GeoServerDeps extends DirectoryDeps {
+  /** Absent: nobody is told. */
+  readonly telling?: Telling
   readonly memory: TravelMemory
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -32,6 +46,8 @@ export class GeoServerAdapter implements Adapter {
   readonly #inner: DirectoryAdapter
   readonly #outside: Outside
   readonly #prepare: PrepareDeps
+  #teller: Teller | undefined
+  #knowledge: Knowledge | undefined
   #listener: (hint: WatchHint) => void = () => {}
   #recovered: readonly ApplyResult[] | undefined
   /** Sets are prepared and applied one after the other: each is compared with what the one before left. */
@@ -47,8 +63,32 @@ export class GeoServerAdapter implements Adapter {
       together: (a, b) => mayGoTogether(classifier.classify(a), classifier.classify(b))
     })
     this.#outside = new Outside(this.#inner, classifier, deps.memory)
-    const { environment } = deps
+    const { environment, telling } = deps
+    if (telling !== undefined) this.#teller = this.#tellerOf(deps, telling, options.root, classifier)
     this.#prepare = { inner: this.#inner, outside: this.#outside, classifier, secretsFile, environment }
+  }
+
+  #tellerOf(deps: GeoServerDeps, telling: Telling, root: string, classifier: Classifier): Teller {
+    const { clock, logger } = deps
+    return new Teller({
+      clock,
+      logger,
+      caller: new Caller(telling.access),
+      knowledge: (this.#knowledge = new Knowledge(root, classifier)),
+      debt: new Debt(telling.memory, classifier),
+      bytesOf: (path) => this.#bytesOf(path),
+      turn: telling.turn
+    })
+  }
+
+  async #bytesOf(path: string): Promise<Uint8Array | undefined> {
+    const entry = (await this.#inner.scan({ paths: [path] })).entries.get(path)
+    return entry?.kind === 'file' ? collect(this.#inner.read(entry)) : undefined
+  }
+
+  /** How far GeoServer knows what lies in its directory; undefined: nobody tells it. */
+  telling(): TellingView | undefined {
+    return this.#teller?.view()
   }
 
   get rootIdentity(): DirectoryAdapter['rootIdentity'] {
@@ -69,17 +109,23 @@ export class GeoServerAdapter implements Adapter {
     return this.#inner.ignores(path, kind)
   }
 
-  start(): Promise<void> {
-    return this.#inner.start()
+  async start(): Promise<void> {
+    await this.#inner.start()
+    await this.#teller?.start(this.recovered.flatMap(({ item }) => filesOf(item)))
   }
 
   async stop(): Promise<void> {
+    await this.#teller?.stop()
     await this.#inner.stop()
     await this.#applying
   }
 
   async scan(options: Parameters<Adapter['scan']>[0] = {}): Promise<ScanResult> {
-    return this.#outside.translate(await this.#inner.scan(options), options.signal)
+    const found = await this.#inner.scan(options)
+    // what was hinted at is looked at by path, and whoever wrote it was not us: it is known already
+    if (options.paths !== undefined)
+      await this.#teller?.noticed([...new Set([...options.paths, ...found.entries.keys()])])
+    return this.#outside.translate(found, options.signal)
   }
 
   async *read(entry: FileEntry, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -105,6 +151,7 @@ export class GeoServerAdapter implements Adapter {
     const preparation = new Preparation(this.#prepare, bodies)
     let set: Prepared[]
     try {
+      await this.#teller?.ready()
       set = await preparation.all(items, signal)
     } catch (error) {
       // the directory is not there, or the node is stopping: nothing was touched
@@ -112,7 +159,7 @@ export class GeoServerAdapter implements Adapter {
     }
     const open = ordered(set.filter(({ result }) => result === undefined))
     const inner = open.flatMap((prepared) => marked(prepared))
-    const results = await this.#inner.apply(inner, preparation.source, signal)
+    const results = await this.#told(inner, () => this.#inner.apply(inner, preparation.source, signal))
     const of = new Map(inner.map((item, at) => [item, results[at]!]))
     let at = 0
     const answers = new Map(
@@ -124,6 +171,18 @@ export class GeoServerAdapter implements Adapter {
     return set.map(({ item, result }) => result ?? answers.get(item)!)
   }
 
+  #told<T>(items: readonly ApplyItem[], apply: () => Promise<T>): Promise<T> {
+    if (this.#teller === undefined) return apply()
+    const paths = items.flatMap((item) => (item.do === 'move' ? this.#moved(item) : filesOf(item)))
+    return this.#teller.changing(paths, apply)
+  }
+
+  /** With a directory everything in it moves. */
+  #moved({ from, path, expect }: ApplyItem & { do: 'move' }): string[] {
+    if (expect.kind === 'file') return [from, path]
+    return this.#knowledge!.below(from).flatMap((file) => [file, path + file.slice(from.length)])
+  }
+
   /** The result of an item from those of what was done for it. */
   #answer({ item, stands }: Prepared, results: readonly ApplyResult[]): ApplyResult {
     const failed = results.find(({ outcome }) => outcome !== 'done')
@@ -133,6 +192,12 @@ export class GeoServerAdapter implements Adapter {
     this.#outside.remember(entry.path, entry.body, stands.body, stands.meaning)
     return { item, outcome: 'done', entry: { ...entry, body: stands.body } }
   }
+}
+
+function filesOf(item: ApplyItem): string[] {
+  if (item.do === 'move') return [item.from, item.path]
+  const isDirectory = item.do === 'mkdir' || (item.do === 'remove' && item.expect.kind === 'dir')
+  return isDirectory ? [] : [item.path]
 }
 
 /** The first carries the caller's mark; a second is ours alone. */

@@ -160,7 +160,12 @@ export const FILE_RULES: readonly FileRule[] = [
   rule('workspaces/*/*/*/wmtslayer.xml', 'wmtslayer', 'by-field', CATALOG),
   rule('workspaces/*/*/*/layer.xml', 'layer', 'by-field', CATALOG),
 
-  rule('gwc-layers/*.xml', 'tile-layer', 'shared', 'how one layer or group is cached as tiles'),
+  rule(
+    'gwc-layers/*.xml',
+    'tile-layer',
+    'by-field',
+    'how one layer or group is cached as tiles; GeoServer writes it anew with each save of its layer'
+  ),
   rule('gwc-gs.xml', 'tile-settings', 'shared', 'how layers are cached as tiles by default'),
   rule(
     'global.xml',

@@ -45,7 +45,7 @@ styles/line.sld                                     style-body        shared    
 styles/header.ftl                                   template          shared    -
 styles/fonts/a.ttf                                  graphic           shared    -
 layergroups/all of it.xml                           layergroup        by-field  -
-gwc-layers/LayerInfoImpl-1_2_-3.xml                 tile-layer        shared    -
+gwc-layers/LayerInfoImpl-1_2_-3.xml                 tile-layer        by-field  -
 gwc-gs.xml                                          tile-settings     shared    -
 user_projections/epsg.properties                    projection        shared    -
 palettes/safe.pal                                   palette           shared    -

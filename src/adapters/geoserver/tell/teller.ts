@@ -96,10 +96,22 @@ export class Teller {
     this.#deps = deps
   }
 
-  async start(): Promise<void> {
+  /**
+   * `recovered`: paths that a crash left half told of, of which it is not known what GeoServer knows. Reading the directory
+   * goes on behind.
+   */
+  async start(recovered: readonly string[] = []): Promise<void> {
     await this.#deps.debt.load()
-    await this.#deps.knowledge.load()
+    for (const path of recovered) {
+      this.#deps.debt.owe(path, undefined)
+      this.#forReload.add(path)
+    }
     this.#again(0)
+  }
+
+  /** The directory has been read. Throws what opening it throws. */
+  ready(): Promise<void> {
+    return this.#deps.knowledge.load()
   }
 
   /** What is owed stays owed. */
@@ -111,7 +123,7 @@ export class Teller {
 
   /**
    * Runs `change`, which changes these files. No call is under way meanwhile: GeoServer writes what it is told over the
-   * file, and would write older content over a newer one. Throws what reading the directory for the first time throws.
+   * file, and would write older content over a newer one. Throws what `change` throws, and what `ready` does.
    */
   async changing<T>(paths: readonly string[], change: () => Promise<T>): Promise<T> {
     const { knowledge, debt, clock } = this.#deps

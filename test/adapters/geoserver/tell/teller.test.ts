@@ -51,6 +51,7 @@ interface RigOptions {
   readonly world?: World
   readonly password?: string
   readonly beforeCall?: () => Promise<void>
+  readonly recovered?: readonly string[]
 }
 
 const ALONE: Turn = { rank: 0, nodes: 1, share: 1 }
@@ -79,7 +80,8 @@ async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
     bytesOf: (path) => readFile(join(world.dir, path)).catch(() => undefined),
     turn: options.turn ?? (() => ALONE)
   })
-  await teller.start()
+  await teller.start(options.recovered)
+  await teller.ready()
   t.after(() => teller.stop())
   const settled = async (holds = () => teller.view().state === 'told' && teller.view().owed === 0): Promise<void> => {
     await until('GeoServer is told', async () => {
@@ -234,6 +236,12 @@ test('rule 1: what was noted before a node died is told by the next process', as
   await second.settled()
   assert.equal(counts(second).reloads, 1)
   assert.equal((await first.world.call('GET', '/rest/layers/coast:new.xml')).status, 200)
+})
+
+test('what a crash left half done is told by a reload: what GeoServer knows of it is not known', async (t) => {
+  const made = await rig(t, { recovered: [LAYER] })
+  await made.settled()
+  assert.deepEqual(calls(made), ['POST /rest/reload'])
 })
 
 test('rule 4: what GeoServer does not know where it is named is reloaded', async (t) => {
