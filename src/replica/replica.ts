@@ -444,7 +444,7 @@ export class Replica {
     try {
       const message = decodeGossip(frame)
       heads = message.heads
-      records = message.records.map((bytes) => this.#intake.decode(bytes))
+      records = this.#intake.decodeNew(message.records)
     } catch (error) {
       if (!(error instanceof GrapevineError)) throw error
       return 'reject'

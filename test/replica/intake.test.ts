@@ -321,6 +321,20 @@ describe('what is taken and counts for nothing', () => {
 })
 
 describe('gossip', () => {
+  test('is decoded no further than its hash where the record is held already', async () => {
+    const { reader, records } = await run(3)
+    const [held, ...rest] = records as [SignedRecord, ...SignedRecord[]]
+    await reader.receive([held])
+    const { log, members } = reader.replica
+    const intake = new Intake({ clock: new HandClock(), cluster: reader.lab.cluster, log, members })
+    const all = [held, broken(held), ...rest].map(({ bytes }) => bytes)
+    assert.deepEqual(
+      intake.decodeNew(all).map(({ id }) => id),
+      rest.map(({ id }) => id)
+    )
+    assert.throws(() => intake.decodeNew([held.bytes.subarray(0, 64)]), { code: 'record-malformed' })
+  })
+
   test('is passed on when every record is of a member and signed, ignored of strangers, rejected when forged', async () => {
     const [a, b] = await pair()
     const good = forge(a, b.keys)
