@@ -75,6 +75,8 @@ export class Removals {
     const entries = await this.#touches(new Set(changed.flatMap((each) => each.entries)), (place) => !voids.has(place))
     const delta = catalog.refold(entries)
     for (const each of changed) this.#setVoid(each, voids.has(each))
+    // one that was void before may be so by another removal now
+    for (const each of voids) if (this.#voids.get(each)?.removedBy !== each.removedBy) this.#setVoid(each, true)
     this.#voids = voids
     rows.delete(PENDING)
     return delta

@@ -83,6 +83,10 @@ export class VoidRecords {
     return this.#all.has(placeKey(place))
   }
 
+  get(place: Place): VoidRecord | undefined {
+    return this.#all.get(placeKey(place))
+  }
+
   *[Symbol.iterator](): IterableIterator<VoidRecord> {
     yield* this.#all.values()
   }

@@ -86,6 +86,23 @@ describe('rule 1: beyond the cut nothing counts', () => {
     assert.deepEqual(await admin.tree(), ['one=1'])
     await sameInEveryOrder(admin)
   })
+
+  test('of two removals that of the senior is named, also after a restart, when it is heard of later', async () => {
+    const nodes = (await new Lab().nodes(3, { roles: ['author', 'admin'] })) as [LabNode, LabNode, LabNode]
+    const [admin, evil, junior] = nodes
+    await evil.put('one', '1')
+    await meet(nodes)
+    await remove(junior, evil, 1)
+    const { log, body } = await remove(admin, evil, 1)
+    await junior.pull(admin)
+    const expected = await picture(junior)
+    assert.deepEqual(
+      [...junior.replica.removals.voids].map(({ removedBy }) => removedBy),
+      [`${log}/${body.seq}`]
+    )
+    await junior.restart()
+    assert.deepEqual(await picture(junior), expected)
+  })
 })
 
 describe('rule 2: unless an honest record built on it', () => {
