@@ -12,7 +12,9 @@
  *    admission that knew of the removal. What a removed admin wrote here beyond the cuts has no effect.
  * 5. Whom the root appoints is an admin, by whoever's record that becomes known; it outranks everybody who was not, and of
  *    those who were the later outranks the earlier.
- * 6. A member may go on under another key, with its role, scope and rank, and remove the key it had before.
+ * 6. A member may go on under another key, with its role, scope and rank, and remove the key it had before. The first it
+ *    names counts, by what it knows, then by depth and log id; what the others do has no effect. It is removed with any key
+ *    it had, and then goes on once more when it is admitted again. Only what goes on removes a former key alone.
  * 7. A certificate lasts `CERTIFICATE_ROUNDS` rounds from the one in which it was given or renewed; only admins let rounds
  *    pass. It decides who may connect, and nothing about records.
  */
@@ -27,44 +29,20 @@ import {
   type Role,
   type SignedRecord
 } from '../wire/index.js'
+import { byRank, type Admission } from './admission.js'
 import { isAppointed } from './appointments.js'
 import { Certificates } from './certificates.js'
 import { clusterIdOf, isFounder } from './cluster.js'
 import type { Invitation } from './invitations.js'
+import { Heirs, isFirst } from './heirs.js'
 import { isRekey } from './rekeys.js'
 import { isBeyond, placeKey, Revocations, type Place, type Revocation } from './revocations.js'
 import { ClusterSecrets } from './cluster-secrets.js'
 
 export const MEMBERS_SPACE = 'members'
 
-export interface Member {
-  readonly key: Uint8Array
-  readonly role: Role
-  readonly name: string
-  /** Paths of the catalog it may write to, and below; absent: everywhere its role may. */
-  readonly scope?: readonly string[]
-  /** The record that admitted it. */
-  readonly log: string
-  readonly seq: number
-  readonly depth: number
-}
-
-/** One admission, as far as removals matter to it. */
-export interface Admission extends Member {
-  /** Records of removals that the admission knew of, as `log/seq`. */
-  readonly knew: readonly string[]
-  /** Record of the removal that took its author's right to admit, as `log/seq`. */
-  readonly voidBy?: string
-  /** Of an appointment by the root. */
-  readonly serial?: number
-  /** The key, in hex, it goes on for. */
-  readonly heirOf?: string
-  /** The admission by whose age it counts, when it goes on for another key. */
-  readonly senior?: { readonly log: string; readonly depth: number }
-}
-
 type Newcomer = Pick<AdmitOp, 'key' | 'role' | 'name' | 'scope'> &
-  Pick<Admission, 'voidBy' | 'serial' | 'heirOf' | 'senior'>
+  Pick<Admission, 'voidBy' | 'serial' | 'heirOf' | 'rests' | 'senior'> & { readonly inherits?: readonly string[] }
 
 /** Whether the record being judged has (log, seq) in its past. */
 export type Knows = (log: string, seq: number) => boolean
@@ -83,21 +61,26 @@ export class MembersFold {
   founding: string | undefined
   /** Admissions of a key that did not know of each other, the first in front: nearly always one. */
   readonly admissions = new Map<string, readonly Admission[]>()
-  /** Key in hex -> the key it went on as. */
-  readonly heirs = new Map<string, Uint8Array>()
   readonly invites = new Map<string, Invitation>()
   readonly revocations: Revocations
   readonly certificates = new Certificates()
   readonly secrets = new ClusterSecrets()
+  readonly heirs: Heirs
+  /** A record came late that takes the effect of one that was folded: all is to be folded anew. */
+  isStale = false
+  readonly #rivalry: boolean
 
-  constructor(cluster: string, revocations = new Revocations()) {
+  /** @param rivalry Whether of the keys that a member goes on as the first alone counts. */
+  constructor(cluster: string, revocations = new Revocations(), rivalry = true) {
     this.cluster = cluster
     this.revocations = revocations
+    this.heirs = new Heirs(this.admissions, revocations)
+    this.#rivalry = rivalry
   }
 
   /** The present membership of a key. */
   get(key: Uint8Array): Admission | undefined {
-    return this.admissions.get(hexOf(key))?.find((each) => this.#endedBy(each, this.revocations.of(key)) === undefined)
+    return this.admissions.get(hexOf(key))?.find((each) => this.#endedBy(each, () => true) === undefined)
   }
 
   /** Whether a record of `key` at this place may do what `roles` may. */
@@ -114,10 +97,9 @@ export class MembersFold {
   ): { verdict: Verdict; admission?: Admission } {
     const past = (this.admissions.get(hexOf(key)) ?? []).filter((each) => knows(each.log, each.seq))
     if (!past.some((each) => roles.includes(each.role))) return { verdict: 'never' }
-    const beyond = this.revocations.of(key).filter((revocation) => isBeyond(revocation, at))
     let removedBy: string | undefined
     for (const admission of past) {
-      const ended = this.#endedBy(admission, beyond)
+      const ended = this.#endedBy(admission, (revocation) => isBeyond(revocation, at))
       if (ended !== undefined) removedBy ??= ended
       else if (roles.includes(admission.role)) return { verdict: 'may', admission }
       else break
@@ -139,14 +121,19 @@ export class MembersFold {
    */
   scopeOf(key: Uint8Array, knows: Knows): readonly string[] | undefined {
     const past = (this.admissions.get(hexOf(key)) ?? []).filter((each) => knows(each.log, each.seq))
-    const removals = this.revocations.of(key).filter((each) => knows(each.log, each.seq))
-    const valid = past.find((each) => removals.every((removal) => each.knew.includes(placeKey(removal))))
+    const known = (removal: Revocation): boolean => knows(removal.log, removal.seq)
+    const valid = past.find((each) => this.#removalOf(each, known) === undefined)
     return (valid ?? past[0])?.scope
   }
 
-  #endedBy(admission: Admission, revocations: readonly Revocation[]): string | undefined {
-    if (admission.voidBy !== undefined) return admission.voidBy
-    const found = revocations.find((revocation) => !admission.knew.includes(placeKey(revocation)))
+  #endedBy(admission: Admission, matters: (revocation: Revocation) => boolean): string | undefined {
+    return admission.voidBy ?? this.#removalOf(admission, matters)
+  }
+
+  /** The removal of its key, or of one it goes on for, that it did not know of, among those that matter. */
+  #removalOf(admission: Admission, matters: (revocation: Revocation) => boolean): string | undefined {
+    const ends = (each: Revocation): boolean => matters(each) && !admission.knew.includes(placeKey(each))
+    const found = this.revocations.of(admission.key).find(ends) ?? this.heirs.removalsThrough(admission).find(ends)
     return found === undefined ? undefined : placeKey(found)
   }
 
@@ -169,11 +156,15 @@ export class MembersFold {
   }
 
   /** What every member may say of itself. */
-  #isOwnBusiness({ log, body }: SignedRecord, knows: Knows): boolean {
-    const known: Knows = (other, seq) => other === log || knows(other, seq)
-    const isOwn = (op: Op): boolean =>
-      op.k === 'rekey' || (op.k === 'revoke' && this.#goesOnFor(hexOf(body.author), hexOf(op.key), known))
+  #isOwnBusiness(record: SignedRecord, knows: Knows): boolean {
+    const { body } = record
+    const isOwn = (op: Op): boolean => op.k === 'rekey' || (op.k === 'revoke' && this.isOwnKey(record, op.key, knows))
     return body.ops.length > 0 && body.ops.every(isOwn)
+  }
+
+  /** Whether the author of `record` goes on for `key`, as far as the record knows. */
+  isOwnKey({ log, body }: SignedRecord, key: Uint8Array, knows: Knows): boolean {
+    return this.#goesOnFor(hexOf(body.author), hexOf(key), (other, seq) => other === log || knows(other, seq))
   }
 
   /** Through however many keys: anybody may have as many as it likes, so nothing here calls itself. */
@@ -266,18 +257,31 @@ export class MembersFold {
     admitted: Uint8Array[],
     voidBy?: string
   ): void {
-    const { author } = record.body
+    const { author, ops } = record.body
+    // of one record the first alone is looked at: nobody is made known by the others
+    if (ops.find((op) => op.k === 'rekey')?.key !== key) return
     if (!isRekey(key, this.cluster, author, signature)) return
-    // void: whose place it would take is as good as any, it takes none
-    const admission = voidBy === undefined ? this.#author(record, ROLES, knows).admission : this.#first(author)
+    // void: whose place it would take is as good as any that it knows, it takes none
+    const admission =
+      voidBy === undefined ? this.#author(record, ROLES, knows).admission : this.#first(author, record, knows)
     if (admission === undefined) return
-    const { role, name, scope, serial, senior, log, depth } = admission
-    const newcomer = { key, role, name, heirOf: hexOf(author), senior: senior ?? { log, depth } }
-    this.#admit({ ...newcomer, ...defined({ scope, serial, voidBy }) }, record, knows, admitted)
+    const { role, name, scope, serial, senior, log, seq, depth, knew } = admission
+    const rests = { log, seq }
+    const newcomer = { key, role, name, heirOf: hexOf(author), rests, inherits: knew, senior: senior ?? { log, depth } }
+    const ended = voidBy ?? this.#rivalTo(admission, key, record)
+    this.#admit({ ...newcomer, ...defined({ scope, serial, voidBy: ended }) }, record, knows, admitted)
   }
 
-  #first(key: Uint8Array): Admission | undefined {
-    return this.admissions.get(hexOf(key))?.[0]
+  /** The record, as `log/seq`, by which the author went on as somebody else. */
+  #rivalTo(admission: Admission, next: Uint8Array, { log, body }: SignedRecord): string | undefined {
+    const rival = this.#rivalry ? this.heirs.rivalOf(admission, next) : undefined
+    if (rival === undefined) return undefined
+    this.isStale ||= !isFirst(rival, { log, seq: body.seq, depth: body.depth })
+    return placeKey(rival)
+  }
+
+  #first(key: Uint8Array, record: SignedRecord, knows: Knows): Admission | undefined {
+    return this.admissions.get(hexOf(key))?.find((each) => this.#isKnown(each, record, knows))
   }
 
   #isKnown({ log, seq }: Place, record: SignedRecord, knows: Knows): boolean {
@@ -285,27 +289,30 @@ export class MembersFold {
   }
 
   #admit(newcomer: Newcomer, record: SignedRecord, knows: Knows, admitted: Uint8Array[]): void {
-    const knew = this.revocations.of(newcomer.key).filter((each) => knows(each.log, each.seq))
+    const isKnownRemoval = (each: Revocation): boolean => knows(each.log, each.seq)
+    const knew = this.revocations.of(newcomer.key).filter(isKnownRemoval).map(placeKey)
     // who admits a key that it knows to be admitted, and not removed since, changes nothing
     const known = (this.admissions.get(hexOf(newcomer.key)) ?? []).filter((each) => this.#isKnown(each, record, knows))
-    if (known.some((each) => this.#endedBy(each, knew) === undefined)) return
-    this.#keep(newcomer, knew.map(placeKey), record, admitted)
+    if (known.some((each) => this.#endedBy(each, isKnownRemoval) === undefined)) return
+    this.#keep(newcomer, [...new Set([...knew, ...(newcomer.inherits ?? [])])], record, admitted)
   }
 
   #keep(newcomer: Newcomer, knew: readonly string[], record: SignedRecord, admitted: Uint8Array[]): void {
-    const { key, role, name, scope, voidBy, serial, heirOf, senior } = newcomer
+    const { key, role, name, scope, voidBy, serial, heirOf, rests, senior } = newcomer
     const { log, body } = record
     const place = { log, seq: body.seq, depth: body.depth }
-    const member: Admission = { key, role, name, ...place, knew, ...defined({ scope, voidBy, serial, heirOf, senior }) }
+    const heir = { heirOf, rests, senior }
+    const member: Admission = { key, role, name, ...place, knew, ...defined({ scope, voidBy, serial, ...heir }) }
     const was = this.get(key)
-    this.note(hexOf(key), [...(this.admissions.get(hexOf(key)) ?? []), member].toSorted(byRank))
+    this.admissions.set(hexOf(key), [...(this.admissions.get(hexOf(key)) ?? []), member].toSorted(byRank))
+    this.heirs.note(member)
     if (this.get(key) === member && was !== member) admitted.push(key)
   }
 
   /** All admissions of a key, by its name in hex. */
   note(name: string, all: readonly Admission[]): void {
     this.admissions.set(name, all)
-    for (const { heirOf, key } of all) if (heirOf !== undefined && !this.heirs.has(heirOf)) this.heirs.set(heirOf, key)
+    for (const each of all) this.heirs.note(each)
   }
 
   #invite(op: InviteOp, record: SignedRecord): void {
@@ -318,11 +325,6 @@ export class MembersFold {
     const open = this.invites.get(invite)
     if (open !== undefined) this.invites.set(invite, { ...open, used: open.used + 1 })
   }
-}
-
-/** The first of these counts: the root's latest word, then who came first. */
-function byRank(a: Admission, b: Admission): number {
-  return (b.serial ?? 0) - (a.serial ?? 0) || a.depth - b.depth || (a.log < b.log ? -1 : 1)
 }
 
 /** Without what is undefined. */

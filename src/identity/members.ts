@@ -16,7 +16,8 @@ import {
 } from '../wire/index.js'
 import { CERTIFICATE_ROUNDS } from './certificates.js'
 import type { ClusterSecret, ClusterSecrets } from './cluster-secrets.js'
-import { MembersFold, type Admission, type Knows, type Member, type Verdict } from './fold.js'
+import type { Admission, Member } from './admission.js'
+import { MembersFold, type Knows, type Verdict } from './fold.js'
 import { checkRedeemable, INVITE_GRACE_MS, type Invitation } from './invitations.js'
 import {
   placeKey,
@@ -136,9 +137,14 @@ export class Members {
     for (let next: Uint8Array | undefined = key; next !== undefined && !seen.has(hexOf(next));) {
       at = next
       seen.add(hexOf(at))
-      next = this.#fold.heirs.get(hexOf(at))
+      next = this.#fold.heirs.nextOf(at)
     }
     return at
+  }
+
+  /** All keys this one went on as: who removes it removes those. */
+  heirsOf(key: Uint8Array): Uint8Array[] {
+    return this.#fold.heirs.allOf(key)
   }
 
   list(): Member[] {
@@ -163,7 +169,9 @@ export class Members {
   /** Whether some removal takes effect from records of this key, or from those who admitted it. */
   isTouchedByRemovals(key: Uint8Array): boolean {
     const admissions = this.#fold.admissions.get(hexOf(key)) ?? []
-    return this.#fold.revocations.of(key).length > 0 || admissions.some((each) => each.voidBy !== undefined)
+    const isEnded = (each: Admission): boolean =>
+      each.voidBy !== undefined || this.#fold.heirs.removalsThrough(each).length > 0
+    return this.#fold.revocations.of(key).length > 0 || admissions.some(isEnded)
   }
 
   revocations(): Revocation[] {
@@ -199,7 +207,7 @@ export class Members {
 
   /** Whether `record` of the members space needs everything folded anew, by `refold`, once it is applied. */
   needsRefold(record: SignedRecord): boolean {
-    return this.#fold.revocations.size > 0 || record.body.ops.some((op) => op.k === 'revoke')
+    return this.#fold.isStale || this.#fold.revocations.size > 0 || record.body.ops.some((op) => op.k === 'revoke')
   }
 
   /** Applies one record of the members space; returns the keys it admitted. */
@@ -227,7 +235,11 @@ export class Members {
     const before = this.#rows()
     const accepted = new Revocations()
     for (const { record, knows, op } of bySeniority(removalsIn(records), this.#foldOf(records, accepted))) {
-      if (this.#foldOf(records, accepted).judge(record, knows) === 'may') accepted.add(revocationOf(record, op))
+      const fold = this.#foldOf(records, accepted)
+      const isOwn = fold.isOwnKey(record, op.key, knows)
+      // which of the keys it went on as counts, that shall follow from the removals, not the removals from it
+      const judging = isOwn ? this.#foldOf(records, accepted, false) : fold
+      if (judging.judge(record, knows) === 'may') accepted.add(revocationOf(record, op, !isOwn))
     }
     this.#fold = this.#foldOf(records, accepted)
     const after = this.#rows()
@@ -235,8 +247,8 @@ export class Members {
     for (const [key, row] of after) rows.put(key, encodeCbor(row))
   }
 
-  #foldOf(records: readonly KnownRecord[], revocations: Revocations): MembersFold {
-    const fold = new MembersFold(this.cluster, revocations)
+  #foldOf(records: readonly KnownRecord[], revocations: Revocations, rivalry = true): MembersFold {
+    const fold = new MembersFold(this.cluster, revocations, rivalry)
     for (const { record, knows } of records) fold.apply(record, knows)
     return fold
   }

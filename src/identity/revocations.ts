@@ -10,6 +10,8 @@ export interface Revocation {
   readonly depth: number
   /** Log -> newest seq that still counts; of logs that are not named nothing does. */
   readonly cuts: ReadonlyMap<string, number>
+  /** Whether it removes what the key went on as, too: unless that itself says so. */
+  readonly whole?: boolean
 }
 
 /** A record, by where it stands. */
@@ -22,14 +24,15 @@ export function placeKey({ log, seq }: Place): string {
   return `${log}/${seq}`
 }
 
-export function revocationOf(record: SignedRecord, op: RevokeOp): Revocation {
+export function revocationOf(record: SignedRecord, op: RevokeOp, whole: boolean): Revocation {
   const { log, body } = record
   return {
     key: op.key,
     log,
     seq: body.seq,
     depth: body.depth,
-    cuts: new Map(op.cuts.map((cut) => [cut.log, cut.seq]))
+    cuts: new Map(op.cuts.map((cut) => [cut.log, cut.seq])),
+    whole
   }
 }
 
@@ -53,7 +56,12 @@ export class Revocations {
   }
 
   of(key: Uint8Array): readonly Revocation[] {
-    return this.#byKey.get(hexOf(key)) ?? []
+    return this.ofName(hexOf(key))
+  }
+
+  /** By the key in hex. */
+  ofName(name: string): readonly Revocation[] {
+    return this.#byKey.get(name) ?? []
   }
 
   *[Symbol.iterator](): IterableIterator<Revocation> {
@@ -68,6 +76,7 @@ export interface RevocationRow {
   readonly seq: number
   readonly depth: number
   readonly cuts: ReadonlyArray<readonly [log: string, seq: number]>
+  readonly whole?: boolean
 }
 
 export const rowOf = (revocation: Revocation): RevocationRow => ({ ...revocation, cuts: [...revocation.cuts] })

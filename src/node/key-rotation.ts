@@ -47,7 +47,7 @@ export class KeyRotation {
     this.#end = undefined
   }
 
-  /** Publishes the next key. Throws `role-forbids` when this node is no member. */
+  /** Publishes the next key. Throws `role-forbids` when this node is no member, or has gone on as somebody else. */
   async rotate(): Promise<KeyRotationView> {
     const { home, replica, logger } = this.#deps
     if (replica.failure !== undefined) throw replica.failure
@@ -58,6 +58,16 @@ export class KeyRotation {
     const next = await ensureNextKey(home.path)
     this.#hasNext = true
     const key = next.publicKey
+    const other = replica.members.heirOf(home.keys.publicKey)
+    if (![home.keys.publicKey, key].some((each) => hexOf(each) === hexOf(other)))
+      throw new GrapevineError(
+        'role-forbids',
+        `this node's key went on as ${nodeIdOf(other)} already, and goes on once`,
+        {
+          next: 'have an admin revoke this node, then join again with "grapevine reidentify --new-key" and an invitation',
+          facts: { went: nodeIdOf(other) }
+        }
+      )
     const signature = signRekey(next, home.cluster.cluster, home.keys.publicKey)
     if (!this.#isPublished(key)) await replica.writeMembers(() => [{ k: 'rekey', key, signature }])
     logger.info('This node goes on under another key as soon as its peers know it.', { next: nodeIdOf(key) })

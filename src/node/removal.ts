@@ -18,7 +18,7 @@ export async function removeMember(replica: Replica, home: Home, node: string, s
   const member = memberOf(replica, node)
   if (node === home.node)
     throw new GrapevineError('usage', 'a node does not remove itself', { next: 'run this on another admin node' })
-  const removal = removalOf(replica.log, member.key, since)
+  const removal = removalOf(replica.log, member.key, since, replica.members.heirsOf(member.key))
   await replica.writeMembers(() => [removal])
   return {
     node,

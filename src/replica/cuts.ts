@@ -5,11 +5,22 @@ import type { LogHead, RecordLog } from '../log/index.js'
 import { hexOf, MAX_REVOCATION_CUTS, type Cut, type RevokeOp } from '../wire/index.js'
 
 /**
- * The removal of `key`. All that is held of it here still counts; with `since` nothing from that seq on of the log of the
- * catalog it wrote to last. Throws `usage` when that log is not so long.
+ * The removal of `key`, and of `heirs`, which are all it went on as. All that is held of them here still counts; with
+ * `since` nothing from that seq on of the log of the catalog that `key` wrote to last, and nothing of what the heirs wrote
+ * to the catalog, which came later. Throws `usage` when that log is not so long.
  */
-export function removalOf(log: RecordLog, key: Uint8Array, since?: number): RevokeOp {
-  const own = [...log.logs()].filter((head) => hexOf(head.author) === hexOf(key) && head.applied > 0)
+export function removalOf(
+  log: RecordLog,
+  key: Uint8Array,
+  since?: number,
+  heirs: readonly Uint8Array[] = []
+): RevokeOp {
+  const held = [...log.logs()].filter((head) => head.applied > 0)
+  const own = held.filter((head) => hexOf(head.author) === hexOf(key))
+  const names = new Set(heirs.map(hexOf))
+  const theirs = held.filter(
+    (head) => names.has(hexOf(head.author)) && (since === undefined || head.space === MEMBERS_SPACE)
+  )
   const newest = own
     .filter((head) => head.space !== MEMBERS_SPACE)
     .toSorted((a, b) => depthOf(log, b) - depthOf(log, a))[0]
@@ -19,7 +30,7 @@ export function removalOf(log: RecordLog, key: Uint8Array, since?: number): Revo
       facts: { since, log: newest?.log }
     })
   // what is not named counts for nothing, so of very many epochs the longest are named
-  const cuts = own
+  const cuts = [...own, ...theirs]
     .map((head): Cut | undefined => cutAt(log, head, head === newest && since !== undefined ? since - 1 : head.applied))
     .filter((cut) => cut !== undefined)
     .toSorted((a, b) => b.seq - a.seq)
