@@ -1,17 +1,18 @@
 /** Redeems invitations at their issuer: check and use are one record, appended and fsynced before the answer. */
 import { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
-import { MEMBERS_SPACE, type Replica } from '../replica/index.js'
+import type { Replica } from '../replica/index.js'
 import type { Logger } from '../runtime.js'
 import {
   decodeJoinRequest,
   encodeJoinAnswer,
   encodeJoinRefusal,
+  hadIn,
   isReturnRequest,
-  MAX_JOIN_RECORDS,
   type AdmitOp
 } from '../wire/index.js'
 import type { Home } from './home.js'
+import { pageOf } from './join-pages.js'
 
 export interface JoinServiceDeps {
   readonly replica: Replica
@@ -31,7 +32,7 @@ export class JoinService {
     const { replica, home, logger } = this.#deps
     const node = nodeIdOf(key)
     try {
-      if (isReturnRequest(frame)) return this.#welcomeBack(key)
+      if (isReturnRequest(frame)) return this.#welcomeBack(frame, key)
       const request = decodeJoinRequest(frame)
       // who was admitted and never heard the answer asks again: that costs no further use
       if (!replica.members.isCurrent(key)) {
@@ -46,7 +47,7 @@ export class JoinService {
         })
         logger.info('A node was admitted.', { node, name: admitted!.name, role: admitted!.role })
       }
-      return encodeJoinAnswer({ records: this.#membersRecords() })
+      return encodeJoinAnswer(pageOf(replica, key, request.had ?? 0))
     } catch (error) {
       if (!(error instanceof GrapevineError)) throw error
       logger.warn('An invitation was refused.', { node, code: error.code })
@@ -55,19 +56,10 @@ export class JoinService {
   }
 
   /** A member that missed too much to be let in as one learns what it needs for that; a removed one, nothing. */
-  #welcomeBack(key: Uint8Array): Uint8Array {
-    if (this.#deps.replica.members.get(key) !== undefined) return encodeJoinAnswer({ records: this.#membersRecords() })
+  #welcomeBack(frame: Uint8Array, key: Uint8Array): Uint8Array {
+    const { replica } = this.#deps
+    if (replica.members.get(key) !== undefined) return encodeJoinAnswer(pageOf(replica, key, hadIn(frame)))
     throw new GrapevineError('token-unknown', 'this key belongs to no member', { next: 'ask for an invitation' })
-  }
-
-  /** All records of the members space, in an order in which each may be applied. */
-  #membersRecords(): Uint8Array[] {
-    const { log } = this.#deps.replica
-    const rows = [...log.logs()]
-      .filter((head) => head.space === MEMBERS_SPACE)
-      .flatMap((head) => Array.from({ length: head.applied }, (_, index) => log.row(head.log, index + 1)!))
-      .toSorted((a, b) => a.depth - b.depth)
-    return rows.slice(0, MAX_JOIN_RECORDS).map((row) => log.readBytes(row))
   }
 }
 

@@ -6,7 +6,6 @@ import { systemRandom } from '../runtime-node.js'
 import { silentLogger, type Logger } from '../runtime.js'
 import {
   bytesOf,
-  decodeJoinAnswer,
   decodeToken,
   encodeJoinRequest,
   encodeReturnRequest,
@@ -27,6 +26,7 @@ import {
   writeSecrets,
   type Home
 } from './home.js'
+import { allPages } from './join-pages.js'
 import { noTransport, openHome } from './open.js'
 
 export interface Identity {
@@ -143,18 +143,20 @@ export async function redeemToken(
   }
 ): Promise<readonly Uint8Array[]> {
   const { seed, nodeName, peers, mdns, timeoutMs, logger } = options
-  const answer = await joinOver({
-    seed,
-    clusterId: bytesOf(token.cluster),
-    secrets: [token.clusterSecret],
-    issuer: token.issuer,
-    addresses: [...peers, ...token.addresses],
-    mdns,
-    request: encodeJoinRequest({ invite: token.invite, secret: token.secret, name: nodeName }),
-    timeoutMs,
-    logger
-  })
-  return decodeJoinAnswer(answer).records
+  const { invite, secret } = token
+  return allPages((had) =>
+    joinOver({
+      seed,
+      clusterId: bytesOf(token.cluster),
+      secrets: [token.clusterSecret],
+      issuer: token.issuer,
+      addresses: [...peers, ...token.addresses],
+      mdns,
+      request: encodeJoinRequest({ invite, secret, name: nodeName, had }),
+      timeoutMs,
+      logger
+    })
+  )
 }
 
 /** Asks what the members space has become; resolves with its records. */
@@ -162,15 +164,16 @@ export async function askTheWayBack(
   home: Home,
   { node, ...options }: WayBack & { secrets: readonly Uint8Array[]; timeoutMs: number; logger: Logger }
 ): Promise<readonly Uint8Array[]> {
-  const answer = await joinOver({
-    seed: home.keys.seed,
-    clusterId: bytesOf(home.cluster.cluster),
-    issuer: node === undefined ? undefined : publicKeyOf(node),
-    mdns: false,
-    request: encodeReturnRequest(),
-    ...options
-  })
-  return decodeJoinAnswer(answer).records
+  return allPages((had) =>
+    joinOver({
+      seed: home.keys.seed,
+      clusterId: bytesOf(home.cluster.cluster),
+      issuer: node === undefined ? undefined : publicKeyOf(node),
+      mdns: false,
+      request: encodeReturnRequest(had),
+      ...options
+    })
+  )
 }
 
 /** Clocks of the two may differ; the issuer decides, this only spares an obviously useless attempt. */

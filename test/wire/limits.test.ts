@@ -16,6 +16,7 @@ import {
   decodeGossip,
   decodeJoinAnswer,
   decodeJoinRequest,
+  hadIn,
   decodeNotice,
   decodeOp,
   decodeRecord,
@@ -336,6 +337,13 @@ describe('other counts and lengths', () => {
       (count) => decodeJoinAnswer(encodeCbor({ ok: true, r: Array.from({ length: count }, () => new Uint8Array(1)) })),
       'message-malformed'
     ],
+    [
+      'records of all pages of a join answer',
+      limits.MAX_SEQ,
+      (n) => decodeJoinAnswer(encodeCbor({ ok: true, r: [], n })),
+      'message-malformed'
+    ],
+    ['records had of a join answer', limits.MAX_SEQ, (p) => hadIn(encodeCbor({ back: true, p })), 'message-malformed'],
     [
       'bytes of a newcomer name',
       128,
