@@ -48,7 +48,8 @@ export interface BlobFetcherOptions {
  * 1. A peer is asked for parts of a blob only after it said, or was said, to have it; peers that do not are asked again
  *    later, and at once when they may have it by now.
  * 2. A transfer is begun only while a connected peer has the blob: what nobody has takes no place from what can be had.
- * 3. At most 4 parts in flight a peer, 8 transfers, 8 MiB; a part goes to the least busy peer that has the blob.
+ * 3. At most 4 parts in flight a peer, 8 transfers, 8 MiB; a part goes to the least busy peer that has the blob. What takes
+ *    too long is asked of another one, and who kept it waiting is asked last for a while.
  * 4. Only verified bytes are written. A peer that sent others is skipped for that blob, and reported.
  * 5. What the disk refuses is tried again later; what is here is never asked for again.
  */
@@ -74,7 +75,7 @@ export class BlobFetcher implements Startable {
     this.#maxFlightsPerPeer = options.maxFlightsPerPeer ?? MAX_FLIGHTS_PER_PEER
     this.#asker = new HaveAsker(deps.transport)
     this.#places = new Places(options.maxTransfers ?? MAX_TRANSFERS, deps.store.layout.chunkBytes)
-    this.#flights = new Flights(deps.transport, options.maxInFlightBytes ?? MAX_IN_FLIGHT_BYTES)
+    this.#flights = new Flights(deps.transport, deps.clock, options.maxInFlightBytes ?? MAX_IN_FLIGHT_BYTES)
   }
 
   async start(): Promise<void> {
@@ -156,10 +157,11 @@ export class BlobFetcher implements Startable {
     for (const asking of this.#asker.ask((wanted, node, has) => this.#toldHave(wanted, node, has))) {
       this.#track(asking.then(() => this.#evaluate()))
     }
-    for (const wanted of this.#places.active) if (isIdle(wanted)) this.#park(wanted)
+    for (const wanted of this.#places.active) if (wanted.idle) this.#park(wanted)
     for (let next = this.#places.take(); next !== undefined; next = this.#places.take()) this.#open(next)
+    const slowMs = this.#flights.endSlow(this.#maxFlightsPerPeer)
     this.#askParts()
-    this.#arm()
+    this.#arm(slowMs)
   }
 
   #askParts(): void {
@@ -173,13 +175,12 @@ export class BlobFetcher implements Startable {
   }
 
   #askPart(wanted: Wanted): boolean {
-    const busy = (node: NodeId): number => this.#flights.busy(node)
-    const node = wanted.sources.pick((candidate) => busy(candidate) < this.#maxFlightsPerPeer, busy)
+    const node = this.#flights.pick(wanted, this.#maxFlightsPerPeer)
     const piece = node === undefined ? undefined : wanted.transfer.ask()
     if (node === undefined || piece === undefined) return false
     const partial = wanted.partial!
     const flight = this.#flights.fly(wanted, node, piece, async (outcome) => {
-      if (isFetching(wanted, partial)) await this.#land(wanted, partial, node, piece, outcome)
+      if (wanted.isFetching(partial)) await this.#land(wanted, partial, node, piece, outcome)
     })
     this.#track(flight.catch((error: unknown) => this.#troubled(wanted, partial, error)).then(() => this.#evaluate()))
     return true
@@ -194,7 +195,7 @@ export class BlobFetcher implements Startable {
   ): Promise<void> {
     if (outcome.got === 'answer') {
       const adopted = await write(partial, piece, outcome.value)
-      if (!isFetching(wanted, partial)) return
+      if (!wanted.isFetching(partial)) return
       if (adopted !== undefined) return this.#arrived(wanted, node, piece, adopted)
     }
     wanted.transfer.lost(piece)
@@ -311,7 +312,7 @@ export class BlobFetcher implements Startable {
   }
 
   #troubled(wanted: Wanted, partial: PartialBlob, error: unknown): void {
-    if (isFetching(wanted, partial)) this.#rest(wanted, error)
+    if (wanted.isFetching(partial)) this.#rest(wanted, error)
   }
 
   #rest(wanted: Wanted, error: unknown): void {
@@ -338,8 +339,9 @@ export class BlobFetcher implements Startable {
     this.#track(closing.catch(failed))
   }
 
-  #arm(): void {
-    const atMs = this.#later.nextMs
+  #arm(slowMs = Infinity): void {
+    const nextMs = Math.min(slowMs, this.#later.nextMs ?? Infinity)
+    const atMs = nextMs === Infinity ? undefined : nextMs
     if (atMs === this.#timer?.atMs) return
     this.#timer?.cancel()
     this.#timer = undefined
@@ -375,16 +377,6 @@ export class BlobFetcher implements Startable {
   #tell(event: BlobEvent): void {
     for (const listener of this.#listeners) listener(event)
   }
-}
-
-/** Nobody has it any more, and nothing of it is on its way. */
-function isIdle({ transfer, sources }: Wanted): boolean {
-  return transfer.state.at === 'fetching' && transfer.state.plan.inFlight === 0 && sources.usable.size === 0
-}
-
-/** Whether an answer still belongs to what is open now. */
-function isFetching(wanted: Wanted, partial: PartialBlob): boolean {
-  return wanted.partial === partial && wanted.transfer.state.at === 'fetching'
 }
 
 /** Writes a piece; undefined when it is wrong, otherwise the chunks that were found on disk with it. */

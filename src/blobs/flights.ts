@@ -1,4 +1,5 @@
-import type { NodeId, Transport } from '../runtime.js'
+import type { Clock, NodeId, Transport } from '../runtime.js'
+import { Paces } from './pace.js'
 import type { Piece } from './plan.js'
 import { type Outcome, requestPiece } from './requests.js'
 import type { Wanted } from './wanted.js'
@@ -7,19 +8,24 @@ interface Flight {
   readonly wanted: Wanted
   readonly node: NodeId
   readonly abort: AbortController
+  readonly beganMs: number
 }
 
 /** The parts that are asked for and not yet dealt with: how many of each peer, how many bytes in all. */
 export class Flights {
   readonly #transport: Pick<Transport, 'request'>
   readonly #maxBytes: number
+  readonly #now: () => number
+  readonly #paces: Paces
   readonly #flights = new Set<Flight>()
   readonly #busy = new Map<NodeId, number>()
   #bytes = 0
 
-  constructor(transport: Pick<Transport, 'request'>, maxBytes: number) {
+  constructor(transport: Pick<Transport, 'request'>, clock: Pick<Clock, 'monotonic'>, maxBytes: number) {
     this.#transport = transport
     this.#maxBytes = maxBytes
+    this.#now = () => clock.monotonic()
+    this.#paces = new Paces(this.#now)
   }
 
   get bytes(): number {
@@ -35,6 +41,35 @@ export class Flights {
     return this.#busy.get(node) ?? 0
   }
 
+  /**
+   * The next peer to ask for a part of a blob, of those that have fewer than `most` in flight. Whoever kept others waiting
+   * is asked only when nobody else has the blob.
+   */
+  pick({ sources }: Wanted, most: number): NodeId | undefined {
+    const all = [...sources.usable].every((node) => this.#paces.isStalled(node))
+    const passes = (node: NodeId): boolean => this.busy(node) < most && (all || !this.#paces.isStalled(node))
+    return sources.pick(passes, (node) => this.busy(node))
+  }
+
+  /**
+   * Ends the requests that take too long, as far as another peer that has the blob can be asked at once instead. Returns
+   * when the next one takes too long, ms.
+   */
+  endSlow(most: number): number | undefined {
+    let nextMs: number | undefined
+    for (const { wanted, node, abort, beganMs } of this.#flights) {
+      const dueMs = beganMs + this.#paces.patience(node)
+      if (dueMs > this.#now()) {
+        nextMs = Math.min(nextMs ?? dueMs, dueMs)
+        continue
+      }
+      this.#paces.stalled(node)
+      const canAnswer = (other: NodeId): boolean => this.busy(other) < most && !this.#paces.isStalled(other)
+      if ([...wanted.sources.usable].some(canAnswer)) abort.abort()
+    }
+    return nextMs
+  }
+
   /** Asks for a piece; its bytes count until `landed` is done with them. */
   async fly(
     wanted: Wanted,
@@ -42,12 +77,14 @@ export class Flights {
     piece: Piece,
     landed: (outcome: Outcome<Uint8Array>) => Promise<void>
   ): Promise<void> {
-    const flight: Flight = { wanted, node, abort: new AbortController() }
+    const flight: Flight = { wanted, node, abort: new AbortController(), beganMs: this.#now() }
     this.#flights.add(flight)
     this.#bytes += piece.bytes
     this.#busy.set(node, this.busy(node) + 1)
     try {
-      await landed(await requestPiece(this.#transport, node, wanted.ref, piece, flight.abort.signal))
+      const outcome = await requestPiece(this.#transport, node, wanted.ref, piece, flight.abort.signal)
+      if (outcome.got === 'answer') this.#paces.answered(node, this.#now() - flight.beganMs)
+      await landed(outcome)
     } finally {
       this.#flights.delete(flight)
       this.#bytes -= piece.bytes

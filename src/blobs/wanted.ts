@@ -28,6 +28,17 @@ export class Wanted {
     return this.transfer.state.at === 'queued' && this.sources.usable.size > 0
   }
 
+  /** Nobody has it any more, and nothing of it is on its way. */
+  get idle(): boolean {
+    const { state } = this.transfer
+    return state.at === 'fetching' && state.plan.inFlight === 0 && this.sources.usable.size === 0
+  }
+
+  /** Whether an answer for `partial` still belongs to what is open now. */
+  isFetching(partial: PartialBlob): boolean {
+    return this.partial === partial && this.transfer.state.at === 'fetching'
+  }
+
   /** Takes what is open of it away from it, so that late answers find nothing to write to. */
   release(): PartialBlob | undefined {
     void this.have

@@ -120,6 +120,36 @@ attack('a content that an attacker spoils comes whole from whoever has it', asyn
   await unscathed()
 })
 
+attack(
+  'a content that an attacker says to have and never sends comes from others, without waiting for it',
+  async (world) => {
+    const unscathed = await watch(world)
+    const forger = await Forger.at(world, await world.member())
+    const bodies = Array.from({ length: 3 }, () => randomBytes(3_000 * KIB))
+    const asked = new Set<string>()
+    forger.attacker.answerBlob = holding(
+      new Map(bodies.map((body) => [bodyRefOf(body).hash, body.length])),
+      (request) => {
+        if (request.t !== 'have') asked.add(request.hash)
+        return undefined
+      }
+    )
+    const began = performance.now()
+    for (const [at, body] of bodies.entries()) {
+      await world.honest[0].client.put(`mute-${at}.bin`, one(body))
+      for (const { dir } of world.honest)
+        await until(
+          'it is whole',
+          () => existsSync(join(dir, `mute-${at}.bin`)) && readFileSync(join(dir, `mute-${at}.bin`)).equals(body)
+        )
+    }
+    const took = performance.now() - began
+    assert.ok(asked.size > 0, 'it was asked')
+    assert.ok(took < 25_000, `three contents took ${Math.round(took)} ms`)
+    await unscathed()
+  }
+)
+
 attack('a content of a terabyte takes no place before it is there, and one more byte is none', async (world) => {
   const unscathed = await watch(world)
   const forger = await Forger.at(world, await world.member())
