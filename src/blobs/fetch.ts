@@ -159,9 +159,9 @@ export class BlobFetcher implements Startable {
     }
     for (const wanted of this.#places.active) if (wanted.idle) this.#park(wanted)
     for (let next = this.#places.take(); next !== undefined; next = this.#places.take()) this.#open(next)
-    const slowMs = this.#flights.endSlow(this.#maxFlightsPerPeer)
+    this.#flights.endSlow(this.#maxFlightsPerPeer)
     this.#askParts()
-    this.#arm(slowMs)
+    this.#arm()
   }
 
   #askParts(): void {
@@ -339,8 +339,8 @@ export class BlobFetcher implements Startable {
     this.#track(closing.catch(failed))
   }
 
-  #arm(slowMs = Infinity): void {
-    const nextMs = Math.min(slowMs, this.#later.nextMs ?? Infinity)
+  #arm(): void {
+    const nextMs = Math.min(this.#flights.slowMs ?? Infinity, this.#later.nextMs ?? Infinity)
     const atMs = nextMs === Infinity ? undefined : nextMs
     if (atMs === this.#timer?.atMs) return
     this.#timer?.cancel()

@@ -51,23 +51,24 @@ export class Flights {
     return sources.pick(passes, (node) => this.busy(node))
   }
 
-  /**
-   * Ends the requests that take too long, as far as another peer that has the blob can be asked at once instead. Returns
-   * when the next one takes too long, ms.
-   */
-  endSlow(most: number): number | undefined {
-    let nextMs: number | undefined
-    for (const { wanted, node, abort, beganMs } of this.#flights) {
-      const dueMs = beganMs + this.#paces.patience(node)
-      if (dueMs > this.#now()) {
-        nextMs = Math.min(nextMs ?? dueMs, dueMs)
-        continue
-      }
-      this.#paces.stalled(node)
+  /** When the next request takes too long, ms; undefined when none will. */
+  get slowMs(): number | undefined {
+    const due = [...this.#flights].map((flight) => this.#dueMs(flight)).filter((dueMs) => dueMs > this.#now())
+    return due.length === 0 ? undefined : Math.min(...due)
+  }
+
+  /** Ends the requests that take too long, as far as another peer that has the blob can be asked at once instead. */
+  endSlow(most: number): void {
+    for (const flight of this.#flights) {
+      if (this.#dueMs(flight) > this.#now()) continue
+      this.#paces.stalled(flight.node)
       const canAnswer = (other: NodeId): boolean => this.busy(other) < most && !this.#paces.isStalled(other)
-      if ([...wanted.sources.usable].some(canAnswer)) abort.abort()
+      if ([...flight.wanted.sources.usable].some(canAnswer)) flight.abort.abort()
     }
-    return nextMs
+  }
+
+  #dueMs({ node, beganMs }: Flight): number {
+    return beganMs + this.#paces.patience(node)
   }
 
   /** Asks for a piece; its bytes count until `landed` is done with them. */

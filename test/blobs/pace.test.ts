@@ -63,6 +63,22 @@ test('a part that is not answered in three seconds is asked of another, and who 
   await until('it is asked again', () => world.network.parts({ to: MUTE }).length > asked)
 })
 
+test('a part is late on its own, whatever else happens', async (t) => {
+  const all = await three(t)
+  const { world, b } = all
+  const ref = await shared(all, bytesOf(10))
+  let first: string | undefined
+  world.network.before = ({ to, request }) =>
+    request.t !== 'have' && (first ??= to) === to ? new Promise<never>(() => {}) : undefined
+  world.connect('a', 'b')
+  b.fetcher.want(ref, [MUTE, 'a'])
+  await until('one is asked', () => world.network.parts().length > 0)
+  await quiet(world)
+  world.clock.advance(MIN_PATIENCE_MS)
+  await until('it is here', () => b.store.has(ref.hash))
+  assert.deepEqual(world.network.parts(), ['chunk 0', 'chunk 0'])
+})
+
 test('who alone has a blob is waited for, and is like others again when it answers', async (t) => {
   const all = await three(t, [])
   const { world, b } = all
