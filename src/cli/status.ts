@@ -47,14 +47,15 @@ const TELLING_WORDS: Readonly<Record<TellingStatus['state'], string>> = {
   telling: 'is being told',
   'reload-due': 'waits for its turn to reload',
   unreachable: 'does not answer; it is told when it does',
-  unauthorized: 'does not let the user in; see the log'
+  unauthorized: 'does not let the user in'
 }
 
-function tellingPairs({ state, owed, reloads, lastReload, failed }: TellingStatus): Array<[string, string]> {
+function tellingPairs({ state, owed, reason, reloads, lastReload, failed }: TellingStatus): Array<[string, string]> {
   const rest = owed === 0 ? '' : `, ${owed} files to tell`
   const last = lastReload === undefined ? '' : `, ${reloads} reloads, the last took ${lastReload.ms} ms`
   return [
     ['geoserver', `${TELLING_WORDS[state]}${rest}${last}`],
+    ...(reason === undefined ? [] : [['', safe(reason)] as [string, string]]),
     ...failed.map(({ about, reason }): [string, string] => ['not taken', safe(`${about}: ${reason}`)])
   ]
 }

@@ -55,6 +55,8 @@ export interface TellingStatus {
   state: 'told' | 'telling' | 'reload-due' | 'unreachable' | 'unauthorized'
   /** Files it was not told of yet. */
   owed: number
+  /** Why nothing can be told now. */
+  reason?: string
   /** Reloads since this node started, and how long service was disturbed by the last, ms. */
   reloads: number
   lastReload?: { at: string; ms: number }

@@ -1,5 +1,5 @@
 /** What lies in the data directory, as GeoServer sees it: all its objects, kept up to date by path. */
-import { Classifier } from '../classify.js'
+import type { Classifier } from '../classify.js'
 import { Inventory } from '../inventory.js'
 import { factsAt, loadInventory } from '../load.js'
 import type { FileFacts } from '../objects.js'

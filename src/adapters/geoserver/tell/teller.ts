@@ -56,6 +56,8 @@ export interface TellingView {
   readonly state: 'told' | 'telling' | 'reload-due' | 'unreachable' | 'unauthorized'
   /** Files it was not told of yet. */
   readonly owed: number
+  /** Why nothing can be told now. */
+  readonly reason?: string
   readonly reloads: number
   /** When the last reload began (wall clock, ms) and how long service was disturbed, ms. */
   readonly lastReload?: { readonly at: number; readonly ms: number }
@@ -89,6 +91,7 @@ export class Teller {
   #reloadDueSince: number | undefined
   #retryMs = RETRY_MIN_MS
   #trouble: 'unreachable' | 'unauthorized' | undefined
+  #reason: string | undefined
   #reloads = 0
   #lastReload: { at: number; ms: number } | undefined
 
@@ -163,6 +166,7 @@ export class Teller {
     return {
       state: this.#trouble ?? (owed === 0 ? 'told' : due),
       owed,
+      ...(this.#reason !== undefined && { reason: this.#reason }),
       reloads: this.#reloads,
       ...(this.#lastReload && { lastReload: this.#lastReload }),
       failed: [...this.#failed.values()]
@@ -200,6 +204,7 @@ export class Teller {
     this.#settle(changes)
     await this.#dropTiles()
     this.#trouble = undefined
+    this.#reason = undefined
     this.#next()
   }
 
@@ -226,6 +231,7 @@ export class Teller {
     else if (trouble !== this.#trouble)
       logger.warn('GeoServer cannot be told now; it is told when it lets itself be.', facts)
     this.#trouble = trouble
+    this.#reason = reasonOf(error)
     this.#again(this.#retryMs)
     this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2)
   }

@@ -37,6 +37,7 @@ interface Rig {
   readonly clock: HandClock
   readonly rows: Rows
   readonly teller: Teller
+  readonly passwordFile: string
   readonly lines: ReturnType<typeof recordingLogger>['lines']
   /** Changes files as the adapter does; null: removed. */
   write(changes: Readonly<Record<string, string | null>>): Promise<void>
@@ -96,7 +97,7 @@ async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
         else await world.write(path, text)
     })
   }
-  return { world, clock, rows, teller, lines, write, settled }
+  return { world, clock, rows, teller, passwordFile, lines, write, settled }
 }
 
 const counts = ({ world }: Rig) => world.standIn.report().counts
@@ -285,6 +286,16 @@ test('a user that is not let in is told so, and everything stays owed', async (t
   await made.write({ [LAYER]: (await made.world.text(LAYER)).replace('<type>', '<path>/sea</path>\n  <type>') })
   await made.settled(() => made.teller.view().state === 'unauthorized')
   assert.equal(made.teller.view().owed, 1)
+  assert.match(made.teller.view().reason!, /does not know this user and password/)
+  await writeFile(made.passwordFile, 'geoserver')
+  await made.settled()
+  assert.equal(made.teller.view().reason, undefined)
+  await made.write({ [LAYER]: (await made.world.text(LAYER)).replace('/sea', '/lake') })
+  await rm(made.passwordFile)
+  await made.settled(() => made.teller.view().reason !== undefined)
+  assert.match(made.teller.view().reason!, /cannot be read/)
+  await writeFile(made.passwordFile, 'geoserver', { mode: 0o600 })
+  await made.settled()
 })
 
 describe('rule 7: tiles are dropped when the new look is drawn', () => {

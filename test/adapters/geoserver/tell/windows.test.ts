@@ -17,7 +17,7 @@ describe('when a node may reload', () => {
   ] as const)
     test(`of ${nodes} nodes at most ${together} at a time, at a share of ${share}, and each in time`, () => {
       const round = Math.ceil(nodes / together) * WINDOW_MS
-      const free = new Array<number>(nodes).fill(0)
+      const free = Array.from({ length: nodes }, () => 0)
       for (let now = 1_700_000_000_000; now < 1_700_000_000_000 + round; now += STEP_MS) {
         const may = free.map((_, rank) => reloadWaitMs({ rank, nodes, share }, now) === 0)
         assert.ok(may.filter(Boolean).length <= together)
