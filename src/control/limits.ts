@@ -46,3 +46,6 @@ export const MAX_SOCKET_PATH_BYTES = 103
 export const MAX_REPLICAS = 1_000
 /** How long a write waits for them unless told otherwise, ms. */
 export const DEFAULT_REPLICATED_TIMEOUT_MS = 30_000
+
+/** Who is refused before it has sent everything has so long to read why, ms. */
+export const REFUSAL_LINGER_MS = 5_000

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { errorView, httpStatusOf } from './failure.js'
 import { jsonText } from './json.js'
-import { LISTING_CHUNK_BYTES } from './limits.js'
+import { LISTING_CHUNK_BYTES, REFUSAL_LINGER_MS } from './limits.js'
 
 /** Carries the entry of a body: base64url of its JSON, since headers are ASCII. */
 export const ENTRY_HEADER = 'x-grapevine-entry'
@@ -20,7 +20,25 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
 /** Once the answer has begun, the only honest error is to break it off. */
 export function sendError(response: ServerResponse, error: unknown): void {
   if (response.headersSent) response.destroy()
-  else sendJson(response, httpStatusOf(error), errorView(error))
+  else if (response.req.complete) sendJson(response, httpStatusOf(error), errorView(error))
+  else refuse(response, httpStatusOf(error), errorView(error))
+}
+
+/**
+ * The sender is busy with its body still. Were the connection closed with the answer, as it is when a request is left half
+ * read, its next write would fail before it has read why; so what it sends is dropped until it stops, for a while.
+ */
+function refuse(response: ServerResponse, status: number, value: unknown): void {
+  const body = Buffer.from(jsonText(value) + '\n')
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length })
+  response.write(body)
+  const timer = setTimeout(() => response.end(), REFUSAL_LINGER_MS)
+  response.req.once('close', () => {
+    clearTimeout(timer)
+    response.end()
+  })
+  response.req.once('end', () => response.end())
+  response.req.resume()
 }
 
 /**

@@ -199,6 +199,23 @@ test('a put that the target refuses before reading is answered though the source
   await assert.rejects(client.put('x', silent), { code: 'role-forbids' })
 })
 
+test('who is refused half-way and reads the answer only when all is sent still learns why', async (t) => {
+  const { target, server } = await startWorld(t)
+  target.fails = new GrapevineError('role-forbids', 'public nodes do not write', { next: 'write on an author node' })
+  const socket = connect(server.socketPath!)
+  await once(socket, 'connect')
+  socket.pause()
+  const send = (text: string | Buffer): Promise<void> =>
+    new Promise((done, fail) => socket.write(text, (error) => (error ? fail(error) : done())))
+  await send('PUT /v1/body?path=x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n')
+  for (let chunk = 0; chunk < 64; chunk++)
+    await send(Buffer.concat([Buffer.from('10000\r\n'), Buffer.alloc(65_536), Buffer.from('\r\n')]))
+  await send('0\r\n\r\n')
+  let answer = ''
+  for await (const part of socket) answer += String(part)
+  assert.match(answer, /^HTTP\/1\.1 403 [^]*role-forbids/)
+})
+
 test('a body of exactly the cap is taken, one byte more is refused, declared or not', async (t) => {
   const { client, target } = await startWorld(t, { maxBodyBytes: MIB })
   await client.put('at', pieces(4, MIB / 4))
