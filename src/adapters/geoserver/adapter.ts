@@ -70,11 +70,13 @@ export class GeoServerAdapter implements Adapter {
 
   #tellerOf(deps: GeoServerDeps, telling: Telling, root: string, classifier: Classifier): Teller {
     const { clock, logger } = deps
+    const knowledge = new Knowledge(root, classifier)
+    this.#knowledge = knowledge
     return new Teller({
       clock,
       logger,
       caller: new Caller(telling.access),
-      knowledge: (this.#knowledge = new Knowledge(root, classifier)),
+      knowledge,
       debt: new Debt(telling.memory, classifier),
       bytesOf: (path) => this.#bytesOf(path),
       turn: telling.turn

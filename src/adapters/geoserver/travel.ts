@@ -13,7 +13,7 @@ import type { FileKind } from './file-rules.js'
 import { localFields } from './field-rules.js'
 import { formOf, isRootOf, passwordElements, REFERENCE_PREFIX, STORE_KINDS, type FileProblem } from './objects.js'
 import { edited, join, split, type Split, type Taken } from './splice.js'
-import { readXml, type XmlDocument, type XmlElement } from './xml.js'
+import { escaped, readXml, type XmlDocument, type XmlElement } from './xml.js'
 
 export interface Place {
   readonly path: string
@@ -158,8 +158,4 @@ function filled(
 function asGeoServerWrites(secret: string | undefined): string | undefined {
   if (secret === undefined) return undefined
   return escaped(/^(?:plain|crypt1|crypt2|digest1):|^\$\{/.test(secret) ? secret : `plain:${secret}`)
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

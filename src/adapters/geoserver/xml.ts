@@ -195,3 +195,8 @@ function encodingOf(bytes: Uint8Array): string {
 function refuse(word: XmlProblemWord, reason: string): { ok: false; problem: XmlProblem } {
   return { ok: false, problem: { word, reason } }
 }
+
+/** Text as it stands between two tags. */
+export function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}

@@ -151,8 +151,7 @@ function callOf({ path, before, after }: FileChange): Call | 'reload' | undefine
 function readBack({ path, after }: FileChange): Call | undefined {
   const at = after?.object === undefined ? undefined : addressOf(path, after.class.kind, after.object)
   if (at === undefined) return undefined
-  const { kind } = after!.class
-  return { method: 'GET', at, file: path, about: `${WORDS[kind] ?? kind} ${nameOf(path, kind, after!.object!)}` }
+  return { method: 'GET', at, file: path, about: aboutOf(path, after!.class.kind, after!.object!) }
 }
 
 /** A PUT leaves a field as it is that is not sent. */
@@ -164,15 +163,14 @@ function lacksField({ fields: were = [] }: GeoObject, { fields: are = [] }: GeoO
 function created(path: string, kind: FileKind, object: GeoObject): Call | 'reload' {
   const at = kind === 'style' || STORE_KINDS.has(kind) ? addressOf(path, kind, object) : undefined
   if (at === undefined) return 'reload'
-  const about = `${WORDS[kind]} ${nameOf(path, kind, object)}`
-  return { method: 'POST', at: at.slice(0, at.lastIndexOf('/')), file: path, about }
+  return { method: 'POST', at: at.slice(0, at.lastIndexOf('/')), file: path, about: aboutOf(path, kind, object) }
 }
 
 /** Rule 4. */
 function removed(path: string, kind: FileKind, object: GeoObject): Call | 'reload' | undefined {
   if (kind === 'namespace') return 'reload'
   if (kind === 'default-workspace') return 'reload'
-  const about = `${WORDS[kind] ?? kind} ${nameOf(path, kind, object)}`
+  const about = aboutOf(path, kind, object)
   if (kind === 'tile-layer') return { method: 'DELETE', at: `/gwc/rest/layers/${segment(object.name)}.xml`, about }
   const at = addressOf(path, kind, object)
   if (at === undefined) return 'reload'
@@ -272,6 +270,11 @@ function nameOf(path: string, kind: FileKind, { name }: GeoObject): string {
   return isGlobal || kind === 'workspace' || kind === 'namespace' ? name : `${path.split('/')[1]}:${name}`
 }
 
+/** In words: `layer topp:roads`. */
+function aboutOf(path: string, kind: FileKind, object: GeoObject): string {
+  return `${WORDS[kind] ?? kind} ${nameOf(path, kind, object)}`
+}
+
 function segment(name: string): string {
   return encodeURIComponent(name)
 }
@@ -281,7 +284,8 @@ function staleTiles(changes: readonly FileChange[], inventory: Inventory): strin
   const names = new Set<string>()
   for (const { path, before, after } of changes) {
     const { kind } = (after ?? before)!.class
-    if (kind === 'style-body') for (const id of stylesDrawnBy(path, inventory)) shownWith(id, inventory, names)
+    if (kind === 'style-body')
+      for (const { object } of inventory.stylesWith(path)) shownWith(object.id, inventory, names)
     if (kind === 'style' && after?.object !== undefined && before !== undefined)
       shownWith(after.object.id, inventory, names)
     if (
@@ -292,10 +296,6 @@ function staleTiles(changes: readonly FileChange[], inventory: Inventory): strin
       names.add(nameOf(path, kind, after.object))
   }
   return [...names].toSorted()
-}
-
-function stylesDrawnBy(path: string, inventory: Inventory): string[] {
-  return inventory.stylesWith(path).map(({ object }) => object.id)
 }
 
 /** Names of what shows a style: layers, and groups that name it or show such a layer, however deep. */

@@ -12,6 +12,7 @@
 import { GrapevineError, reasonOf } from '../../../errors.js'
 import type { Clock, Logger } from '../../../runtime.js'
 import type { FileFacts } from '../objects.js'
+import { escaped } from '../xml.js'
 import { planOf, type Call, type FileChange, type Plan } from './calls.js'
 import type { Debt } from './debt.js'
 import type { Knowledge } from './knowledge.js'
@@ -371,8 +372,4 @@ export class Teller {
       debt.tilesDropped(name)
     }
   }
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
