@@ -7,7 +7,8 @@ import { prefixRange, type Overlay, type Store } from '../store/index.js'
 import { sha256, type Op, type SignedRecord } from '../wire/index.js'
 import { Buckets } from './buckets.js'
 import { compactIfLong } from './doc.js'
-import { applyUpdate, encodeEntry, entryHash, type EntryState, type UpdateContext } from './entry.js'
+import { applyUpdate, emptyEntry, encodeEntry, entryHash, type EntryState, type UpdateContext } from './entry.js'
+import type { FrozenEntry } from './frozen.js'
 import { clientIdOf } from './ids.js'
 import { entryKey, Stage, type Cell } from './stage.js'
 import { decodeIds, Tree } from './tree.js'
@@ -40,6 +41,12 @@ export interface Touch {
   readonly knows: (log: string, seq: number) => boolean
 }
 
+/** What an entry is made from: what a checkpoint has of it, and the records behind that. */
+export interface History {
+  readonly from: EntryState | undefined
+  readonly touches: readonly Touch[]
+}
+
 interface Committed {
   readonly log: string
   readonly body: { readonly seq: number; readonly time: number }
@@ -50,11 +57,17 @@ type HashChange = readonly [id: string, before: Buffer | undefined, after: Buffe
 
 const BODY_ROWS = 'b/'
 const CONFLICT_ROWS = 'x/'
-const HISTORY_ROWS = 'h/'
+export const HISTORY_ROWS = 'h/'
 const COUNTS_KEY = '~counts'
 
 export const bodyKey = (hash: string): string => BODY_ROWS + hash
 export const historyPrefix = (id: string): string => `${HISTORY_ROWS}${id}/`
+/** The record that a row of an entry's history stands for. */
+export function historyPlace(key: string): { log: string; seq: number } | undefined {
+  const [, , , log, seq] = key.split('/')
+  return log === undefined || seq === undefined ? undefined : { log, seq: Number.parseInt(seq, 16) }
+}
+
 export const conflictRange = prefixRange(CONFLICT_ROWS)
 
 export class Catalog {
@@ -62,6 +75,7 @@ export class Catalog {
   readonly buckets = new Buckets()
   #entries = 0
   #conflicts = 0
+  readonly #watchers = new Set<(entries: ReadonlySet<string>) => void>()
 
   constructor(deps: CatalogDeps) {
     this.#deps = deps
@@ -72,6 +86,12 @@ export class Catalog {
     const counts = this.#deps.rows.get(COUNTS_KEY)
     if (counts !== undefined)
       [this.#entries = 0, this.#conflicts = 0] = Buffer.from(counts).toString().split(' ').map(Number)
+  }
+
+  /** Tells of every change in the moment it is made. Returns what ends that. */
+  watch(told: (entries: ReadonlySet<string>) => void): () => void {
+    this.#watchers.add(told)
+    return () => this.#watchers.delete(told)
   }
 
   /** Entries that are listed. */
@@ -126,10 +146,13 @@ export class Catalog {
   }
 
   /** Whether a record would have been taken where its author had written `own`, its earlier records by entry. */
-  wouldHold(record: SignedRecord, own: ReadonlyMap<string, readonly Touch[]>): boolean {
-    const stage = new Stage({ get: () => undefined }, this.#deps.authorOf)
+  wouldHold(record: SignedRecord, own: ReadonlyMap<string, History>): boolean {
+    const before = new Map(
+      [...own].map(([id, { from }]) => [entryKey(id), from && encodeEntry(ownPart(from, record.log))])
+    )
+    const stage = new Stage({ get: (key) => before.get(key) }, this.#deps.authorOf)
     try {
-      for (const [id, touches] of own)
+      for (const [id, { touches }] of own)
         for (const { record: earlier, knows } of touches)
           for (const op of earlier.body.ops)
             if (op.k === 'edit' && op.entry === id) this.#stageOp(stage, op, earlier, knows)
@@ -141,22 +164,27 @@ export class Catalog {
     }
   }
 
-  /** An entry as these records alone make it, which come in causal order. */
-  foldAlone(id: string, touches: readonly Touch[]): { state: EntryState; meaning: EntryMeaning } {
-    const stage = new Stage({ get: () => undefined }, this.#deps.authorOf)
+  /** An entry as these records alone make it of what it was, which come in causal order. */
+  foldAlone(
+    id: string,
+    touches: readonly Touch[],
+    from: EntryState | undefined
+  ): { state: EntryState; meaning: EntryMeaning } {
+    const stage = new Stage({ get: () => (from === undefined ? undefined : encodeEntry(from)) }, this.#deps.authorOf)
     for (const { record, knows } of touches)
       for (const op of record.body.ops) if (op.k === 'edit' && op.entry === id) this.#stageOp(stage, op, record, knows)
     const cell = stage.cell(id)
     return { state: cell.state, meaning: stage.meaning(cell) }
   }
 
-  /** Makes entries anew from the records that count, each entry's in causal order. */
-  refold(entries: ReadonlyMap<string, readonly Touch[]>): CatalogDelta {
+  /** Makes entries anew from what a checkpoint has of them and the records that count, each entry's in causal order. */
+  refold(entries: ReadonlyMap<string, History>): CatalogDelta {
     const stage = this.stage()
-    for (const [id, touches] of entries) {
+    for (const [id, { from, touches }] of entries) {
       const cell = stage.cell(id)
       stage.write(cell)
-      Object.assign(cell.state, { clients: [], tuples: [], doc: [] })
+      const { clients, tuples, doc } = from ?? emptyEntry()
+      Object.assign(cell.state, { clients: clients.map((row) => ({ ...row })), tuples: [...tuples], doc: [...doc] })
       for (const { record, knows } of touches)
         for (const op of record.body.ops) {
           if (op.k === 'body' || (op.k === 'edit' && op.entry === id)) this.#stageOp(stage, op, record, knows)
@@ -164,6 +192,23 @@ export class Catalog {
     }
     new Tree(stage).settle([...stage.cells.values()].filter((cell) => cell.written))
     return this.commit(stage)
+  }
+
+  /** Takes entries as a checkpoint has them into a catalog that has none of them. */
+  thaw(entries: Iterable<FrozenEntry>): void {
+    const stage = this.stage()
+    for (const { id, state } of entries) {
+      const cell = stage.cell(id)
+      stage.write(cell)
+      Object.assign(cell.state, { clients: state.clients, tuples: state.tuples, doc: state.doc })
+    }
+    new Tree(stage).settle([...stage.cells.values()].filter((cell) => cell.written))
+    this.commit(stage)
+  }
+
+  /** A small body that came with a checkpoint. */
+  keepBody(bytes: Uint8Array): void {
+    this.#deps.rows.put(bodyKey(sha256(bytes).toString('hex')), bytes)
   }
 
   /** Moves what a settled stage holds into the index: all of it, or nothing when anything throws. */
@@ -188,6 +233,7 @@ export class Catalog {
     }
     this.buckets.save(this.#deps.rows)
     this.#deps.rows.put(COUNTS_KEY, Buffer.from(`${this.#entries} ${this.#conflicts}`))
+    for (const told of this.#watchers) told(entries)
     return { entries, conflicts }
   }
 
@@ -239,6 +285,16 @@ export class Catalog {
     if (now !== undefined) return void changes.push({ ...now, open: true })
     const [kind, id] = Buffer.from(row!).toString().split(' ') as [ConflictChange['kind'], string]
     changes.push({ kind, id, open: false })
+  }
+}
+
+/** What one log has written to an entry. */
+function ownPart(state: EntryState, log: string): EntryState {
+  return {
+    ...state,
+    clients: state.clients.filter((row) => row.log === log),
+    tuples: state.tuples.filter((tuple) => tuple.log === log),
+    doc: []
   }
 }
 

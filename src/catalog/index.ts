@@ -1,4 +1,14 @@
-export { Catalog, bodyKey, conflictRange, type CatalogDelta, type ConflictChange, type Touch } from './catalog.js'
+export {
+  Catalog,
+  bodyKey,
+  conflictRange,
+  HISTORY_ROWS,
+  historyPlace,
+  type CatalogDelta,
+  type ConflictChange,
+  type History,
+  type Touch
+} from './catalog.js'
 export { CatalogReader, type Entry, type Listed } from './reader.js'
 export { PathEditor, checkPath, type PathEdit } from './paths.js'
 export { TargetEditor, type TargetPlace } from './target-editor.js'
@@ -18,8 +28,10 @@ export {
   type EntryMeaning,
   type Stamp
 } from './view.js'
-export { deleteRanges, entryHash, type Tuple } from './entry.js'
+export { decodeEntry, deleteRanges, entryHash, type EntryState, type Tuple } from './entry.js'
+export { bodiesNamedBy, bodiesOf, ChunkWriter, readChunk, type FrozenEntry } from './frozen.js'
 export { decodeUpdate, encodeUpdate, type DeleteRange, type Value } from './update.js'
 export { bucketOf } from './buckets.js'
 export { isSoundRow, storedBucketSum } from './check.js'
 export { mayWriteAt, namedBy, ScopeCheck, type PlaceInPast, type Whereabouts } from './scope.js'
+export { PackWriter, readPack } from './packs.js'

@@ -71,7 +71,7 @@ function writeStruct(out: encoding.Encoder, { client, clock, tuples }: EditUpdat
   for (const tuple of tuples) encoding.writeAny(out, tuple as unknown as encoding.AnyEncodable)
 }
 
-function writeDeletes(out: encoding.Encoder, deletes: readonly DeleteRange[]): void {
+export function writeDeletes(out: encoding.Encoder, deletes: readonly DeleteRange[]): void {
   const clients = new Map<number, DeleteRange[]>()
   for (const range of deletes) {
     const ranges = clients.get(range.client)

@@ -12,8 +12,19 @@
 import { GrapevineError } from '../errors.js'
 import type { Facts, Logger } from '../runtime.js'
 import { prefixRange, type Overlay, type Store } from '../store/index.js'
-import { bodyOf, decodeRecord, sha256, type SignedRecord, type VectorEntry } from '../wire/index.js'
+import {
+  bodyOf,
+  decodeRecord,
+  sha256,
+  type Dep,
+  type FrozenLog,
+  type SignedRecord,
+  type VectorEntry
+} from '../wire/index.js'
+import { Blocked } from './blocked.js'
+import type { DamagedRange, LogHead, Outcome } from './head.js'
 import { ForkProofs } from './fork-proofs.js'
+import { NOTHING, Pasts, type Past } from './pasts.js'
 import { earlier, isBehind, takeBytes } from './positions.js'
 import {
   decodeKnowledge,
@@ -26,6 +37,7 @@ import {
   knowledgeKey,
   LOG_ROWS,
   logKey,
+  NOWHERE,
   recordKey,
   RECORD_ROWS,
   seqOfKey,
@@ -35,21 +47,6 @@ import {
 } from './rows.js'
 import type { Location, Position, SegmentLog } from './segments.js'
 import { Stranded, type Hole } from './stranded.js'
-
-/** One log as we hold it. */
-export interface LogHead {
-  readonly log: string
-  readonly space: string
-  readonly author: Uint8Array
-  readonly epoch: string
-  seq: number
-  id: string
-  applied: number
-  frozen: boolean
-  /** What the newest applied record knows of others, and the seq whose row says so. */
-  knowledge: Knowledge
-  knowledgeAt: number
-}
 
 export interface RecordLogDeps {
   readonly segments: SegmentLog
@@ -67,21 +64,21 @@ const MARK = '~mark'
 const STRANDED = '~stranded'
 /** Damaged records remembered; a scrub finds them all. */
 const MAX_UNREAD = 10_000
-const NOTHING: Knowledge = new Map()
 
 export class RecordLog {
   readonly #deps: RecordLogDeps
   readonly #logs = new Map<string, LogHead>()
-  /** Log -> logs whose next record waits for it. */
-  readonly #blocked = new Map<string, Set<string>>()
+  readonly blocked = new Blocked()
   readonly #stranded = new Stranded()
   /** Ids of records that did not read back and were not stored anew yet: whoever heals them may come later than the read. */
   readonly unread = new Set<string>()
   readonly #forks: ForkProofs
+  readonly #pasts: Pasts
 
   constructor(deps: RecordLogDeps) {
     this.#deps = deps
     this.#forks = new ForkProofs(deps.rows)
+    this.#pasts = new Pasts(deps.rows, this)
   }
 
   /**
@@ -89,11 +86,16 @@ export class RecordLog {
    * in the segments but not in the index (after a crash, or all of them after the index was dropped).
    */
   async open(
-    options: { onProgress?: (done: { segment: number; records: number }) => void } = {}
+    options: {
+      onProgress?: (done: { segment: number; records: number }) => void
+      /** The logs the index knows are loaded, or there are none. */
+      loaded?: (empty: boolean) => Promise<void>
+    } = {}
   ): Promise<{ indexed: number; damaged: DamagedRange[] }> {
     for await (const [key, bytes] of this.#deps.store.iterate(prefixRange(LOG_ROWS)))
       this.#load(key.slice(LOG_ROWS.length), decodeLogRow(bytes))
     await this.#forks.load(this.#deps.store)
+    await options.loaded?.(this.#logs.size === 0)
     const damaged: DamagedRange[] = []
     let indexed = 0
     const mark = this.#mark()
@@ -126,11 +128,11 @@ export class RecordLog {
   }
 
   #load(log: string, row: LogRow): void {
-    const head: LogHead = { ...row, log, knowledge: NOTHING, knowledgeAt: 0 }
+    const head: LogHead = { ...row, log, floor: row.floor ?? 0, knowledge: NOTHING, knowledgeAt: 0 }
     if (head.applied > 0) {
       const at = this.row(log, head.applied)?.knowledge ?? 0
       head.knowledgeAt = at
-      head.knowledge = this.#knowledgeRow(log, at)
+      head.knowledge = this.#pasts.knowledgeRow(log, at)
     }
     this.#logs.set(log, head)
   }
@@ -240,6 +242,8 @@ export class RecordLog {
     const head = this.#logs.get(record.log)
     const held = head?.seq ?? 0
     const { seq, prev } = record.body
+    // what a checkpoint took the place of is settled, whatever else may claim that place
+    if (seq < (head?.floor ?? 0)) return 'known'
     if (seq <= held) {
       const id = seq === held ? head?.id : this.row(record.log, seq)?.id
       return id === record.id ? 'known' : 'fork'
@@ -293,6 +297,7 @@ export class RecordLog {
         id: '',
         applied: 0,
         frozen: false,
+        floor: 0,
         knowledge: NOTHING,
         knowledgeAt: 0
       }
@@ -306,15 +311,15 @@ export class RecordLog {
     this.#saveHead(head)
   }
 
-  #saveHead(head: LogHead): void {
-    const { space, author, epoch, seq, id, applied, frozen } = head
-    this.#deps.rows.put(logKey(head.log), encodeLogRow({ space, author, epoch, seq, id, applied, frozen }))
+  #saveHead(head: Omit<LogHead, 'knowledge' | 'knowledgeAt'>): void {
+    const { space, author, epoch, seq, id, applied, frozen, floor } = head
+    this.#deps.rows.put(logKey(head.log), encodeLogRow({ space, author, epoch, seq, id, applied, frozen, floor }))
   }
 
   /** The record at (log, seq), checked against its id; throws `store-damaged` or `not-found`. */
   read(log: string, seq: number): SignedRecord {
     const row = this.row(log, seq)
-    if (row === undefined)
+    if (row === undefined || row.at.segment === NOWHERE.segment)
       throw new GrapevineError('not-found', 'there is no such record here', {
         next: 'check the log id and the sequence number',
         facts: { log, seq }
@@ -336,7 +341,7 @@ export class RecordLog {
 
   /** Whether a record's bytes are what its row says. */
   isSound(row: RecordRow): boolean {
-    return this.#readSound(row) !== undefined
+    return row.at.segment === NOWHERE.segment || this.#readSound(row) !== undefined
   }
 
   #readSound(row: RecordRow): Uint8Array | undefined {
@@ -393,25 +398,6 @@ export class RecordLog {
     return record.body.deps.find((dep) => (this.#logs.get(dep.log)?.applied ?? 0) < dep.seq)
   }
 
-  /** Remembers that the next record of `log` waits for `missing`. */
-  block(log: string, missing: { log: string }): void {
-    const waiting = this.#blocked.get(missing.log)
-    if (waiting === undefined) this.#blocked.set(missing.log, new Set([log]))
-    else waiting.add(log)
-  }
-
-  /** Logs that waited for `log`; they are to be looked at again. */
-  unblock(log: string): Iterable<string> {
-    const waiting = this.#blocked.get(log)
-    this.#blocked.delete(log)
-    return waiting ?? []
-  }
-
-  /** Logs whose next record waits for the next one of `log`. */
-  waitingFor(log: string): Iterable<string> {
-    return this.#blocked.get(log) ?? []
-  }
-
   /** Records held but not applied. */
   waitingCount(space?: string): number {
     let count = 0
@@ -420,46 +406,68 @@ export class RecordLog {
     return count
   }
 
+  /** See Pasts. */
+  past(log: string, deps: readonly Dep[]): Past | undefined {
+    return this.#pasts.past(log, deps)
+  }
+
+  /** What the record at (log, seq), which is applied or in a checkpoint, knows of other logs. */
+  knowledge(log: string, seq: number): Knowledge {
+    return this.#pasts.knowledgeAt(log, this.row(log, seq)?.knowledge ?? 0)
+  }
+
+  /** Whether a checkpoint took the place of the record at (log, seq). */
+  isSettled(log: string, seq: number): boolean {
+    return seq <= (this.#logs.get(log)?.floor ?? 0)
+  }
+
+  /** Takes over from a checkpoint a log of which nothing is held. */
+  begin({ log, seq, id, author, epoch, depth, knowledge }: FrozenLog, space: string): void {
+    const known = decodeKnowledge(knowledge)
+    const knowledgeAt = known.size === 0 ? 0 : seq
+    const head = { log, space, author, epoch, seq, id, applied: seq, frozen: false, floor: seq }
+    this.#logs.set(log, { ...head, knowledge: known, knowledgeAt })
+    if (knowledgeAt > 0) this.#deps.rows.put(knowledgeKey(log, seq), knowledge)
+    const row = { at: NOWHERE, id, depth, time: 0, knowledge: knowledgeAt, state: 'applied', reason: '' } as const
+    this.#deps.rows.put(recordKey(log, seq), encodeRecordRow(row))
+    this.#deps.rows.put(idKey(id), Buffer.from(recordKey(log, seq)))
+    this.#saveHead(head)
+  }
+
+  /** A checkpoint took the place of this log's records up to `seq`, which are all applied. Their rows are still to go. */
+  raiseFloor(log: string, seq: number): void {
+    const head = this.#logs.get(log)!
+    head.floor = seq
+    this.#deps.rows.put(recordKey(log, seq), encodeRecordRow({ ...this.row(log, seq)!, at: NOWHERE }))
+    this.#saveHead(head)
+  }
+
   /**
-   * The greatest depth and the knowledge a record with these deps has: its predecessor's, each dep's, and the deps
-   * themselves. All of them must be applied. A dep whose id is not the one we applied makes the answer undefined.
+   * Writes records once more at the end, those of them that still lie in segments up to `last`. False, and nothing is
+   * moved, when one does not read back.
    */
-  past(
-    log: string,
-    deps: readonly { log: string; seq: number; id: string }[]
-  ): { depth: number; knowledge: Knowledge; changed: boolean } | undefined {
-    const own = this.#logs.get(log)
-    let depth = own === undefined || own.applied === 0 ? 0 : this.row(log, own.applied)!.depth
-    if (deps.length === 0) return { depth, knowledge: own?.knowledge ?? NOTHING, changed: false }
-    const knowledge = new Map(own?.knowledge ?? NOTHING)
-    for (const dep of deps) {
-      const row = this.row(dep.log, dep.seq)
-      if (row === undefined || row.id !== dep.id) return undefined
-      depth = Math.max(depth, row.depth)
-      raise(knowledge, dep.log, dep.seq)
-      for (const [other, seq] of this.#knowledgeAt(dep.log, row.knowledge))
-        if (other !== log) raise(knowledge, other, seq)
-    }
-    return { depth, knowledge, changed: true }
+  async move(places: ReadonlyArray<{ log: string; seq: number }>, last: number): Promise<boolean> {
+    const rows = places
+      .map((place) => ({ ...place, row: this.row(place.log, place.seq) }))
+      .filter(({ row }) => row !== undefined && row.at.segment !== NOWHERE.segment && row.at.segment <= last)
+    const found = rows.map(({ row }) => this.#readSound(row!))
+    if (found.includes(undefined)) return false
+    if (rows.length === 0) return true
+    const at = await this.#deps.segments.append(found as Uint8Array[])
+    for (const [index, { log, seq, row }] of rows.entries())
+      this.#deps.rows.put(recordKey(log, seq), encodeRecordRow({ ...row!, at: at[index]! }))
+    this.#setMark(this.#deps.segments.positionAfter(at.at(-1)!))
+    return true
   }
 
-  #knowledgeAt(log: string, at: number): Knowledge {
-    const head = this.#logs.get(log)
-    return head !== undefined && head.knowledgeAt === at ? head.knowledge : this.#knowledgeRow(log, at)
-  }
-
-  #knowledgeRow(log: string, at: number): Knowledge {
-    if (at === 0) return NOTHING
-    const bytes = this.#deps.rows.get(knowledgeKey(log, at))
-    return bytes === undefined ? NOTHING : decodeKnowledge(bytes)
+  /** Writes the proofs of forks once more at the end. */
+  async keepTwins(): Promise<void> {
+    const twins = [...this.#logs.keys()].flatMap((log) => this.#forks.of(log))
+    if (twins.length > 0) await this.#deps.segments.append(twins.map(({ bytes }) => bytes))
   }
 
   /** Marks the next record of its log as folded, rejected or void, as deep as it stands, whatever it says. */
-  setApplied(
-    record: SignedRecord,
-    past: { depth: number; knowledge: Knowledge; changed: boolean },
-    { state, reason }: Outcome = { state: 'applied', reason: '' }
-  ): void {
+  setApplied(record: SignedRecord, past: Past, { state, reason }: Outcome = { state: 'applied', reason: '' }): void {
     const head = this.#logs.get(record.log)!
     const { seq } = record.body
     if (past.changed) {
@@ -484,21 +492,7 @@ export class RecordLog {
 
   /** What the applied record at (log, seq) has in its past, itself not among it. */
   knowledgeOf(log: string, seq: number): (log: string, seq: number) => boolean {
-    const knowledge = this.#knowledgeAt(log, this.row(log, seq)?.knowledge ?? 0)
+    const knowledge = this.knowledge(log, seq)
     return (other, at) => (other === log ? at < seq : (knowledge.get(other) ?? 0) >= at)
   }
-}
-
-/** What became of a record once it was judged. */
-export type Outcome = Pick<RecordRow, 'state' | 'reason'>
-
-export interface DamagedRange {
-  readonly segment: number
-  readonly offset: number
-  readonly length: number
-  readonly reason: string
-}
-
-function raise(knowledge: Map<string, number>, log: string, seq: number): void {
-  if ((knowledge.get(log) ?? 0) < seq) knowledge.set(log, seq)
 }

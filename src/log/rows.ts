@@ -32,7 +32,12 @@ export interface LogRow {
   readonly applied: number
   /** Set when two different records claimed one seq: nothing is taken beyond it. */
   readonly frozen: boolean
+  /** Up to this seq a checkpoint took the place of its records; the row of that one is kept. Absent: 0. */
+  readonly floor?: number
 }
+
+/** Where a record lies that only a checkpoint knows of. */
+export const NOWHERE: Location = { segment: 0, offset: 0, length: 0 }
 
 export const LOG_ROWS = 'L/'
 export const RECORD_ROWS = 'R/'
@@ -83,7 +88,9 @@ export function decodeRecordRow(bytes: Uint8Array): RecordRow {
 }
 
 export function encodeLogRow(row: LogRow): Uint8Array {
-  return encodeCbor({ ...row })
+  const { floor = 0, ...kept } = row
+  // rows of before there were checkpoints have none
+  return encodeCbor(floor === 0 ? kept : { ...kept, floor })
 }
 
 export function decodeLogRow(bytes: Uint8Array): LogRow {

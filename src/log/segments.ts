@@ -1,7 +1,7 @@
 import { GrapevineError, diskError } from '../errors.js'
 import type { Disk, Logger } from '../runtime.js'
 import { FRAME_HEAD_BYTES, SEGMENT_HEADER_BYTES, frameBytes, payloadIntact, readHead, type Position } from './frame.js'
-import { closeSegments, openSegment, openSegments, type Segment } from './segment-files.js'
+import { closeSegments, openSegment, openSegments, segmentName, type Segment } from './segment-files.js'
 import { checkAppend, encodeGroup, groupBytes, takeGroup, type Waiting } from './segment-group.js'
 import { scanSegment, type Location, type Scanned } from './segment-scan.js'
 import { assertKnownVersion, findTail } from './segment-tail.js'
@@ -139,6 +139,40 @@ export class SegmentLog {
     return {
       segments: this.#segments.length,
       bytes: this.#segments.reduce((sum, segment) => sum + segment.file.size, 0)
+    }
+  }
+
+  /** Bytes of each segment by its number, the oldest first. */
+  sizes(): Array<{ readonly number: number; readonly bytes: number }> {
+    return this.#segments.map(({ number, file }) => ({ number, bytes: file.size }))
+  }
+
+  /** Ends the segment that is appended to; what comes next begins another. Nobody may append meanwhile. */
+  async roll(): Promise<void> {
+    await this.#draining
+    if (this.#closed) throw stoppedError()
+    if (this.#end.offset <= SEGMENT_HEADER_BYTES) return
+    try {
+      this.#segments.push(await openSegment(this.#disk, this.#end.segment + 1))
+    } catch (error) {
+      throw diskError(error, 'store-failed', 'A segment of the log cannot be begun')
+    }
+    this.#end = { segment: this.#end.segment + 1, offset: 0 }
+  }
+
+  /**
+   * Deletes the oldest segments, up to and with `last`, whose payloads nobody needs any more; never the one that is
+   * appended to. Stopped halfway, the oldest are gone and the others are there.
+   */
+  async drop(last: number): Promise<void> {
+    while (this.#segments.length > 1 && this.#segments[0]!.number <= last) {
+      const oldest = this.#segments.shift()!
+      try {
+        await oldest.file.close()
+        await this.#disk.remove(segmentName(oldest.number))
+      } catch (error) {
+        throw diskError(error, 'store-failed', 'A segment of the log cannot be deleted', { segment: oldest.number })
+      }
     }
   }
 

@@ -9,11 +9,13 @@ import {
   type SyncAnswer,
   type VectorEntry
 } from '../wire/index.js'
+import type { Base } from './checkpoint/base.js'
 
 export interface AnswerDeps {
   readonly log: RecordLog
   readonly catalog: Catalog
   readonly reader: CatalogReader
+  readonly base: Pick<Base, 'inForce'>
   vector(): VectorEntry[]
 }
 
@@ -21,7 +23,7 @@ export async function answerRequest(frame: Uint8Array, deps: AnswerDeps): Promis
   return encodeAnswer(await answer(frame, deps))
 }
 
-async function answer(frame: Uint8Array, { log, catalog, reader, vector }: AnswerDeps): Promise<SyncAnswer> {
+async function answer(frame: Uint8Array, { log, catalog, reader, base, vector }: AnswerDeps): Promise<SyncAnswer> {
   const request = decodeRequest(frame)
   switch (request.t) {
     case 'pull':
@@ -32,12 +34,17 @@ async function answer(frame: Uint8Array, { log, catalog, reader, vector }: Answe
       return { t: 'buckets-are', sums: catalog.buckets.sums() }
     case 'bucket':
       return { t: 'bucket-is', rows: await reader.bucketRows(request.index) }
+    case 'checkpoint':
+      return base.inForce?.offer === undefined
+        ? { t: 'checkpoint-is' }
+        : { t: 'checkpoint-is', offer: base.inForce.offer }
   }
 }
 
 /** Records from `from` on, as many as fit; at least one when there is one. */
 function pull({ log, from, count }: PullRequest, records: RecordLog): SyncAnswer {
-  const head = records.get(log)?.seq ?? 0
+  const { seq: head, floor } = records.get(log) ?? { seq: 0, floor: 0 }
+  if (from <= floor) return { t: 'records', records: [], head, floor }
   const found: Uint8Array[] = []
   let bytes = 0
   for (let seq = from; seq <= head && found.length < count; seq++) {

@@ -2,11 +2,13 @@
 import type { Catalog, CatalogDelta, ConflictChange } from '../catalog/index.js'
 import { GrapevineError, isFault } from '../errors.js'
 import { MEMBERS_SPACE, type Knows, type Member, type Members, type Verdict } from '../identity/index.js'
-import type { LogHead, Outcome, RecordLog } from '../log/index.js'
+import { decodeKnowledge, type LogHead, type Outcome, type RecordLog } from '../log/index.js'
 import type { Clock, Logger } from '../runtime.js'
 import type { Overlay } from '../store/index.js'
-import { hexOf, type SignedRecord } from '../wire/index.js'
+import { hexOf, ROLES, type BorderRecord, type Role, type SignedRecord } from '../wire/index.js'
 import { Breath } from './breath.js'
+import type { Base } from './checkpoint/base.js'
+import type { Ledger } from './checkpoint/ledger.js'
 import type { Heads } from './heads.js'
 import type { Quarantine } from './quarantine.js'
 import type { Removals } from './removals.js'
@@ -23,6 +25,8 @@ export interface ApplierDeps {
   readonly removals: Removals
   readonly scopes: Scopes
   readonly quarantine: Quarantine
+  readonly ledger: Pick<Ledger, 'note'>
+  readonly base: Pick<Base, 'isBefore' | 'judged'>
   readonly rows: Overlay
   readonly logger: Logger
   readonly clock: Clock
@@ -41,6 +45,8 @@ export interface Applied {
 
 /** As `NO_RIGHT`, whatever becomes known of removals. */
 const NEVER = `${NO_RIGHT}, nor was it ever admitted to`
+/** Why a record is rejected that its author wrote before it knew of the checkpoint in force. */
+export const TOO_LATE = 'it builds on what a checkpoint took the place of'
 /** Index rows that may wait to be written; a few megabytes. */
 export const MAX_PENDING_ROWS = 8_000
 /** A long run says so this often, ms. */
@@ -81,7 +87,7 @@ export class Applier {
         if (record === undefined) break
         if (!(await this.#applyOne(head, record, result))) break
         if (this.#deps.removals.isPending) for (const held of await this.#carryThrough(result)) work.add(held)
-        for (const waiting of log.unblock(next)) work.add(waiting)
+        for (const waiting of log.blocked.take(next)) work.add(waiting)
         await this.#breathe(result)
       }
     }
@@ -113,27 +119,36 @@ export class Applier {
     const { log, heads } = this.#deps
     const missing = log.missing(record)
     if (missing !== undefined) {
-      log.block(head.log, missing)
+      log.blocked.add(head.log, missing)
       return false
     }
-    const past = log.past(record.log, record.body.deps)
+    const border = this.#deps.base.judged(record.log, record.body.seq, record.id)
+    const past = border === undefined ? log.past(record.log, record.body.deps) : pastOf(border)
+    if (past === undefined && this.#buildsOnSettled(record)) return this.#tooLate(record, result)
     if (past === undefined) {
       // it builds on a record of a fork we do not hold; nothing it says can be judged here
       const dep = record.body.deps[0]!
-      log.block(head.log, dep)
+      log.blocked.add(head.log, dep)
       return false
     }
     const knows = (other: string, seq: number): boolean =>
       other === record.log ? seq < record.body.seq : (past.knowledge.get(other) ?? 0) >= seq
+    // what is not in its past it cannot continue
+    if (border === undefined && record.body.space === CATALOG_SPACE && this.#deps.base.isBefore(knows))
+      return this.#tooLate(record, result)
     let outcome: Outcome
     try {
-      const foreseen = await this.#foresee(record, past.depth, knows, result)
+      const foreseen =
+        border === undefined
+          ? await this.#foresee(record, past.depth, knows, result)
+          : await this.#foreseen(record, border, knows, result)
       // from here on without a pause: a flush in between would part what was folded from the word that it was
       outcome = this.#outcome(record, foreseen, knows, result)
     } catch (error) {
       return this.#waitsForDamaged(record, error) ? false : this.#held(record, error, result)
     }
     log.setApplied(record, past, outcome)
+    if (outcome.state === 'applied') this.#deps.ledger.note(record)
     this.#deps.quarantine.applied(record)
     heads.applied(record)
     if (outcome.state === 'rejected') result.rejected.push({ record, reason: outcome.reason })
@@ -141,12 +156,49 @@ export class Applier {
     return true
   }
 
+  /** Whether it builds on a record that a checkpoint took the place of, and that is not the last of its log in it. */
+  #buildsOnSettled({ body }: SignedRecord): boolean {
+    const { log } = this.#deps
+    return body.deps.some((dep) => log.isSettled(dep.log, dep.seq) && log.row(dep.log, dep.seq) === undefined)
+  }
+
+  /**
+   * It builds on what is gone, which its author would know if it had not been away for longer than members are waited
+   * for: it counts for nothing, and its author writes what it said again.
+   */
+  #tooLate(record: SignedRecord, result: Applied): true {
+    const { log, quarantine, heads } = this.#deps
+    const own = log.get(record.log)!
+    const past = { depth: record.body.depth - 1, knowledge: own.knowledge, changed: false }
+    log.setApplied(record, past, this.#told(record, rejected(TOO_LATE)))
+    quarantine.applied(record)
+    heads.applied(record)
+    result.rejected.push({ record, reason: TOO_LATE })
+    result.records += 1
+    return true
+  }
+
+  /** The same for a record that was judged by those who held what it builds on: only removals may change that. */
+  async #foreseen(
+    record: SignedRecord,
+    border: BorderRecord,
+    knows: Knows,
+    result: Applied
+  ): Promise<Outcome | { state: 'fold'; madeRoom: boolean }> {
+    if (border.verdict === 'rejected') return rejected('it was rejected when a checkpoint was made')
+    const verdict = this.#verdict(record, knows)
+    if (verdict === 'never') return rejected(NEVER)
+    return verdict === 'may'
+      ? { state: 'fold', madeRoom: await this.#makeRoom(record, knows, result) }
+      : withoutRight(verdict.removedBy)
+  }
+
   /** Nothing was changed when a record that this one is judged by does not read back: it waits until that is back. */
   #waitsForDamaged({ log, body }: SignedRecord, error: unknown): boolean {
     if (!(error instanceof GrapevineError) || error.code !== 'store-damaged') return false
     const { log: damaged } = error.facts
     if (typeof damaged !== 'string') return false
-    this.#deps.log.block(log, { log: damaged })
+    this.#deps.log.blocked.add(log, { log: damaged })
     this.#deps.logger.warn('A record waits for a damaged one that it is judged by.', { log, seq: body.seq, damaged })
     return true
   }
@@ -190,7 +242,7 @@ export class Applier {
     const { members } = this.#deps
     const { space, author, seq } = record.body
     if (space === MEMBERS_SPACE) return members.judge(record, knows)
-    return members.verdict(author, WRITERS, { log: record.log, seq }, knows)
+    return members.verdict(author, rolesFor(record), { log: record.log, seq }, knows)
   }
 
   async #makeRoom(record: SignedRecord, knows: Knows, result: Applied): Promise<boolean> {
@@ -277,6 +329,16 @@ export class Applier {
   drainAll(): Promise<Applied> {
     return this.drain([...this.#deps.log.logs()].map((head) => head.log))
   }
+}
+
+/** To vouch for a checkpoint changes nothing, and every member is asked to. */
+function rolesFor({ body: { ops } }: SignedRecord): readonly Role[] {
+  return ops.length > 0 && ops.every((op) => op.k === 'attest') ? ROLES : WRITERS
+}
+
+function pastOf({ depth, knowledge }: BorderRecord): ReturnType<RecordLog['past']> {
+  const known = decodeKnowledge(knowledge)
+  return { depth: depth - 1, knowledge: known, changed: known.size > 0 }
 }
 
 function rejected(reason: string): Outcome {

@@ -6,6 +6,8 @@ import type { Clock, Logger } from '../runtime.js'
 import type { Overlay, Store } from '../store/index.js'
 import { hexOf } from '../wire/index.js'
 import { Applier } from './applier.js'
+import type { Base } from './checkpoint/base.js'
+import { Ledger } from './checkpoint/ledger.js'
 import type { Heads } from './heads.js'
 import { Quarantine, type QuarantineDeps } from './quarantine.js'
 import { Removals } from './removals.js'
@@ -20,6 +22,7 @@ export interface FoldDeps {
   readonly logger: Logger
   readonly clock: Clock
   readonly events: QuarantineDeps['events']
+  readonly base: Base
 }
 
 export interface Fold {
@@ -30,6 +33,7 @@ export interface Fold {
   readonly removals: Removals
   readonly quarantine: Quarantine
   readonly scopes: Scopes
+  readonly ledger: Ledger
   readonly applier: Applier
 }
 
@@ -43,9 +47,11 @@ export function makeFold(deps: FoldDeps): Fold {
   // a listing of what could be written must not fail because something else could not
   const readable = { get: (key: string) => rows.get(key), flush: () => rows.flush().catch(() => undefined) }
   const reader = new CatalogReader({ rows: readable, store, authorOf })
-  const removals = new Removals({ log, members, catalog, reader, rows, store })
-  const scopes = new Scopes({ log, members, catalog, reader, removals })
+  const { base } = deps
+  const removals = new Removals({ log, members, catalog, reader, rows, store, base })
+  const scopes = new Scopes({ log, members, catalog, reader, removals, base })
   const quarantine = new Quarantine(deps)
-  const applier = new Applier({ ...deps, catalog, removals, quarantine, scopes })
-  return { authorOf, catalog, reader, removals, quarantine, scopes, applier }
+  const ledger = new Ledger({ rows, store, members })
+  const applier = new Applier({ ...deps, catalog, removals, quarantine, scopes, ledger })
+  return { authorOf, catalog, reader, removals, quarantine, scopes, ledger, applier }
 }

@@ -7,6 +7,7 @@ import type { Throttled } from '../share.js'
 import type { Store } from '../store/index.js'
 import type { SyncOptions } from '../sync/index.js'
 import type { SignedRecord } from '../wire/index.js'
+import type { Contents } from './checkpoint/contents.js'
 import type { HeldRecord } from './quarantine.js'
 
 export interface ReplicaDeps {
@@ -17,6 +18,8 @@ export interface ReplicaDeps {
   readonly store: Store
   readonly transport: Transport
   readonly keys: KeyPair
+  /** Where the pieces of checkpoints are kept; absent: none are made, and none is taken over. */
+  readonly contents?: Contents
   /** See Intake. */
   readonly verify?: (publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array) => Promise<boolean>
   /** See Intake. */
@@ -54,6 +57,8 @@ export interface ReplicaEvents {
   clockHeard?(node: NodeId, aheadMs: number): void
   /** This node holds another branch of this log than its peers, or does so no longer. */
   logParted?(log: string, parted: boolean): void
+  /** A peer has a checkpoint in place of records that this node lacks. */
+  checkpointNeeded?(from: NodeId): void
   /** A record we hold did not read back. */
   recordDamaged?(id: string): void
   /** Another process writes under this node's key. */

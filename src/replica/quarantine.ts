@@ -123,7 +123,7 @@ export class Quarantine {
   /** How many records wait for the one that is held of this log, in whatever log. */
   waitingFor(log: string): number {
     const logs = new Set([log])
-    for (const each of logs) for (const other of this.#deps.log.waitingFor(each)) logs.add(other)
+    for (const each of logs) for (const other of this.#deps.log.blocked.by(each)) logs.add(other)
     let count = -1
     for (const each of logs) {
       const head = this.#deps.log.get(each)

@@ -2,13 +2,14 @@
  * Keeps the fold as if what removed members wrote beyond their cuts had never come (`removed.ts` says what that is), and
  * remembers it, to count again when an honest record turns out to have built on it and to be salvaged by people.
  */
-import type { Catalog, CatalogDelta, CatalogReader, Touch } from '../catalog/index.js'
+import type { Catalog, CatalogDelta, CatalogReader, History, Touch } from '../catalog/index.js'
 import { GrapevineError } from '../errors.js'
 import { MEMBERS_SPACE, placeKey, type KnownRecord, type Knows, type Members, type Place } from '../identity/index.js'
 import type { LogHead, RecordLog } from '../log/index.js'
 import { prefixRange, type Overlay, type Store } from '../store/index.js'
 import { decodeCborRaw, encodeCbor, hexOf, type SignedRecord } from '../wire/index.js'
 import { byCause } from './by-cause.js'
+import type { Base } from './checkpoint/base.js'
 import {
   dependsOnRemovals,
   judgedVoid,
@@ -26,6 +27,7 @@ export interface RemovalsDeps {
   readonly reader: Pick<CatalogReader, 'history'>
   readonly rows: Overlay
   readonly store: Store
+  readonly base: Pick<Base, 'entry'>
 }
 
 const VOID_ROWS = 'z/'
@@ -173,25 +175,46 @@ export class Removals {
     return delta
   }
 
-  /** The records that touched each of these entries and count by `counts`, in causal order. */
-  async #touches(
-    entries: ReadonlySet<string>,
-    counts: (place: Place) => boolean
-  ): Promise<Map<string, readonly Touch[]>> {
-    const { log, reader } = this.#deps
-    const found = new Map<string, readonly Touch[]>()
+  /** Of each of these entries what a checkpoint has, and the records that touched it since and count by `counts`, in order. */
+  async #touches(entries: ReadonlySet<string>, counts: (place: Place) => boolean): Promise<Map<string, History>> {
+    const { log, reader, base } = this.#deps
+    const found = new Map<string, History>()
     for (const id of entries) {
       const touches: Touch[] = []
       for (const place of await reader.history(id)) {
+        if (log.isSettled(place.log, place.seq)) continue
         if (!dependsOnRemovals(log.row(place.log, place.seq)) || !counts(place)) continue
         touches.push({ record: log.read(place.log, place.seq), knows: log.knowledgeOf(place.log, place.seq) })
       }
-      found.set(
-        id,
-        touches.toSorted((a, b) => byCause(a.record, b.record))
-      )
+      touches.sort((a, b) => byCause(a.record, b.record))
+      found.set(id, { from: await base.entry(id), touches })
     }
     return found
+  }
+
+  /**
+   * A checkpoint is about to take the place of these logs' records up to these seqs: what counts in it counts for good, and
+   * what does not never will. Call it while the records are still there, and the floor is still the one before.
+   */
+  async settle(
+    isSettled: (place: Place) => boolean,
+    countsThere: (each: VoidRecord) => boolean
+  ): Promise<CatalogDelta> {
+    await this.#deps.rows.flush()
+    const settled = [...this.#voids].filter(isSettled)
+    const back = settled.filter(countsThere)
+    const places = new Set(back.map(placeKey))
+    const entries = await this.#touches(
+      new Set(back.flatMap((each) => each.entries)),
+      (place) => places.has(placeKey(place)) || !this.#voids.has(place)
+    )
+    const delta = this.#deps.catalog.refold(entries)
+    for (const each of settled) {
+      this.#setVoid(each, !places.has(placeKey(each)))
+      this.#deps.rows.delete(voidKey(each))
+      this.#voids.delete(each)
+    }
+    return delta
   }
 }
 

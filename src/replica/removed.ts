@@ -121,7 +121,8 @@ export function judgedVoid({ log, members }: RemovedDeps, logs: Iterable<LogHead
   const found = new VoidRecords()
   for (const head of logs) {
     const author = hexOf(head.author)
-    for (let seq = 1; seq <= head.applied; seq++) {
+    // what a checkpoint took the place of is settled
+    for (let seq = head.floor + 1; seq <= head.applied; seq++) {
       if (!dependsOnRemovals(log.row(head.log, seq))) continue
       const at = { log: head.log, seq }
       const verdict = members.verdict(head.author, WRITERS, at, log.knowledgeOf(head.log, seq))
@@ -154,8 +155,8 @@ export function keptByOthers(log: RecordLog, voids: VoidRecords, logs: Iterable<
       const knows = log.knowledgeOf(head.log, seq)
       return [...removals].every((place) => knowsPlace(knows, place))
     }
-    const end = firstWhere(head.applied, knowsAllRemovals)
-    for (let seq = firstWhere(head.applied, knowsSome); seq < end; seq++) {
+    const end = firstWhere(head.floor, head.applied, knowsAllRemovals)
+    for (let seq = firstWhere(head.floor, head.applied, knowsSome); seq < end; seq++) {
       if (!dependsOnRemovals(log.row(head.log, seq)) || voids.has({ log: head.log, seq })) continue
       for (const each of voids.builtOn(log.read(head.log, seq), log.knowledgeOf(head.log, seq)))
         kept.set(placeKey(each), each)
@@ -164,16 +165,21 @@ export function keptByOthers(log: RecordLog, voids: VoidRecords, logs: Iterable<
   return [...kept.values()]
 }
 
-/** Whether what stands at `log/seq` is known. */
-function knowsPlace(knows: Knows, place: string): boolean {
+/** What stands at `log/seq`. */
+export function placeOf(place: string): Place {
   const [log, seq] = place.split('/') as [string, string]
-  return knows(log, Number(seq))
+  return { log, seq: Number(seq) }
 }
 
-/** The first of 1..`count` for which `holds`, which then holds for all later ones; `count + 1` when there is none. */
-function firstWhere(count: number, holds: (seq: number) => boolean): number {
-  let low = 1
-  let high = count + 1
+function knowsPlace(knows: Knows, place: string): boolean {
+  const { log, seq } = placeOf(place)
+  return knows(log, seq)
+}
+
+/** The first behind `floor`, up to `last`, for which `holds`, which then holds for all later ones; else `last + 1`. */
+function firstWhere(floor: number, last: number, holds: (seq: number) => boolean): number {
+  let low = floor + 1
+  let high = last + 1
   while (low < high) {
     const middle = (low + high) >> 1
     if (holds(middle)) high = middle

@@ -10,26 +10,29 @@ import { seldom, type Logger, type NodeId, type PeerInfo } from '../runtime.js'
 import { Overlay, prefixRange } from '../store/index.js'
 import { SyncEngine, type SyncEffect } from '../sync/index.js'
 import {
-  decodeAnswer,
-  decodeGossip,
   decodeNotice,
   encodeNotice,
-  encodeRequest,
   type Op,
-  type PullRequest,
   type SignedRecord,
   type SyncNotice,
   type VectorEntry
 } from '../wire/index.js'
 import { answerRequest } from './answers.js'
+import { Asking } from './asking.js'
 import { Agreement } from './agreement.js'
 import { CATALOG_SPACE, MAX_PENDING_ROWS, type Applied, type Applier } from './applier.js'
+import { Base } from './checkpoint/base.js'
+import { BaseFile } from './checkpoint/base-file.js'
+import type { Checkpoints } from './checkpoint/checkpoints.js'
+import { makeCheckpoints } from './checkpoint/make.js'
+import type { Ledger } from './checkpoint/ledger.js'
 import { HybridClock } from './clock.js'
 import { OwnEpoch } from './epochs.js'
 import { makeFold } from './fold.js'
 import { ForkFinder } from './forks.js'
 import { Gossiper } from './gossiper.js'
 import { Heads } from './heads.js'
+import { Hearsay } from './hearsay.js'
 import { Holds } from './holds.js'
 import { Intake, isRefusal, type Judged } from './intake.js'
 import type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './options.js'
@@ -37,6 +40,7 @@ import { OwnHistory } from './own-history.js'
 import { Offers, origins, type Offer } from './offers.js'
 import type { Quarantine } from './quarantine.js'
 import type { Removals } from './removals.js'
+import { repair } from './repair.js'
 import { Replication } from './replication.js'
 import { checkWriter } from './rights.js'
 import type { Scopes } from './scopes.js'
@@ -45,9 +49,6 @@ import { atHand, tipsOf } from './tips.js'
 import { Turns } from './turns.js'
 import { Writer, type Written } from './writer.js'
 
-/** Offered records waiting to be judged, bytes; beyond it gossip is left to the pull. */
-const MAX_BACKLOG_BYTES = 16 * 1024 * 1024
-const PULL_TIMEOUT_MS = 15_000
 /** How long a change waits for others before the index is written, ms. */
 const FLUSH_DELAY_MS = 20
 
@@ -83,6 +84,13 @@ export class Replica {
   readonly #epoch: OwnEpoch
   readonly #own: OwnHistory
   readonly #holds = new Holds()
+  readonly #asking: Asking
+  readonly #heard: Hearsay
+  readonly #base: Base
+  readonly #baseFile: BaseFile
+  readonly #ledger: Ledger
+  /** Absent where nothing is there to keep their pieces in. */
+  readonly checkpoints: Checkpoints | undefined
   readonly #agreement = new Agreement((node) => this.#events.inSync?.(node))
   #tick: (() => void) | undefined
   #running = false
@@ -120,7 +128,7 @@ export class Replica {
     this.#forkFinder = new ForkFinder({
       log: this.log,
       logger,
-      ask: (node, log, seq) => this.#askOne(node, log, seq),
+      ask: (node, log, seq) => this.#asking.one(node, log, seq),
       found: (from, record) => {
         this.#own.parted(record.log)
         this.#offer(from, [record])
@@ -134,7 +142,8 @@ export class Replica {
     })
     const { log, members } = this
     const heads = this.#heads
-    const fold = makeFold({ rows, store, log, members, heads, logger, clock: deps.clock, events })
+    this.#base = new Base(deps.contents)
+    const fold = makeFold({ rows, store, log, members, heads, logger, clock: deps.clock, events, base: this.#base })
     this.authorOf = fold.authorOf
     this.catalog = fold.catalog
     this.reader = fold.reader
@@ -155,6 +164,11 @@ export class Replica {
       log: this.log,
       members: this.members,
       ...(deps.verify === undefined ? {} : { verify: deps.verify, verifyNow: deps.verifyNow })
+    })
+    this.#asking = new Asking({
+      transport: deps.transport,
+      intake: this.#intake,
+      checkpointNeeded: (node) => events.checkpointNeeded?.(node)
     })
     this.#gossiper = new Gossiper({ clock: deps.clock, logger, publish: (frame) => deps.transport.publish(frame) })
     this.engine = new SyncEngine(
@@ -177,6 +191,14 @@ export class Replica {
       twinFound: () => events.twinFound?.(),
       partedChanged: (log, parted) => events.logParted?.(log, parted)
     })
+    this.#heard = new Hearsay({
+      log: this.log,
+      intake: this.#intake,
+      engine: this.engine,
+      offers: this.offers,
+      offer: (from, records) => this.#offer(from, records),
+      gossiped: (from, vector) => this.#perform(this.engine.gossiped(from, vector, deps.clock.monotonic()))
+    })
     this.replication = new Replication({ engine: this.engine, clock: deps.clock })
     this.#writer = new Writer({
       cluster: options.cluster,
@@ -194,19 +216,31 @@ export class Replica {
       applied: (record, delta) => this.#wroteLocally(record, delta),
       fold: (record) => this.#foldOwn(record)
     })
+    this.#ledger = fold.ledger
+    this.#baseFile = new BaseFile(deps.disk)
+    this.checkpoints = makeCheckpoints(deps, {
+      ...{ cluster: options.cluster, segments, rows, turns: this.#turns, heads, base: this.#base },
+      ...{ log, catalog: this.catalog, reader: this.reader, removals: this.removals, ledger: fold.ledger },
+      file: this.#baseFile,
+      write: (ops) => this.#writer.writeOps(ops, () => this.#checkMayVouch(ops)),
+      changed: (delta) => this.#changed(delta)
+    })
   }
 
   async #open(): Promise<{ indexed: number; damaged: DamagedRange[] }> {
     await this.catalog.load()
     await this.members.load(this.#deps.store.iterate(prefixRange(MEMBER_ROWS)))
-    for (const part of [this.removals, this.quarantine]) await part.load()
+    for (const part of [this.removals, this.quarantine, this.#ledger]) await part.load()
+    await this.#openBase()
     const report = await this.log.open({
+      loaded: async (empty) => this.checkpoints?.open(empty),
       onProgress: ({ records }) => {
         this.#onProgress?.(records)
         if (records % 10_000 === 0) this.#deps.logger.info('Records are being indexed again.', { records })
       }
     })
     this.#heads.load(this.log)
+    await this.checkpoints?.goOn()
     await this.#applier.drainAll()
     await this.#rows.flush()
     const doubtful = report.damaged.length > 0 || this.#segments.endInDoubt
@@ -215,6 +249,12 @@ export class Replica {
     if (doubtful) await this.#settleDamage()
     this.engine.held(this.log.vector(), this.#deps.clock.monotonic())
     return report
+  }
+
+  async #openBase(): Promise<void> {
+    const inForce = await this.#baseFile.read()
+    if (inForce !== undefined) this.#base.set(inForce)
+    await this.checkpoints?.load()
   }
 
   /**
@@ -367,10 +407,21 @@ export class Replica {
     for (const { log } of this.removals.voids) if (this.#epoch.writesTo(log)) this.#epoch.renewIfUsed()
   }
 
-  #wroteLocally(record: SignedRecord, { entries, conflicts }: CatalogDelta): void {
+  /** Every member may say what a checkpoint comes to; to propose one takes the right to write. */
+  #checkMayVouch(ops: readonly Op[]): void {
+    if (ops.some((op) => op.k !== 'attest')) return this.#checkMayWrite()
+    if (this.failure !== undefined) throw this.failure
+    this.#epoch.renewIfWaiting()
+  }
+
+  #wroteLocally(record: SignedRecord, delta: CatalogDelta): void {
     this.#own.wrote(record)
     this.#announce([record])
-    this.#events.entriesChanged?.(entries, true)
+    this.#changed(delta, true)
+  }
+
+  #changed({ entries, conflicts }: Pick<CatalogDelta, 'entries' | 'conflicts'>, local = false): void {
+    if (entries.size > 0) this.#events.entriesChanged?.(entries, local)
     for (const change of conflicts) this.#events.conflictChanged?.(change)
   }
 
@@ -434,51 +485,13 @@ export class Replica {
       log: this.log,
       catalog: this.catalog,
       reader: this.reader,
+      base: this.#base,
       vector: () => this.engine.vector()
     })
   }
 
   gossip(from: NodeId, frame: Uint8Array): 'accept' | 'ignore' | 'reject' {
-    let records: SignedRecord[]
-    let heads: readonly VectorEntry[]
-    try {
-      const message = decodeGossip(frame)
-      heads = message.heads
-      records = this.#intake.decodeNew(message.records)
-    } catch (error) {
-      if (!(error instanceof GrapevineError)) throw error
-      return 'reject'
-    }
-    for (const record of records) {
-      const verdict = this.#intake.checkGossip(record)
-      if (verdict !== 'accept') return verdict
-    }
-    return this.#takeGossip(from, records, heads) ? 'accept' : 'ignore'
-  }
-
-  /** False when there is nothing in it that others may lack: it is not passed on. */
-  #takeGossip(from: NodeId, records: readonly SignedRecord[], heads: readonly VectorEntry[]): boolean {
-    const news = heads.some(({ log, seq }) => seq > (this.log.get(log)?.seq ?? 0))
-    const fresh = records.filter(
-      (record) =>
-        (!this.offers.over(record) &&
-          record.body.seq === this.engine.fetched(record.log) + 1 &&
-          this.#markFetching(record)) ||
-        this.#contradicts(record)
-    )
-    if (fresh.length > 0 && this.offers.bytes < MAX_BACKLOG_BYTES) this.#offer(from, fresh)
-    this.#perform(this.engine.gossiped(from, heads, this.#deps.clock.monotonic()))
-    return news || fresh.length > 0
-  }
-
-  #contradicts(record: SignedRecord): boolean {
-    return record.body.seq <= (this.log.get(record.log)?.seq ?? 0) && this.log.continues(record) === 'fork'
-  }
-
-  #markFetching(record: SignedRecord): boolean {
-    if (this.offers.bytes >= MAX_BACKLOG_BYTES) return false
-    this.engine.fetching(record.log, record.body.seq)
-    return true
+    return this.#heard.take(from, frame)
   }
 
   // --- taking records in --------------------------------------------------------------------------------------------
@@ -573,8 +586,7 @@ export class Replica {
       this.#perform(this.engine.retryNow(this.#deps.clock.monotonic()))
     }
     if (applied.removed.length > 0) this.#events.membersRemoved?.(applied.removed)
-    if (applied.entries.size > 0) this.#events.entriesChanged?.(applied.entries, false)
-    applied.conflicts.forEach((change) => this.#events.conflictChanged?.(change))
+    this.#changed(applied)
   }
 
   /** The store failed: nothing is acknowledged any more, reading goes on. */
@@ -622,22 +634,20 @@ export class Replica {
   }
 
   /** Fetches a damaged record again from whoever has it and stores it anew. `lost`: no connected node has it. */
-  async repair(log: string, seq: number): Promise<'sound' | 'healed' | 'lost'> {
-    const row = this.log.row(log, seq)
-    if (row === undefined || this.log.isSound(row)) return 'sound'
-    for (const { node } of this.#deps.transport.peers()) {
-      const record = await this.#askOne(node, log, seq).catch(() => undefined)
-      if (record?.id !== row.id || (await this.#intake.prove([record])).size === 0) continue
-      await this.#turns.take(async () => {
-        await this.log.replace(record)
-        // what waited for it goes on
-        this.#follow(await this.#applier.drain([log, ...this.log.unblock(log)]))
+  repair(log: string, seq: number): Promise<'sound' | 'healed' | 'lost'> {
+    return repair(log, seq, {
+      log: this.log,
+      intake: this.#intake,
+      logger: this.#deps.logger,
+      peers: () => this.#deps.transport.peers().map(({ node }) => node),
+      ask: (node) => this.#asking.one(node, log, seq),
+      take: (work) => this.#turns.take(work),
+      // what waited for it goes on
+      goOn: async () => {
+        this.#follow(await this.#applier.drain([log, ...this.log.blocked.take(log)]))
         await this.#rows.flush()
-      })
-      this.#deps.logger.info('A damaged record was fetched again.', { log, seq, from: node })
-      return 'healed'
-    }
-    return 'lost'
+      }
+    })
   }
 
   // --- effects ------------------------------------------------------------------------------------------------------
@@ -661,22 +671,10 @@ export class Replica {
     this.#perform(this.engine.tell())
   }
 
-  /** Records of a peer's log, decoded; `head` is how far it holds that log. */
-  async #ask(to: NodeId, request: PullRequest): Promise<{ records: SignedRecord[]; head: number }> {
-    const bytes = await this.#deps.transport.request(to, 'sync', encodeRequest(request), { timeoutMs: PULL_TIMEOUT_MS })
-    const { records, head } = decodeAnswer(bytes, 'records')
-    const decoded = await this.#intake.decodeAll(records.slice(0, request.count))
-    return { records: decoded.filter((record) => record.log === request.log), head }
-  }
-
-  async #askOne(node: NodeId, log: string, seq: number): Promise<SignedRecord | undefined> {
-    return (await this.#ask(node, { t: 'pull', log, from: seq, count: 1 })).records[0]
-  }
-
   async #pull({ id, to, log, from, count }: Extract<SyncEffect, { do: 'pull' }>): Promise<void> {
     const now = (): number => this.#deps.clock.monotonic()
     try {
-      const { records, head } = await this.#ask(to, { t: 'pull', log, from, count })
+      const { records, head } = await this.#asking.records(to, { t: 'pull', log, from, count })
       const run = records.filter((record, index) => record.body.seq === from + index)
       if (!this.#running) return
       if (run.length > 0) this.#offer(to, run)

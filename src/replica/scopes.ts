@@ -19,6 +19,7 @@ import type { Knows, Members } from '../identity/index.js'
 import type { RecordLog } from '../log/index.js'
 import type { EditOp, Op, SignedRecord } from '../wire/index.js'
 import { byCause } from './by-cause.js'
+import type { Base } from './checkpoint/base.js'
 import type { Removals } from './removals.js'
 import { dependsOnRemovals } from './removed.js'
 
@@ -28,6 +29,7 @@ export interface ScopesDeps {
   readonly catalog: Catalog
   readonly reader: Pick<CatalogReader, 'entry' | 'history'>
   readonly removals: Pick<Removals, 'voids' | 'touched'>
+  readonly base: Pick<Base, 'entry'>
 }
 
 export class Scopes {
@@ -82,16 +84,18 @@ export class Scopes {
   }
 
   async #inPast(id: string, knows: Knows): Promise<Written | undefined> {
-    const { log, reader, catalog, removals } = this.#deps
+    const { log, reader, catalog, removals, base } = this.#deps
     const entry = reader.entry(id)
     if (entry === undefined) return undefined
-    const touches = await reader.history(id)
+    // everybody who still writes knows what a checkpoint took the place of
+    const touches = (await reader.history(id)).filter((at) => !log.isSettled(at.log, at.seq))
     const known = touches.filter((at) => knows(at.log, at.seq) && dependsOnRemovals(log.row(at.log, at.seq)))
     if (known.length === touches.length && !removals.touched(id)) return entry
     const records = known.map(({ log: of, seq }) => ({ record: log.read(of, seq), knows: log.knowledgeOf(of, seq) }))
     return catalog.foldAlone(
       id,
-      records.toSorted((a, b) => byCause(a.record, b.record))
+      records.toSorted((a, b) => byCause(a.record, b.record)),
+      await base.entry(id)
     )
   }
 }

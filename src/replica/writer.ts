@@ -178,6 +178,14 @@ export class Writer {
     })
   }
 
+  /** Writes ops to the catalog that change no entry, in a record of their own; `check` runs in this node's turn. */
+  writeOps(ops: readonly Op[], check: () => void): Promise<SignedRecord> {
+    return this.#deps.turns.take(async () => {
+      check()
+      return this.#write(this.#start(CATALOG_SPACE), CATALOG_SPACE, ops, undefined)
+    })
+  }
+
   /**
    * Begins this node's epoch with a record that changes nothing, unless it has begun: whoever reads the log afterwards
    * sees which epoch came last.

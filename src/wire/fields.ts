@@ -20,6 +20,14 @@ export class Fields {
     this.#fail = fail
   }
 
+  has(key: string): boolean {
+    return this.#map[key] !== undefined
+  }
+
+  value(key: string): unknown {
+    return this.#map[key]
+  }
+
   int(key: string, min: number, max: number): number {
     const value = this.#map[key]
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {

@@ -56,3 +56,9 @@ export const MAX_SERIAL = 2 ** 32
 export const MAX_INVITE_MS = 366 * 86_400_000
 /** Logical steps a clock value may be: microseconds since 1970, below 2^53. */
 export const MAX_TIME = Number.MAX_SAFE_INTEGER
+/** A checkpoint's manifest: a million entries in pieces of 512, and 60,000 logs. */
+export const MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+/** Records handed over with a checkpoint: its proposal, and members' word for it. */
+export const MAX_CHECKPOINT_PROOFS = 4_096
+/** Contents that hold the small bodies of a checkpoint: one for each piece of some hundred entries. */
+export const MAX_CHECKPOINT_PACKS = 32_768

@@ -2,10 +2,11 @@
  * Messages between members about records: announcements (one-way), pulls and comparisons (request and answer) and gossip.
  * SPEC.md, "Messages". Kinds are only ever appended.
  */
-import { sha256 } from './body.js'
+import { sha256, type BodyRef } from './body.js'
 import { decodeMessage, encodeCbor, malformed } from './cbor.js'
 import { bytesOf, Fields, hexOf } from './fields.js'
-import { MAX_FRAME_BYTES, MAX_GOSSIP_BYTES, MAX_RECORD_BYTES, MAX_SEQ, MAX_TIME } from './limits.js'
+import { packRef, readRef } from './manifest.js'
+import { MAX_FRAME_BYTES, MAX_GOSSIP_BYTES, MAX_MANIFEST_BYTES, MAX_RECORD_BYTES, MAX_SEQ, MAX_TIME } from './limits.js'
 
 /** How far a node holds one log. `log` 32 hex, `head` first 8 bytes of the newest record's id as 16 hex. */
 export interface VectorEntry {
@@ -50,6 +51,19 @@ export interface PullAnswer {
   readonly records: readonly Uint8Array[]
   /** Newest seq of that log the answerer holds. */
   readonly head: number
+  /** Up to this seq the log is in a checkpoint, and its records are not to be had here. Absent: all are. */
+  readonly floor?: number
+}
+
+/** Asks for the checkpoint that took the place of older records, and for the word of those who vouch for it. */
+export interface CheckpointRequest {
+  readonly t: 'checkpoint'
+}
+
+/** `offer` absent: there is none. Else a content that holds an offer; see `decodeOffer`. */
+export interface CheckpointAnswer {
+  readonly t: 'checkpoint-is'
+  readonly offer?: BodyRef
 }
 
 export interface RootRequest {
@@ -84,8 +98,8 @@ export interface BucketAnswer {
 }
 
 export type SyncNotice = VectorMessage | DigestMessage | AskVectorMessage
-export type SyncRequest = PullRequest | RootRequest | BucketsRequest | BucketRequest
-export type SyncAnswer = PullAnswer | RootAnswer | BucketsAnswer | BucketAnswer
+export type SyncRequest = PullRequest | RootRequest | BucketsRequest | BucketRequest | CheckpointRequest
+export type SyncAnswer = PullAnswer | RootAnswer | BucketsAnswer | BucketAnswer | CheckpointAnswer
 
 /** Gossip: small records whole; of larger ones only where they are to be had. */
 export interface GossipMessage {
@@ -151,6 +165,8 @@ export function decodeRequest(bytes: Uint8Array): SyncRequest {
       return { t: 'buckets' }
     case 'bucket':
       return { t: 'bucket', index: fields.int('index', 0, BUCKETS - 1) }
+    case 'checkpoint':
+      return { t: 'checkpoint' }
     default:
       throw malformed(`is a request of the unknown kind ${String(map.t)}`)
   }
@@ -159,6 +175,8 @@ export function decodeRequest(bytes: Uint8Array): SyncRequest {
 export function encodeAnswer(answer: SyncAnswer): Uint8Array {
   if (answer.t === 'root-is')
     return encodeCbor({ t: answer.t, root: bytesOf(answer.root), vector: packVector(answer.vector) })
+  if (answer.t === 'checkpoint-is')
+    return encodeCbor(answer.offer === undefined ? answer : { ...answer, offer: packRef(answer.offer) })
   return encodeCbor(answer)
 }
 
@@ -174,7 +192,12 @@ function readAnswer(kind: SyncAnswer['t'], fields: Fields): SyncAnswer {
       const records = fields.list('records', MAX_PULL_RECORDS)
       if (!records.every((record) => record instanceof Uint8Array && record.length <= MAX_RECORD_BYTES))
         throw malformed('holds a record over its size')
-      return { t: 'records', records: records as readonly Uint8Array[], head: fields.int('head', 0, MAX_SEQ) }
+      const answer = {
+        t: 'records' as const,
+        records: records as readonly Uint8Array[],
+        head: fields.int('head', 0, MAX_SEQ)
+      }
+      return fields.has('floor') ? { ...answer, floor: fields.int('floor', 1, MAX_SEQ) } : answer
     }
     case 'root-is':
       return {
@@ -189,6 +212,10 @@ function readAnswer(kind: SyncAnswer['t'], fields: Fields): SyncAnswer {
       if (rows.length % 48 !== 0) throw malformed('holds a cut row')
       return { t: 'bucket-is', rows }
     }
+    case 'checkpoint-is':
+      return fields.has('offer')
+        ? { t: 'checkpoint-is', offer: readRef(fields.value('offer'), MAX_MANIFEST_BYTES) }
+        : { t: 'checkpoint-is' }
   }
 }
 

@@ -4,7 +4,9 @@
  */
 import { isMap } from './cbor.js'
 import { bytesOf, Fields } from './fields.js'
-import { MAX_INLINE_BODY_BYTES, MAX_UPDATE_BYTES } from './limits.js'
+import type { BodyRef } from './body.js'
+import { MAX_INLINE_BODY_BYTES, MAX_MANIFEST_BYTES, MAX_UPDATE_BYTES } from './limits.js'
+import { checkpointRow, readCheckpoint, type CheckpointRef } from './manifest.js'
 import { decodeMemberOp, describeMemberOp, encodeMemberOp, isMemberKind, type MemberOp } from './member-ops.js'
 import { refuseRecord } from './refusal.js'
 
@@ -21,13 +23,28 @@ export interface BodyOp {
   readonly bytes: Uint8Array
 }
 
+/** Catalog: proposes that what this record builds on, and itself, becomes a checkpoint. */
+export interface CheckpointOp {
+  readonly k: 'checkpoint'
+  /** The checkpoint that is in force so far; absent: there is none. */
+  readonly before?: CheckpointRef
+}
+
+/** Catalog, by any member: all that a proposal builds on is applied here, and this is what it comes to. */
+export interface AttestOp {
+  readonly k: 'attest'
+  /** Id of the record that proposes, 64 hex. */
+  readonly proposal: string
+  readonly manifest: BodyRef
+}
+
 /** A kind of a later version: kept as it came. */
 export interface UnknownOp {
   readonly k: 'unknown'
   readonly raw: Readonly<Record<string, unknown>>
 }
 
-export type Op = EditOp | BodyOp | MemberOp | UnknownOp
+export type Op = EditOp | BodyOp | CheckpointOp | AttestOp | MemberOp | UnknownOp
 
 export function encodeOp(op: Op): Record<string, unknown> {
   switch (op.k) {
@@ -35,6 +52,10 @@ export function encodeOp(op: Op): Record<string, unknown> {
       return { k: 'edit', e: bytesOf(op.entry), u: op.update }
     case 'body':
       return { k: 'body', b: op.bytes }
+    case 'checkpoint':
+      return { k: 'checkpoint', ...(op.before === undefined ? {} : { b: checkpointRow(op.before) }) }
+    case 'attest':
+      return { k: 'attest', p: bytesOf(op.proposal), h: bytesOf(op.manifest.hash), z: op.manifest.size }
     case 'unknown':
       return { ...op.raw }
     default:
@@ -48,6 +69,14 @@ export function decodeOp(value: unknown): Op {
   if (value.k === 'edit')
     return { k: 'edit', entry: fields.hex('e', 16), update: fields.bytes('u', 1, MAX_UPDATE_BYTES) }
   if (value.k === 'body') return { k: 'body', bytes: fields.bytes('b', 0, MAX_INLINE_BODY_BYTES) }
+  if (value.k === 'checkpoint')
+    return { k: 'checkpoint', ...(value.b === undefined ? {} : { before: readCheckpoint(value.b, refuseRecord) }) }
+  if (value.k === 'attest')
+    return {
+      k: 'attest',
+      proposal: fields.hex('p', 32),
+      manifest: { hash: fields.hex('h', 32), size: fields.int('z', 1, MAX_MANIFEST_BYTES) }
+    }
   return isMemberKind(value.k) ? decodeMemberOp(value.k, value) : { k: 'unknown', raw: value }
 }
 
@@ -58,6 +87,10 @@ export function describeOp(op: Op): string {
       return `edit ${op.entry.slice(0, 8)} (${op.update.length} B)`
     case 'body':
       return `body (${op.bytes.length} B)`
+    case 'checkpoint':
+      return 'checkpoint'
+    case 'attest':
+      return `attest ${op.manifest.hash.slice(0, 8)} for ${op.proposal.slice(0, 8)}`
     case 'unknown':
       return `unknown ${String(op.raw.k)}`
     default:

@@ -116,6 +116,7 @@ describe('a damaged record', () => {
       log: a.replica.log,
       catalog: a.replica.catalog,
       reader: a.replica.reader,
+      base: { inForce: undefined },
       vector: () => []
     }
     const ask = async (from: number): Promise<number> => {

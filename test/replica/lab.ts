@@ -5,11 +5,21 @@
 import { createHash } from 'node:crypto'
 import { clientIdOf, PathEditor, ROOT_ID, type Draft, type Entry, type Value } from '../../src/catalog/index.js'
 import { encodeUpdate, type DeleteRange } from '../../src/catalog/update.js'
+import { GrapevineError } from '../../src/errors.js'
 import { clusterIdOf, keyPairOf, nodeIdOf, signFounder, verify, type KeyPair } from '../../src/identity/index.js'
 import { Replica, type OpenReport, type ReplicaEvents, type Written } from '../../src/replica/index.js'
 import { silentLogger, type Clock, type Logger, type NodeId, type Transport } from '../../src/runtime.js'
 import { MemoryStore, type Store } from '../../src/store/index.js'
-import { logIdOf, sealRecord, type Dep, type Op, type Role, type SignedRecord } from '../../src/wire/index.js'
+import {
+  bodyRefOf,
+  logIdOf,
+  sealRecord,
+  type BodyRef,
+  type Dep,
+  type Op,
+  type Role,
+  type SignedRecord
+} from '../../src/wire/index.js'
 import { SimDisk } from '../sim/disk.js'
 import { SeededRandom } from '../sim/random.js'
 
@@ -97,6 +107,37 @@ export interface LabNodeOptions {
   /** Seeds its randomness: its epochs. */
   readonly seed?: number
   readonly freshEpoch?: boolean
+  /** Where pieces of checkpoints go; absent: it makes none. */
+  readonly contents?: MemoryContents
+}
+
+/** Contents in memory, as the blob store keeps them on disk. */
+export class MemoryContents {
+  readonly #bodies = new Map<string, Uint8Array>()
+
+  async put(bytes: Uint8Array): Promise<BodyRef> {
+    const ref = bodyRefOf(bytes)
+    this.#bodies.set(ref.hash, bytes)
+    return ref
+  }
+
+  async get(ref: BodyRef): Promise<Uint8Array> {
+    const bytes = this.#bodies.get(ref.hash)
+    if (bytes === undefined) throw new GrapevineError('blob-missing', 'it is not here', { next: 'nothing' })
+    return bytes
+  }
+
+  async remove(hash: string): Promise<void> {
+    this.#bodies.delete(hash)
+  }
+
+  get bytes(): number {
+    return [...this.#bodies.values()].reduce((sum, { length }) => sum + length, 0)
+  }
+
+  get count(): number {
+    return this.#bodies.size
+  }
 }
 
 export class LabNode {
@@ -132,7 +173,8 @@ export class LabNode {
         store: this.store,
         transport: this.transport,
         keys: this.keys,
-        verify: async (key, bytes, signature) => verify(key, bytes, signature)
+        verify: async (key, bytes, signature) => verify(key, bytes, signature),
+        ...(this.options.contents === undefined ? {} : { contents: this.options.contents })
       },
       { cluster: this.lab.cluster, maxSegmentBytes: 64 * 1024, freshEpoch: this.options.freshEpoch ?? false },
       this.options.events
@@ -182,7 +224,8 @@ export class LabNode {
   records(): SignedRecord[] {
     const { log } = this.replica
     const found: SignedRecord[] = []
-    for (const head of log.logs()) for (let seq = 1; seq <= head.seq; seq++) found.push(log.read(head.log, seq))
+    for (const head of log.logs())
+      for (let seq = head.floor + 1; seq <= head.seq; seq++) found.push(log.read(head.log, seq))
     return found
   }
 
@@ -195,7 +238,10 @@ export class LabNode {
 
   /** Takes what the other holds and this one lacks, the members' records first. */
   async pull(other: LabNode): Promise<void> {
-    const lacking = other.records().filter((record) => this.replica.log.find(record.id) === undefined)
+    const { log } = this.replica
+    const lacking = other
+      .records()
+      .filter((record) => log.find(record.id) === undefined && !log.isSettled(record.log, record.body.seq))
     const members = (record: SignedRecord): number => (record.body.space === 'members' ? 0 : 1)
     await this.receive(lacking.toSorted((a, b) => members(a) - members(b)))
   }

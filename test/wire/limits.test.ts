@@ -18,11 +18,13 @@ import {
   decodeJoinRequest,
   hadIn,
   decodeNotice,
+  decodeOffer,
   decodeOp,
   decodeRecord,
   decodeRequest,
   decodeToken,
   encodeCbor,
+  encodeOffer,
   encodeRequest,
   encodeToken,
   MAX_JOIN_RECORDS,
@@ -90,6 +92,15 @@ function gossipOf(bytes: number): Uint8Array {
   return encodeCbor({ r: [new Uint8Array(bytes - overhead)], h: new Uint8Array() })
 }
 
+const ref = { hash: '11'.repeat(32), size: 1 }
+const offerOf = (packs: number, proofs: number): Uint8Array =>
+  encodeOffer({
+    manifest: ref,
+    packs: Array.from({ length: packs }, () => ref),
+    ownPacks: [],
+    proofs: Array.from({ length: proofs }, () => new Uint8Array(1))
+  })
+
 const LIMITS: Record<keyof typeof limits, Case> = {
   MAX_RECORD_BYTES: { take: (bytes) => decodeRecord(recordOf(bytes)), refused: malformed },
   MAX_RECORD_OPS: {
@@ -127,6 +138,12 @@ const LIMITS: Record<keyof typeof limits, Case> = {
   },
   MAX_CBOR_DEPTH: { take: (depth) => decodeCborRaw(nestedCbor(depth)), refused: /nested deeper than 32/ },
   MAX_INLINE_BODY_BYTES: { take: (bytes) => decodeOp({ k: 'body', b: new Uint8Array(bytes) }), refused: malformed },
+  MAX_MANIFEST_BYTES: {
+    take: (bytes) => decodeOp({ k: 'attest', p: new Uint8Array(32), h: new Uint8Array(32), z: bytes }),
+    refused: malformed
+  },
+  MAX_CHECKPOINT_PROOFS: { take: (count) => decodeOffer(offerOf(0, count)), refused: badMessage },
+  MAX_CHECKPOINT_PACKS: { take: (count) => decodeOffer(offerOf(count, 0)), refused: badMessage },
   MAX_GOSSIP_BYTES: { take: (bytes) => decodeGossip(gossipOf(bytes)), refused: badMessage },
   MAX_FRAME_BYTES: {
     // rows of a bucket are 48 bytes each: the last that fits, and one more

@@ -1,0 +1,114 @@
+/**
+ * Takes a checkpoint over from a peer, in place of records that are not to be had any more: verified against the word of
+ * the members that vouched for it, and made durable. The index is then to be made anew from it.
+ */
+import { GrapevineError } from '../../errors.js'
+import { verify, type Members } from '../../identity/index.js'
+import { decodeKnowledge } from '../../log/index.js'
+import {
+  bodyOf,
+  decodeManifest,
+  decodeOffer,
+  decodeRecord,
+  hexOf,
+  SIGNATURE_BYTES,
+  signedBytes,
+  type AttestOp,
+  type BodyRef,
+  type CheckpointAnswer,
+  type Dep,
+  type Manifest,
+  type Offer,
+  type SignedRecord
+} from '../../wire/index.js'
+import { refOf } from './base.js'
+import type { BaseFile, KeptCheckpoint } from './base-file.js'
+import type { Contents } from './contents.js'
+
+export interface AdoptDeps {
+  readonly cluster: string
+  readonly members: Pick<Members, 'list' | 'get' | 'wasAdmitted'>
+  /** Public key of this node: nobody vouches for itself. */
+  readonly self: Uint8Array
+  readonly contents: Contents
+  readonly file: BaseFile
+  /** Resolves when all of these contents are here. */
+  fetch(refs: readonly BodyRef[]): Promise<void>
+}
+
+/** Throws `record-refused` when not enough members vouch for it, and what fetching it throws. False: there is none. */
+export async function adopt({ offer: ref }: CheckpointAnswer, deps: AdoptDeps): Promise<boolean> {
+  if (ref === undefined) return false
+  const { contents, file } = deps
+  await deps.fetch([ref])
+  const offer = decodeOffer(await contents.get(ref))
+  const proof = readProofs(offer, deps)
+  const top = await keep({ proposal: proof.proposal, manifest: offer.manifest, packs: offer.ownPacks }, deps)
+  checkVouched(top.manifest, proof.authors, deps)
+  const { before } = top.manifest
+  if (before === undefined) throw refused('took the place of nothing')
+  const floor = await keep({ ...before, packs: offer.packs }, deps)
+  const pieces = [floor, top].flatMap(({ kept, manifest }) => [...manifest.chunks.map(refOf), ...kept.packs])
+  await deps.fetch([...new Map(pieces.map((ref) => [ref.hash, ref])).values()])
+  for (const ref of pieces) await contents.get(ref)
+  await file.write({ top: top.kept, floor: floor.kept, offer: ref, proofs: offer.proofs })
+  return true
+}
+
+async function keep(
+  kept: Omit<KeptCheckpoint, 'encoded'>,
+  { cluster, contents, fetch }: AdoptDeps
+): Promise<{ kept: KeptCheckpoint; manifest: Manifest }> {
+  await fetch([kept.manifest])
+  const encoded = await contents.get(kept.manifest)
+  const manifest = decodeManifest(encoded)
+  if (manifest.cluster !== cluster || manifest.proposal.id !== kept.proposal.id)
+    throw refused('is not of what it is said to be')
+  return { kept: { ...kept, proposal: manifest.proposal, encoded }, manifest }
+}
+
+/** Who signed that the proposal comes to this manifest. */
+function readProofs(
+  { manifest: { hash }, proofs }: Offer,
+  { cluster, members }: AdoptDeps
+): { proposal: Dep; authors: Set<string> } {
+  const [first, ...words] = proofs.map(decodeRecord)
+  if (first === undefined || !first.body.ops.some((op) => op.k === 'checkpoint')) throw refused('has no proposal')
+  const authors = new Set<string>()
+  for (const record of words) {
+    const { author, ops } = record.body
+    const said = ops.find((op): op is AttestOp => op.k === 'attest' && op.proposal === first.id)
+    if (
+      record.body.cluster === cluster &&
+      said?.manifest.hash === hash &&
+      members.wasAdmitted(author) &&
+      isSigned(record)
+    )
+      authors.add(hexOf(author))
+  }
+  return { proposal: { log: first.log, seq: first.body.seq, id: first.id }, authors }
+}
+
+function isSigned({ body, bytes }: SignedRecord): boolean {
+  return verify(body.author, signedBytes(bodyOf(bytes)), bytes.subarray(0, SIGNATURE_BYTES))
+}
+
+/** More than half of those who were members when it was proposed, and are, must vouch for it. */
+function checkVouched({ proposal, logs }: Manifest, authors: ReadonlySet<string>, { members, self }: AdoptDeps): void {
+  const tip = logs.find(({ log }) => log === proposal.log)
+  if (tip === undefined) throw refused('does not hold its own proposal')
+  const known = decodeKnowledge(tip.knowledge)
+  const asked = members
+    .list()
+    .filter(({ key, log, seq }) => (known.get(log) ?? 0) >= seq && Buffer.compare(key, self) !== 0)
+    .map(({ key }) => hexOf(key))
+  const vouching = asked.filter((key) => authors.has(key)).length
+  if (vouching === 0 || vouching * 2 <= asked.length)
+    throw refused(`has the word of ${vouching} of ${asked.length} members`)
+}
+
+function refused(what: string): GrapevineError {
+  return new GrapevineError('record-refused', `a checkpoint of a peer ${what}`, {
+    next: 'nothing: it was not taken, and other peers are asked'
+  })
+}

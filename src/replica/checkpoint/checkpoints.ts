@@ -1,0 +1,296 @@
+/**
+ * Checkpoints, from the proposal to what may go because of one.
+ *
+ * 1. A member that may write proposes: the checkpoint is all that its record builds on.
+ * 2. Every member, when that is old enough, works out what it comes to and vouches for that.
+ * 3. When all vouch for the same it is in force, and what the one before it covers may go: by then nobody writes anything
+ *    that builds on what is older than that one, except on the last records of its logs.
+ */
+import type { CatalogDelta } from '../../catalog/index.js'
+import { GrapevineError } from '../../errors.js'
+import type { KeyPair } from '../../identity/index.js'
+import type { RecordLog, SegmentLog } from '../../log/index.js'
+import type { Logger } from '../../runtime.js'
+import { prefixRange } from '../../store/index.js'
+import {
+  checkpointRow,
+  decodeCborRaw,
+  decodeManifest,
+  encodeCbor,
+  encodeOffer,
+  hexOf,
+  readCheckpoint,
+  type BodyRef,
+  type CheckpointOp,
+  type CheckpointRef,
+  type Manifest,
+  type Op,
+  type SignedRecord
+} from '../../wire/index.js'
+import type { Heads } from '../heads.js'
+import type { Removals } from '../removals.js'
+import { placeOf } from '../removed.js'
+import type { Turns } from '../turns.js'
+import type { Base } from './base.js'
+import type { BaseFile, InForce, KeptCheckpoint } from './base-file.js'
+import type { Contents } from './contents.js'
+import { cutOf } from './cut.js'
+import type { Ledger, Proposal } from './ledger.js'
+import { CheckpointMaker, type MakerDeps } from './maker.js'
+import { Pruner, type PruneDeps } from './prune.js'
+import { thaw } from './thaw.js'
+
+export interface CheckpointsDeps extends MakerDeps, PruneDeps {
+  readonly log: RecordLog
+  readonly segments: SegmentLog
+  readonly clock: MakerDeps['clock']
+  readonly keys: KeyPair
+  readonly removals: Removals
+  readonly heads: Heads
+  readonly base: Base
+  readonly file: BaseFile
+  readonly ledger: Ledger
+  readonly turns: Turns
+  readonly contents: Contents
+  readonly logger: Logger
+  write(ops: readonly Op[]): Promise<SignedRecord>
+  /** Entries changed because of what was settled. */
+  changed(delta: CatalogDelta): void
+}
+
+/** Set while a checkpoint is being taken over into an empty index. */
+const THAWING = '~thawing'
+/** Set while rows and segments are to go. */
+const PRUNING = '~pruning'
+/** Manifest of the floor that the rows go by. */
+const FLOOR = '~floor'
+/** What this node vouched for: the contents that hold its small bodies. */
+const MADE_ROWS = 'C/m/'
+
+export class Checkpoints {
+  readonly #deps: CheckpointsDeps
+  readonly #maker: CheckpointMaker
+  /** What this node vouched for, until it is in force or another is. */
+  readonly #made = new Map<string, KeptCheckpoint>()
+  #working = false
+
+  constructor(deps: CheckpointsDeps) {
+    this.#deps = deps
+    this.#maker = new CheckpointMaker(deps)
+  }
+
+  get inForce(): InForce | undefined {
+    return this.#deps.base.inForce
+  }
+
+  get proposals(): Proposal[] {
+    return this.#deps.ledger.proposals
+  }
+
+  /** Members (hex keys) that have not vouched for a proposal. */
+  awaited(proposal: string): string[] {
+    return this.#deps.ledger.awaited(proposal)
+  }
+
+  /** Says what the checkpoint in force is, before the log is opened; `empty`: the index holds nothing yet. */
+  async open(empty: boolean): Promise<void> {
+    const { base, rows } = this.#deps
+    const { inForce, floor } = base
+    if (rows.get(THAWING) !== undefined)
+      throw new GrapevineError('store-damaged', 'the index was being made from a checkpoint and was not finished', {
+        next: 'it is made again'
+      })
+    if (inForce?.floor === undefined || floor === undefined || !empty) return
+    rows.put(THAWING, new Uint8Array())
+    await thaw(inForce.floor, floor, this.#deps)
+    rows.put(FLOOR, Buffer.from(inForce.floor.manifest.hash))
+    rows.delete(THAWING)
+    await rows.flush()
+  }
+
+  /** What this node vouched for in an earlier life. */
+  async load(): Promise<void> {
+    const { store, contents } = this.#deps
+    for await (const [key, bytes] of store.iterate(prefixRange(MADE_ROWS))) {
+      const row = decodeCborRaw(bytes) as MadeRow
+      const ref = readCheckpoint(row.ref, (what) => new TypeError(what))
+      try {
+        const encoded = await contents.get(ref.manifest)
+        this.#made.set(key.slice(MADE_ROWS.length), { ...ref, packs: row.packs, encoded })
+      } catch (error) {
+        // then another one is made, which every member vouches for
+        if (!isMissing(error)) throw error
+      }
+    }
+  }
+
+  /** After a crash between putting a checkpoint in force and settling what it covers. The log is open. */
+  async goOn(): Promise<void> {
+    const { base } = this.#deps
+    if (base.floor !== undefined && this.#settledFloor() !== base.inForce!.floor!.manifest.hash) await this.#settle()
+  }
+
+  #settledFloor(): string | undefined {
+    const row = this.#deps.rows.get(FLOOR)
+    return row === undefined ? undefined : Buffer.from(row).toString()
+  }
+
+  /** Records of the catalog that no checkpoint in force covers. */
+  get since(): number {
+    const { log, base } = this.#deps
+    const covered = new Map(
+      base.top === undefined ? [] : decodeManifest(base.top.encoded).logs.map((each) => [each.log, each.seq])
+    )
+    let count = 0
+    for (const head of log.logs())
+      if (head.space === 'catalog') count += Math.max(0, head.applied - (covered.get(head.log) ?? 0))
+    return count
+  }
+
+  /** Writes a proposal: everything applied here becomes a checkpoint, if all members come to the same. */
+  propose(): Promise<SignedRecord> {
+    const { top } = this.#deps.base
+    const op: CheckpointOp = top === undefined ? { k: 'checkpoint' } : { k: 'checkpoint', before: refOf(top) }
+    return this.#deps.write([op])
+  }
+
+  /** The proposal this node should vouch for now: the newest written no later than `byMs` (ms since 1970). */
+  due(byMs: number): Proposal | undefined {
+    const own = hexOf(this.#deps.keys.publicKey)
+    return this.#deps.ledger.proposals
+      .filter((each) => each.time / 1_000 <= byMs && this.#follows(each))
+      .filter(({ id }) => !this.#deps.ledger.attestations(id).some(({ author }) => author === own))
+      .toSorted((a, b) => b.depth - a.depth || (a.id < b.id ? -1 : 1))[0]
+  }
+
+  /** Whether it goes on from what is in force, and its author knew of everybody's word for that. */
+  #follows({ id, log, seq, before }: Proposal): boolean {
+    const { top } = this.#deps.base
+    if (top === undefined || before === undefined) return top === undefined && before === undefined
+    if (before.manifest.hash !== top.manifest.hash) return false
+    const { covers } = cutOf(this.#deps.log, { log, seq, id })
+    return this.#deps.ledger.attestations(top.proposal.id).every((each) => covers(each.log, each.seq))
+  }
+
+  /** Works out what a proposal comes to, and vouches for it. */
+  async attest(proposal: Proposal): Promise<void> {
+    const made = await this.#maker.make({ log: proposal.log, seq: proposal.seq, id: proposal.id }, proposal.before)
+    this.#made.set(proposal.id, made)
+    const row: MadeRow = { ref: checkpointRow(made), packs: made.packs.map(({ hash, size }) => ({ hash, size })) }
+    this.#deps.rows.put(MADE_ROWS + proposal.id, encodeCbor(row))
+    await this.#deps.write([{ k: 'attest', proposal: proposal.id, manifest: made.manifest }])
+  }
+
+  /** Puts a checkpoint in force that all members vouch for, and lets go what may go. True when one was. */
+  async advance(): Promise<boolean> {
+    if (this.#working) return false
+    this.#working = true
+    try {
+      const sealed = this.#sealed()
+      if (sealed === undefined) return false
+      await this.#putInForce(sealed)
+      return true
+    } finally {
+      this.#working = false
+    }
+  }
+
+  #sealed(): KeptCheckpoint | undefined {
+    const { ledger } = this.#deps
+    for (const proposal of ledger.proposals) {
+      const manifest = this.#follows(proposal) ? ledger.sealed(proposal.id) : undefined
+      const made = this.#made.get(proposal.id)
+      if (manifest !== undefined && made?.manifest.hash === manifest.hash) return made
+    }
+    return undefined
+  }
+
+  async #putInForce(top: KeptCheckpoint): Promise<void> {
+    const { base, file, rows, logger } = this.#deps
+    const before = base.inForce
+    const inForce = await this.#offered({ top, floor: before?.top, proofs: this.#proofs(top) })
+    await file.write(inForce)
+    base.set(inForce)
+    for (const id of this.#made.keys()) rows.delete(MADE_ROWS + id)
+    this.#made.clear()
+    logger.info('A checkpoint is in force.', { proposal: top.proposal.id, manifest: top.manifest.hash })
+    if (inForce.floor === undefined) return
+    await this.#settle()
+    await this.#forgetContents(before, inForce)
+  }
+
+  /** With the content that others can take it over from. */
+  async #offered(inForce: InForce): Promise<InForce> {
+    const { top, floor, proofs } = inForce
+    if (floor === undefined) return inForce
+    const offer = encodeOffer({ manifest: top.manifest, packs: floor.packs, ownPacks: top.packs, proofs })
+    return { ...inForce, offer: await this.#deps.contents.put(offer) }
+  }
+
+  /** The proposal and every member's word for it, as they were signed. */
+  #proofs({ proposal }: CheckpointRef): Uint8Array[] {
+    const { log, ledger } = this.#deps
+    const words = ledger.attestations(proposal.id).map((each) => log.read(each.log, each.seq).bytes)
+    return [log.read(proposal.log, proposal.seq).bytes, ...words]
+  }
+
+  /** What the floor covers is settled: the fold is brought in step with it, and its records may go. */
+  async #settle(): Promise<void> {
+    const { base, turns, rows, log, ledger, removals, changed } = this.#deps
+    const floor = base.floor!
+    const covered = new Map(floor.logs.map((each) => [each.log, each.seq]))
+    const { covers } = cutOf(log, floor.proposal)
+    await turns.take(async () => {
+      const delta = await removals.settle(
+        ({ log: of, seq }) => seq <= (covered.get(of) ?? 0),
+        ({ removedBy }) => removedBy !== '' && !covers(placeOf(removedBy).log, placeOf(removedBy).seq)
+      )
+      for (const [of, seq] of covered) if ((log.get(of)?.floor ?? 0) < seq) log.raiseFloor(of, seq)
+      ledger.settle(log.row(floor.proposal.log, floor.proposal.seq)!.depth)
+      rows.put(FLOOR, Buffer.from(base.inForce!.floor!.manifest.hash))
+      rows.put(PRUNING, new Uint8Array())
+      await rows.flush()
+      changed(delta)
+    })
+  }
+
+  /** Lets go what is settled, if anything is. Takes its time. */
+  async prune(): Promise<void> {
+    const { rows, logger } = this.#deps
+    if (rows.get(PRUNING) === undefined) return
+    const gone = await new Pruner(this.#deps).run()
+    await this.#deps.turns.take(async () => {
+      rows.delete(PRUNING)
+      await rows.flush()
+    })
+    logger.info('What a checkpoint took the place of is gone.', { ...gone })
+  }
+
+  /** Pieces that only older checkpoints had. */
+  async #forgetContents(before: InForce | undefined, { top, floor }: InForce): Promise<void> {
+    const kept = new Set([top, floor!].flatMap(contentsOf))
+    const old = before?.floor === undefined ? [] : contentsOf(before.floor)
+    if (before?.offer !== undefined) old.push(before.offer.hash)
+    for (const hash of old) if (!kept.has(hash)) await this.#deps.contents.remove(hash)
+  }
+}
+
+interface MadeRow {
+  readonly ref: unknown
+  readonly packs: readonly BodyRef[]
+}
+
+export function refOf({ proposal, manifest }: CheckpointRef): CheckpointRef {
+  return { proposal: { log: proposal.log, seq: proposal.seq, id: proposal.id }, manifest }
+}
+
+/** Hashes of all that a checkpoint consists of. */
+function contentsOf(kept: KeptCheckpoint): string[] {
+  const { chunks }: Manifest = decodeManifest(kept.encoded)
+  return [kept.manifest.hash, ...chunks.map(({ hash }) => hash), ...kept.packs.map(({ hash }) => hash)]
+}
+
+/** Whether a node can have lost what it keeps of a checkpoint: it is fetched again, or the home restored. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof GrapevineError && (error.code === 'blob-missing' || error.code === 'blob-damaged')
+}

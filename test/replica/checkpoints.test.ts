@@ -1,0 +1,132 @@
+/** History that every member has is replaced by a checkpoint, and nothing else changes. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { adopt, BaseFile } from '../../src/replica/index.js'
+import { decodeAnswer, encodeRequest } from '../../src/wire/index.js'
+import { Lab, MemoryContents, meet, type LabNode } from './lab.js'
+
+/** Nodes that know each other and can keep checkpoints. */
+async function cluster(count: number): Promise<{ lab: Lab; nodes: LabNode[] }> {
+  const lab = new Lab()
+  return { lab, nodes: await lab.nodes(count, { each: () => ({ contents: new MemoryContents() }) }) }
+}
+
+/** One node proposes, all vouch, and all hear of it. */
+async function checkpoint(nodes: readonly LabNode[], by = nodes[0]!): Promise<void> {
+  await by.replica.checkpoints!.propose()
+  await meet(nodes)
+  for (const { replica } of nodes) {
+    const proposal = replica.checkpoints!.due(Number.POSITIVE_INFINITY)
+    assert.ok(proposal !== undefined, 'there is something to vouch for')
+    await replica.checkpoints!.attest(proposal)
+  }
+  await meet(nodes)
+  for (const { replica } of nodes) {
+    assert.equal(await replica.checkpoints!.advance(), true, 'it is in force')
+    await replica.checkpoints!.prune()
+  }
+}
+
+async function alike(nodes: readonly LabNode[]): Promise<void> {
+  const [first, ...others] = nodes as [LabNode, ...LabNode[]]
+  const tree = await first.tree()
+  for (const other of others) {
+    assert.deepEqual(await other.tree(), tree)
+    assert.equal(other.replica.catalog.root(), first.replica.catalog.root())
+  }
+}
+
+/** Writes over and over, here and there. */
+async function overwrite(nodes: readonly LabNode[], times: number, files = 5): Promise<void> {
+  for (let at = 0; at < times; at++) {
+    await nodes[at % nodes.length]!.put(`d${at % 2}/f${at % files}`, `${at} of ${times}`)
+    if (at % 7 === 0) await meet(nodes)
+  }
+  await meet(nodes)
+}
+
+test('what a checkpoint covers goes with the next one, and the catalog stays as it is', async () => {
+  const { nodes } = await cluster(3)
+  await overwrite(nodes, 30)
+  await nodes[1]!.remove('d0/f2')
+  await meet(nodes)
+  const before = await nodes[0]!.tree()
+  const root = nodes[0]!.replica.catalog.root()
+  await checkpoint(nodes)
+  assert.ok(nodes[0]!.records().length > 30, 'the first one lets nothing go')
+  await checkpoint(nodes, nodes[1])
+  for (const node of nodes) {
+    const catalog = node.records().filter(({ body }) => body.space === 'catalog')
+    assert.ok(catalog.length < 15, `${catalog.length} records are left`)
+    assert.equal(node.replica.catalog.root(), root)
+  }
+  assert.deepEqual(await nodes[2]!.tree(), before)
+  await overwrite(nodes, 10)
+  await alike(nodes)
+})
+
+test('an index is made again from the checkpoint and what came after it', async () => {
+  const { nodes } = await cluster(2)
+  await overwrite(nodes, 20)
+  await checkpoint(nodes)
+  await overwrite(nodes, 6)
+  await checkpoint(nodes)
+  await overwrite(nodes, 4)
+  const [a, b] = nodes as [LabNode, LabNode]
+  const tree = await a.tree()
+  await a.restart({ loseIndex: true })
+  assert.deepEqual(await a.tree(), tree)
+  assert.equal(a.replica.catalog.root(), b.replica.catalog.root())
+  await overwrite([a, b], 6)
+  await alike(nodes)
+  await checkpoint(nodes, b)
+  await alike(nodes)
+})
+
+test('the segments of what is gone are gone', async () => {
+  const { nodes } = await cluster(1)
+  const [a] = nodes as [LabNode]
+  for (let at = 0; at < 60; at++) await a.put(`f${at % 3}`, `${at}`.repeat(3_000))
+  const before = a.replica.stats().bytes
+  await checkpoint(nodes)
+  await checkpoint(nodes)
+  assert.ok(a.replica.stats().bytes < before / 10, `${a.replica.stats().bytes} of ${before} bytes are left`)
+  await a.restart()
+  await a.restart({ loseIndex: true })
+  assert.equal((await a.tree()).length, 3)
+})
+
+test('a newcomer takes the checkpoint and what came after it', async () => {
+  const { lab, nodes } = await cluster(3)
+  await overwrite(nodes, 30)
+  await checkpoint(nodes)
+  await overwrite(nodes, 10)
+  await checkpoint(nodes)
+  await overwrite(nodes, 10)
+  const [founder] = nodes as [LabNode]
+  const contents = new MemoryContents()
+  const late = await lab.blank('late', { contents })
+  await founder.replica.writeMembers(() => [{ k: 'admit', key: late.keys.publicKey, role: 'author', name: 'late' }])
+  await meet(nodes)
+  await late.receive(founder.records().filter(({ body }) => body.space === 'members'))
+  const answer = decodeAnswer(await founder.replica.requested(encodeRequest({ t: 'checkpoint' })), 'checkpoint-is')
+  const taken = await adopt(answer, {
+    cluster: lab.cluster,
+    members: late.replica.members,
+    self: late.keys.publicKey,
+    contents,
+    file: new BaseFile(late.disk.mount()),
+    fetch: async (refs) => {
+      for (const ref of refs) await contents.put(await founder.options.contents!.get(ref))
+    }
+  })
+  assert.equal(taken, true)
+  await late.restart({ loseIndex: true })
+  await late.pull(founder)
+  await alike([founder, late])
+  await late.put('late', 'says hello')
+  await meet([...nodes, late])
+  await alike([...nodes, late])
+  await checkpoint([...nodes, late])
+  await alike([...nodes, late])
+})
