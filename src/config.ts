@@ -164,6 +164,20 @@ export const SETTINGS = {
       'How long a member that no admin has seen may stay away before it needs a new invitation, 1,000 to a year. Used where this node is an admin; give all admins the same. Others are renewed by themselves. Less shuts a stolen machine out sooner, more forgives longer absence. Time while no admin runs does not count.',
     flag: '--certificate-life-ms <ms>'
   }),
+  checkpointIntervalMs: setting(z.union([z.literal(0), milliseconds(1_000, 366 * 86_400_000)]), {
+    default: 86_400_000,
+    unit: 'ms',
+    about:
+      'How often a checkpoint is proposed that takes the place of older history, 1,000 to a year; 0: this node proposes none. One comes into force when every member vouches for it, and lets go what the one before it covers. Less keeps the log shorter, more costs less work.',
+    flag: '--checkpoint-interval-ms <ms>'
+  }),
+  checkpointAgeMs: setting(milliseconds(0, 366 * 86_400_000), {
+    default: 7 * 86_400_000,
+    unit: 'ms',
+    about:
+      'How old history must be before this node vouches for a checkpoint that takes its place, 0 to a year. The greatest of all members counts. Less keeps the log shorter, more keeps older versions to look at and to return to.',
+    flag: '--checkpoint-age-ms <ms>'
+  }),
   maxInlineBodyBytes: setting(z.int().min(0).max(16_384), {
     default: 16_384,
     unit: 'bytes',

@@ -2,6 +2,7 @@
 import * as backup from './backup.js'
 import * as cat from './cat.js'
 import type { CommandDefinition } from './context.js'
+import * as compact from './compact.js'
 import * as exported from './export.js'
 import * as geoserver from './geoserver.js'
 import * as history from './history.js'
@@ -54,6 +55,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   backup,
   restore,
   scrub,
+  compact,
   quarantine,
   rebuild,
   reidentify,

@@ -117,6 +117,7 @@ export const definition: CommandDefinition = {
       run: runDoc
     },
     topic('gossip', 'mesh, topics, scores, counters'),
-    topic('store', 'segments, index and blobs on disk')
+    topic('store', 'segments, index and blobs on disk'),
+    topic('checkpoint', 'what took the place of older records, what is proposed, and who is awaited')
   ]
 }

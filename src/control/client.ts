@@ -235,6 +235,10 @@ export class ControlClient implements ControlTarget {
   }
 
   /** A large store takes its time between two lines: there is no deadline. */
+  compact(): Promise<{ proposal: string; awaited: string[] }> {
+    return this.#json({ method: 'POST', route: '/v1/checkpoints' })
+  }
+
   scrub(options: { signal?: AbortSignal } = {}): AsyncGenerator<ScrubLine> {
     return this.#lines({ method: 'POST', route: '/v1/scrubs', ...options })
   }

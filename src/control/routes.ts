@@ -165,7 +165,7 @@ function addReadingRoutes(app: Routes, { target }: RoutesDeps): void {
 }
 
 function addInspectRoutes(app: Routes, { target }: RoutesDeps): void {
-  for (const topic of ['heads', 'vector', 'gossip', 'store'] as const) {
+  for (const topic of ['heads', 'vector', 'gossip', 'store', 'checkpoint'] as const) {
     app.get(
       `/v1/inspect/${topic}`,
       json(shape.noQuery, () => target.inspect(topic))
@@ -234,6 +234,10 @@ function addCustodyRoutes(app: Routes, { target }: RoutesDeps, { stopping }: Rou
     await sendEvents(c.env.outgoing, target.scrub({ signal: closedSignal(c, stopping) }))
     return RESPONSE_ALREADY_SENT
   })
+  app.post(
+    '/v1/checkpoints',
+    json(shape.noQuery, () => target.compact())
+  )
   app.get(
     '/v1/quarantine',
     json(shape.noQuery, () => target.quarantine())

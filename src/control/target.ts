@@ -297,7 +297,34 @@ export interface EventView {
   [fact: string]: unknown
 }
 
-export type InspectTopic = 'heads' | 'vector' | 'log' | 'gossip' | 'store'
+export type InspectTopic = 'heads' | 'vector' | 'log' | 'gossip' | 'store' | 'checkpoint'
+
+/** A state of the catalog that takes the place of records. */
+export interface CheckpointView {
+  /** Id of the record that proposed it. */
+  proposal: string
+  /** Content id of what it consists of: what members vouch for. */
+  manifest: string
+  entries: number
+  logs: number
+  pieces: number
+  /** All that it consists of, small bodies included. */
+  bytes: number
+}
+
+export interface CheckpointsView {
+  /** The newest that all members vouched for. */
+  inForce: CheckpointView | null
+  /** The one before it: what that covers is gone from the log. */
+  floor: CheckpointView | null
+  /** Records of the catalog that the one in force does not cover. */
+  since: number
+  logBytes: number
+  /** Those that members are still asked about, with the names of those who have not answered. */
+  proposed: Array<{ proposal: string; author: string; time: string; awaited: string[] }>
+  /** Of each log, up to which seq its records are gone. */
+  settled: Record<string, number>
+}
 
 /** The reading half: also answered for a stopped node's home. */
 export interface CatalogReader {
@@ -343,6 +370,8 @@ export interface ControlTarget extends CatalogReader {
   status(): Promise<StatusView>
   peers(): Promise<PeerStatus[]>
   put(path: string, body: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<WriteReceipt>
+  /** Proposes a checkpoint now; `awaited`: names of those who are to vouch for it. Throws role-forbids. */
+  compact(): Promise<{ proposal: string; awaited: string[] }>
   /** Many small files in one call: packed into as few records as the caps allow. */
   putMany(files: Array<{ path: string; body: Uint8Array }>): Promise<WriteReceipt[]>
   remove(path: string): Promise<WriteReceipt>

@@ -321,7 +321,7 @@ export class RecordLog {
     const row = this.row(log, seq)
     if (row === undefined || row.at.segment === NOWHERE.segment)
       throw new GrapevineError('not-found', 'there is no such record here', {
-        next: 'check the log id and the sequence number',
+        next: 'check the log id and the sequence number; "grapevine inspect checkpoint" tells what took the place of older ones',
         facts: { log, seq }
       })
     return decodeRecord(this.readBytes(row, { log, seq }))

@@ -33,6 +33,8 @@ export const KIND = {
   bytes: 5,
   /** JSON `{reason}`: the blob that was begun could not be read to its end and is not in this backup. */
   noBlob: 6,
+  /** JSON `{hash, size}`, behind the blobs: the offer of the checkpoint that took the place of older records. */
+  checkpoint: 7,
   /** JSON: counts, what is missing, and the SHA-256 of everything before this frame. */
   end: 255
 } as const

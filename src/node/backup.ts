@@ -5,7 +5,8 @@
 import { join } from 'node:path'
 import type { BlobStore } from '../blobs/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
-import type { DamagedRange, Scanned } from '../log/index.js'
+import type { DamagedRange } from '../log/index.js'
+import type { Replica } from '../replica/index.js'
 import type { BodyRef } from '../wire/index.js'
 import { BackupWriter, KIND, packFile, packRecords } from './backup-format.js'
 import type { Home } from './home.js'
@@ -14,7 +15,7 @@ import { VERSION } from './version.js'
 
 export interface BackupDeps {
   readonly home: Home
-  readonly records: { stored(): AsyncGenerator<Scanned> }
+  readonly records: Pick<Replica, 'stored' | 'checkpoints'>
   readonly blobs: BlobStore
 }
 
@@ -80,9 +81,16 @@ export async function* backupOf(deps: BackupDeps): AsyncGenerator<Uint8Array> {
     damaged: new Array<DamagedRange>(),
     missingBlobs: new Array<BodyRef>()
   }
-  // a blob is stored before the record that names it, so listing blobs after the records misses none of theirs
-  yield* recordFrames(deps, writer, counts)
-  yield* blobFrames(deps, writer, counts)
+  const { checkpoints } = deps.records
+  const release = checkpoints?.hold()
+  try {
+    // a blob is stored before the record that names it, so listing blobs after the records misses none of theirs
+    yield* recordFrames(deps, writer, counts)
+    yield* blobFrames(deps, writer, counts)
+    if (checkpoints?.inForce?.offer !== undefined) yield writer.json(KIND.checkpoint, checkpoints.inForce.offer)
+  } finally {
+    release?.()
+  }
   yield writer.end(counts satisfies BackupEnd)
 }
 

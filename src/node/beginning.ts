@@ -32,7 +32,8 @@ export function holdUntilBegun(replica: Replica, why: NewLife): void {
     restored: 'restored from a backup',
     copied: 'copied',
     reidentified: 'given another identity',
-    'log-shortened': 'left with a log that is older than its index'
+    'log-shortened': 'left with a log that is older than its index',
+    'left-behind': 'away until a checkpoint took the place of what it built on'
   }[why]
   replica.hold(
     HOLD,

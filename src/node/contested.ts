@@ -56,7 +56,7 @@ function firstFollower(replica: Replica, log: string, dropped: Dropped): number 
   const end = Math.min(head.seq, (dropped.get(log) ?? Number.POSITIVE_INFINITY) - 1)
   const mayFollow = [...dropped].some(([other, from]) => other !== log && (head.knowledge.get(other) ?? 0) >= from)
   if (!mayFollow) return undefined
-  for (let seq = 1; seq <= end; seq++) {
+  for (let seq = head.floor + 1; seq <= end; seq++) {
     const follows = replica.log
       .read(log, seq)
       .body.deps.some((dep) => dep.seq >= (dropped.get(dep.log) ?? Number.POSITIVE_INFINITY))

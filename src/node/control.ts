@@ -3,6 +3,7 @@ import type { TellingView } from '../adapters/index.js'
 import type { BlobFetcher } from '../blobs/index.js'
 import { checkPath, PathEditor, ROOT_ID, type PathEdit } from '../catalog/index.js'
 import type {
+  InspectTopic,
   AppointedView,
   ControlTarget,
   EventView,
@@ -31,6 +32,8 @@ import type { Logger } from '../runtime.js'
 import type { Throttled } from '../share.js'
 import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
 import { DEFAULT_REPLICATED_TIMEOUT_MS } from '../control/limits.js'
+import { compact } from './checkpointing.js'
+import { nameOfKey } from './checkpoint-view.js'
 import type { Clocks } from './clocks.js'
 import type { Events } from './events.js'
 import { forkProblems } from './fork-problems.js'
@@ -155,7 +158,7 @@ export class NodeControl extends Views implements ControlTarget {
       })
   }
 
-  override async inspect(topic: 'heads' | 'vector' | 'log' | 'gossip' | 'store'): Promise<unknown> {
+  override async inspect(topic: InspectTopic): Promise<unknown> {
     return topic === 'gossip' ? { running: true, ...this.#deps.network.inspect() } : super.inspect(topic)
   }
 
@@ -227,6 +230,11 @@ export class NodeControl extends Views implements ControlTarget {
         )
       })
     )
+  }
+
+  async compact(): Promise<{ proposal: string; awaited: string[] }> {
+    const { proposal, awaited } = await compact(this.replica)
+    return { proposal, awaited: awaited.map((key) => nameOfKey(this.replica.members, key)) }
   }
 
   async remove(path: string): Promise<WriteReceipt> {

@@ -12,6 +12,7 @@ import { destroyStore } from '../store/index.js'
 import { bytesOf } from '../wire/index.js'
 import { AddressFile } from './address-file.js'
 import { begin, holdUntilBegun } from './beginning.js'
+import { servedFrom } from './contents.js'
 import { NodeControl } from './control.js'
 import { custodyOf } from './custody.js'
 import { Events } from './events.js'
@@ -179,12 +180,14 @@ export class Daemon {
         fetcher,
         logger,
         rebuild: (reason) => void this.#rebuild(reason),
+        renewIndex: () => void this.#anew(dropIndex),
+        ending: () => this.#state !== 'running',
         switchKey: () => this.#anew(switchToNextKey),
         emit: (fact) => this.#events.emit(fact)
       },
       this.#config
     )
-    const blobServer = new BlobServer({ store: blobs })
+    const blobServer = new BlobServer({ store: servedFrom(blobs, replica) })
     return { home, opened, network, fetcher, blobServer, target, recovery, views, ...keepers, newLife }
   }
 
@@ -267,7 +270,7 @@ export class Daemon {
   async #rebuild(reason: string): Promise<void> {
     if (this.#parts === undefined || this.#state !== 'running') return
     this.#logger.error('The index is damaged and is made again from the log.', { reason })
-    await this.#anew((home) => destroyStore(join(home, HOME_DIRS.index)))
+    await this.#anew(dropIndex)
   }
 
   /**
@@ -348,6 +351,7 @@ export class Daemon {
             this.#logger.warn('A fork could not be noted in the home.', { log, reason: reasonOf(error) })
           )
       },
+      checkpointNeeded: (node) => this.#parts?.adopting.needed(node),
       twinFound: () => this.#parts?.twin.seen(),
       recordDamaged: (id) => this.#parts?.custodian.recordDamaged(id),
       clockHeard: (node, aheadMs) => this.#parts?.clocks.heard(node, aheadMs)
@@ -386,4 +390,8 @@ export class Daemon {
       }
     }
   }
+}
+
+function dropIndex(home: string): Promise<void> {
+  return destroyStore(join(home, HOME_DIRS.index))
 }

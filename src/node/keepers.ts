@@ -5,6 +5,8 @@ import { MEMBERS_SPACE, nodeIdOf } from '../identity/index.js'
 import type { Network } from '../net/index.js'
 import { systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
+import { Adopting } from './adopting.js'
+import { Checkpointing, type CheckpointingOptions } from './checkpointing.js'
 import { Clocks } from './clocks.js'
 import { Custodian } from './custodian.js'
 import type { Home } from './home.js'
@@ -23,6 +25,9 @@ export interface KeepersDeps {
   readonly fetcher: BlobFetcher
   readonly logger: Logger
   rebuild(reason: string): void
+  /** A checkpoint is to be taken over into an index of its own. */
+  renewIndex(): void
+  ending(): boolean
   /** See KeyRotation. */
   switchKey(): Promise<void>
   emit(fact: Fact): void
@@ -35,13 +40,14 @@ export interface Keepers {
   readonly upkeep: Upkeep
   readonly secrets: HomeSecrets
   readonly keyRotation: KeyRotation
+  readonly adopting: Adopting
   /** Those that follow what becomes of keys and secrets; begun once the network runs. */
   readonly changing: ReadonlyArray<{ start(): void; stop(): void }>
 }
 
 export function makeKeepers(
   deps: KeepersDeps,
-  options: { scrubBytesPerSecond: number; certificateLifeMs: number }
+  options: { scrubBytesPerSecond: number; certificateLifeMs: number } & CheckpointingOptions
 ): Keepers {
   const { home, opened, network, fetcher, logger, rebuild, switchKey, emit } = deps
   const { replica, blobs, report, heldBefore } = opened
@@ -118,6 +124,21 @@ export function makeKeepers(
     connected: () => network.peers().map(({ node }) => node),
     switchKey
   })
-  const changing = [secrets, returning, keyRotation]
-  return { secrets, keyRotation, changing, upkeep, custodian, clocks, twin: new TwinWatch({ clock, logger, replica }) }
+  const checkpointing = new Checkpointing({ replica, key: home.keys.publicKey, clock, logger }, options)
+  const adopting = new Adopting({
+    ...{ home, replica, blobs, fetcher, clock, logger, ending: deps.ending },
+    transport: network,
+    taken: () => deps.renewIndex()
+  })
+  const changing = [secrets, returning, keyRotation, checkpointing]
+  return {
+    secrets,
+    keyRotation,
+    adopting,
+    changing,
+    upkeep,
+    custodian,
+    clocks,
+    twin: new TwinWatch({ clock, logger, replica })
+  }
 }

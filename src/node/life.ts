@@ -1,6 +1,6 @@
 /**
  * Whether a home goes on with the life it led, or begins another one: restored from a backup, copied, given another key,
- * or left with a log that is older than its index. Another life never writes where an earlier one may have written.
+ * left with a log that is older than its index, or away until a checkpoint took the place of what it wrote on. Another life never writes where an earlier one may have written.
  *
  * A copy is recognised by a file whose inode and time of last change no copy can keep: `life` is written once and never
  * touched, `life.json` says what they were. Snapshots of whole disks keep both; peers tell those apart (OwnHistory).
@@ -13,7 +13,7 @@ import { readJsonOr, writePrivate } from './home.js'
 
 /** Why a home does not simply go on. */
 export type NewLife = (typeof REASONS)[number]
-const REASONS = ['restored', 'copied', 'reidentified', 'log-shortened'] as const
+const REASONS = ['restored', 'copied', 'reidentified', 'log-shortened', 'left-behind'] as const
 
 const LIFE_FILE = 'life'
 const STAMP_FILE = 'life.json'

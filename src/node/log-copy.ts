@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { syncDirectory } from '../durable.js'
 import { GrapevineError } from '../errors.js'
 import { SegmentLog } from '../log/index.js'
+import { BaseFile } from '../replica/index.js'
 import { NodeDisk } from '../runtime-node.js'
 import { silentLogger } from '../runtime.js'
 import { decodeRecord, type SignedRecord } from '../wire/index.js'
@@ -45,6 +46,7 @@ export async function copyLogWithout(home: string, keep: (record: SignedRecord) 
         bytes = 0
       }
       await to.append(batch)
+      await new BaseFile(new NodeDisk(join(home, HOME_DIRS.log))).copyTo(new NodeDisk(join(home, COPYING)))
     } finally {
       await to.close()
     }

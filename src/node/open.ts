@@ -9,6 +9,7 @@ import { NodeDisk, systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger, Transport } from '../runtime.js'
 import type { LevelStore } from '../store/index.js'
 import { destroyStore, openStore } from '../store/index.js'
+import { contentsIn } from './contents.js'
 import { HOME_DIRS, type Home } from './home.js'
 import { markNewLife, type NewLife } from './life.js'
 import { heldBeforeOf, keepHeldBefore, readLastWords, type HeldBefore } from './last-words.js'
@@ -102,7 +103,8 @@ async function openOver(home: Home, transport: Transport, logger: Logger, option
         disk: new NodeDisk(path('log')),
         store: options.indexDamaged === undefined ? index : new WatchedStore(index, options.indexDamaged),
         transport,
-        keys: home.keys
+        keys: home.keys,
+        contents: contentsIn(blobs)
       },
       {
         cluster: home.cluster.cluster,

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { BlobStore } from '../blobs/index.js'
 import { diskError, GrapevineError, isErrno } from '../errors.js'
 import { SegmentLog } from '../log/index.js'
+import { BaseFile, fromOffer } from '../replica/index.js'
 import { NodeDisk } from '../runtime-node.js'
 import { silentLogger } from '../runtime.js'
 import { decodeRecord, type BodyRef } from '../wire/index.js'
@@ -19,6 +20,7 @@ import {
   unpackRecords,
   type BackupFrame
 } from './backup-format.js'
+import { contentsIn } from './contents.js'
 import { HOME_DIRS, prepareHome, readHome, writePrivate } from './home.js'
 import { markNewLife } from './life.js'
 
@@ -130,6 +132,10 @@ async function fill(home: string, file: string, checked: CheckedBackup): Promise
       if (frame.kind === KIND.file) keepFile(files, frame.payload)
       else if (frame.kind === KIND.records) await log.append(recordsOf(frame.payload, checked.cluster))
       else if (frame.kind === KIND.blob) await restoreBlob(blobs, readJson(frame.payload, BLOB_SHAPE), frames)
+      else if (frame.kind === KIND.checkpoint) {
+        const inForce = await fromOffer(readJson(frame.payload, BLOB_SHAPE), contentsIn(blobs))
+        await new BaseFile(new NodeDisk(join(home, HOME_DIRS.log))).write(inForce)
+      }
     }
   } finally {
     await log.close()

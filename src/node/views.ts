@@ -8,6 +8,7 @@ import type {
   EntryLine,
   EntryView,
   HistoryLine,
+  InspectTopic,
   InvitationView,
   LossView,
   QuarantineView,
@@ -24,6 +25,7 @@ import type { LogHead } from '../log/index.js'
 import { CATALOG_SPACE, isoTime, MEMBERS_SPACE, type Replica } from '../replica/index.js'
 import type { LevelStore } from '../store/index.js'
 import { bytesOf, decodeRecord, hexOf, type BodyRef } from '../wire/index.js'
+import { checkpointsOf } from './checkpoint-view.js'
 import type { Custody } from './custody.js'
 import type { Home } from './home.js'
 import { appointmentRequest } from './root.js'
@@ -164,7 +166,8 @@ export class Views implements ReadTarget {
       })
     const lines: HistoryLine[] = []
     for (const { log: id, seq } of await reader.history(entry.id))
-      if (log.row(id, seq)?.state === 'applied') lines.push(...historyOf(log.read(id, seq), entry.id))
+      if (!log.isSettled(id, seq) && log.row(id, seq)?.state === 'applied')
+        lines.push(...historyOf(log.read(id, seq), entry.id))
     return lines
   }
 
@@ -257,7 +260,7 @@ export class Views implements ReadTarget {
     return invitationsOf(this.replica.members, Date.now())
   }
 
-  async inspect(topic: 'heads' | 'vector' | 'log' | 'gossip' | 'store'): Promise<unknown> {
+  async inspect(topic: InspectTopic): Promise<unknown> {
     switch (topic) {
       case 'heads':
         return [CATALOG_SPACE, MEMBERS_SPACE].flatMap((space) =>
@@ -269,6 +272,10 @@ export class Views implements ReadTarget {
         return this.logs()
       case 'gossip':
         return { running: false }
+      case 'checkpoint': {
+        const { checkpoints, members, log } = this.replica
+        return checkpointsOf({ checkpoints, members, log, segmentBytes: this.replica.stats().bytes })
+      }
       case 'store':
         return {
           log: this.replica.stats(),
@@ -305,7 +312,8 @@ export class Views implements ReadTarget {
     const heads = this.#byLog().filter((head) => options.log === undefined || head.log.startsWith(options.log))
     for (const head of heads) {
       for (const twin of log.twins(head.log)) if (left-- > 0) yield twinLine(log, twin)
-      for (let seq = head.seq; seq > 0 && left > 0; seq--, left--) yield recordLine(log, log.read(head.log, seq))
+      for (let seq = head.seq; seq > head.floor && left > 0; seq--, left--)
+        yield recordLine(log, log.read(head.log, seq))
     }
   }
 

@@ -29,6 +29,15 @@ export function removalOf(
       next: 'see its records with "grapevine inspect log", and give the first seq that shall not count',
       facts: { since, log: newest?.log }
     })
+  if (since !== undefined && newest !== undefined && since <= newest.floor)
+    throw new GrapevineError(
+      'usage',
+      `a checkpoint took the place of the records up to ${newest.floor}: they count for good`,
+      {
+        next: 'give a later seq, and undo by hand what came before',
+        facts: { since, floor: newest.floor, log: newest.log }
+      }
+    )
   // what is not named counts for nothing, so of very many epochs the longest are named
   const cuts = [...own, ...theirs]
     .map((head): Cut | undefined => cutAt(log, head, head === newest && since !== undefined ? since - 1 : head.applied))

@@ -59,7 +59,7 @@ export class ForkFinder {
 
   /** The branches differ at `seq`; below it they agree up to some place, which halving finds. */
   async #trace(from: NodeId, log: string, seq: number): Promise<SignedRecord | undefined> {
-    let least = 1
+    let least = (this.#deps.log.get(log)?.floor ?? 0) + 1
     let differs = seq
     let record: SignedRecord | undefined
     while (least < differs || record === undefined) {

@@ -198,6 +198,11 @@ export class FakeTarget implements ControlTarget {
     return [{ time: TIME, author: NODE_A, record: RECORD, seq: 1, change: 'created', size: 4, hash: ROOT }]
   }
 
+  async compact(): Promise<{ proposal: string; awaited: string[] }> {
+    this.#called('compact')
+    return { proposal: RECORD, awaited: ['b'] }
+  }
+
   async inspect(topic: InspectTopic): Promise<unknown> {
     this.#called(`inspect ${topic}`)
     if (topic === 'heads') return [{ space: 'catalog', log: LOG, author: NODE_A, seq: 3, record: RECORD }]
@@ -210,6 +215,8 @@ export class FakeTarget implements ControlTarget {
         scores: { [NODE_B]: 0 },
         counters: { sent: 4, received: 5n }
       }
+    if (topic === 'checkpoint')
+      return { inForce: null, floor: null, since: 3, logBytes: 4_096, proposed: [], settled: {} }
     return { segments: 1, bytes: 4_096, key: Buffer.from([1, 2]) }
   }
 

@@ -34,6 +34,8 @@ export interface AdoptDeps {
   readonly file: BaseFile
   /** Resolves when all of these contents are here. */
   fetch(refs: readonly BodyRef[]): Promise<void>
+  /** All is here, and about to be put in force; of each log, how far the newest checkpoint goes. */
+  beforehand?(covered: ReadonlyMap<string, number>): Promise<void>
 }
 
 /** Throws `record-refused` when not enough members vouch for it, and what fetching it throws. False: there is none. */
@@ -51,6 +53,7 @@ export async function adopt({ offer: ref }: CheckpointAnswer, deps: AdoptDeps): 
   const pieces = [floor, top].flatMap(({ kept, manifest }) => [...manifest.chunks.map(refOf), ...kept.packs])
   await deps.fetch([...new Map(pieces.map((ref) => [ref.hash, ref])).values()])
   for (const ref of pieces) await contents.get(ref)
+  await deps.beforehand?.(new Map(top.manifest.logs.map(({ log, seq }) => [log, seq])))
   await file.write({ top: top.kept, floor: floor.kept, offer: ref, proofs: offer.proofs })
   return true
 }

@@ -84,6 +84,12 @@ export class BaseFile {
     }
   }
 
+  /** Has the same in force where another log is made out of this one. */
+  async copyTo(disk: Disk): Promise<void> {
+    const found = await this.read()
+    if (found !== undefined) await new BaseFile(disk).write(found)
+  }
+
   /** The newest first. */
   async #numbers(): Promise<number[]> {
     const names = await this.#disk.list()

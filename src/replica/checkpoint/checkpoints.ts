@@ -73,6 +73,7 @@ export class Checkpoints {
   /** What this node vouched for, until it is in force or another is. */
   readonly #made = new Map<string, KeptCheckpoint>()
   #working = false
+  #held = 0
 
   constructor(deps: CheckpointsDeps) {
     this.#deps = deps
@@ -126,8 +127,14 @@ export class Checkpoints {
 
   /** After a crash between putting a checkpoint in force and settling what it covers. The log is open. */
   async goOn(): Promise<void> {
-    const { base } = this.#deps
-    if (base.floor !== undefined && this.#settledFloor() !== base.inForce!.floor!.manifest.hash) await this.#settle()
+    const { base, log } = this.#deps
+    if (base.floor === undefined || this.#settledFloor() === base.inForce!.floor!.manifest.hash) return
+    const { log: of, seq, id } = base.floor.proposal
+    if (log.row(of, seq)?.id !== id)
+      throw new GrapevineError('store-damaged', 'a checkpoint took the place of records that the index lacks', {
+        next: 'the index is made anew from it'
+      })
+    await this.#settle()
   }
 
   #settledFloor(): string | undefined {
@@ -181,9 +188,19 @@ export class Checkpoints {
     await this.#deps.write([{ k: 'attest', proposal: proposal.id, manifest: made.manifest }])
   }
 
-  /** Puts a checkpoint in force that all members vouch for, and lets go what may go. True when one was. */
+  /** Until what it returns is called everything stays where it is. */
+  hold(): () => void {
+    this.#held += 1
+    let held = true
+    return () => {
+      if (held) this.#held -= 1
+      held = false
+    }
+  }
+
+  /** Puts a checkpoint in force that all members vouch for. True when one was. */
   async advance(): Promise<boolean> {
-    if (this.#working) return false
+    if (this.#working || this.#held > 0) return false
     this.#working = true
     try {
       const sealed = this.#sealed()
@@ -257,7 +274,7 @@ export class Checkpoints {
   /** Lets go what is settled, if anything is. Takes its time. */
   async prune(): Promise<void> {
     const { rows, logger } = this.#deps
-    if (rows.get(PRUNING) === undefined) return
+    if (rows.get(PRUNING) === undefined || this.#working || this.#held > 0) return
     const gone = await new Pruner(this.#deps).run()
     await this.#deps.turns.take(async () => {
       rows.delete(PRUNING)

@@ -1,0 +1,46 @@
+/** Which checkpoints are in force, which are proposed, and who is awaited. */
+import type { CheckpointsView, CheckpointView } from '../control/target.js'
+import { nodeIdOf, type Members } from '../identity/index.js'
+import { isoTime, type Replica } from '../replica/index.js'
+import { bytesOf, decodeManifest } from '../wire/index.js'
+
+export function checkpointsOf({ checkpoints, members, log, segmentBytes }: CheckpointViewDeps): CheckpointsView {
+  const nameOf = (key: string): string => nameOfKey(members, key)
+  const inForce = checkpoints?.inForce
+  return {
+    inForce: inForce === undefined ? null : viewOf(inForce.top),
+    floor: inForce?.floor === undefined ? null : viewOf(inForce.floor),
+    since: checkpoints?.since ?? 0,
+    logBytes: segmentBytes,
+    proposed: (checkpoints?.proposals ?? [])
+      .filter(({ id }) => id !== inForce?.top.proposal.id)
+      .map(({ id, author, time }) => ({
+        proposal: id,
+        author: nameOf(author),
+        time: isoTime(time),
+        awaited: checkpoints!.awaited(id).map(nameOf)
+      })),
+    settled: Object.fromEntries([...log.logs()].flatMap(({ log: of, floor }) => (floor > 0 ? [[of, floor]] : [])))
+  }
+}
+
+/** What people call the member with this hex public key. */
+export function nameOfKey(members: Members, key: string): string {
+  return members.get(bytesOf(key))?.name ?? nodeIdOf(bytesOf(key))
+}
+
+type CheckpointViewDeps = Pick<Replica, 'checkpoints' | 'members' | 'log'> & { readonly segmentBytes: number }
+
+function viewOf({ proposal, manifest, packs, encoded }: NonNullable<CheckpointOf>): CheckpointView {
+  const { entries, chunks, logs } = decodeManifest(encoded)
+  return {
+    proposal: proposal.id,
+    manifest: manifest.hash,
+    entries,
+    logs: logs.length,
+    pieces: chunks.length,
+    bytes: [...chunks, ...packs].reduce((sum, { size }) => sum + size, manifest.size)
+  }
+}
+
+type CheckpointOf = NonNullable<NonNullable<Replica['checkpoints']>['inForce']>['top']
