@@ -16,6 +16,7 @@ import type {
   Role
 } from './member-views.js'
 
+export type * from './checkpoint-views.js'
 export type * from './member-views.js'
 
 /** Log id (32 hex) -> newest sequence number held. */
@@ -298,33 +299,6 @@ export interface EventView {
 }
 
 export type InspectTopic = 'heads' | 'vector' | 'log' | 'gossip' | 'store' | 'checkpoint'
-
-/** A state of the catalog that takes the place of records. */
-export interface CheckpointView {
-  /** Id of the record that proposed it. */
-  proposal: string
-  /** Content id of what it consists of: what members vouch for. */
-  manifest: string
-  entries: number
-  logs: number
-  pieces: number
-  /** All that it consists of, small bodies included. */
-  bytes: number
-}
-
-export interface CheckpointsView {
-  /** The newest that all members vouched for. */
-  inForce: CheckpointView | null
-  /** The one before it: what that covers is gone from the log. */
-  floor: CheckpointView | null
-  /** Records of the catalog that the one in force does not cover. */
-  since: number
-  logBytes: number
-  /** Those that members are still asked about, with the names of those who have not answered. */
-  proposed: Array<{ proposal: string; author: string; time: string; awaited: string[] }>
-  /** Of each log, up to which seq its records are gone. */
-  settled: Record<string, number>
-}
 
 /** The reading half: also answered for a stopped node's home. */
 export interface CatalogReader {

@@ -1,5 +1,5 @@
 /** Which checkpoints are in force, which are proposed, and who is awaited. */
-import type { CheckpointsView, CheckpointView } from '../control/target.js'
+import type { CheckpointsView, CheckpointView } from '../control/checkpoint-views.js'
 import { nodeIdOf, type Members } from '../identity/index.js'
 import { isoTime, type Replica } from '../replica/index.js'
 import { bytesOf, decodeManifest } from '../wire/index.js'

@@ -26,7 +26,7 @@ export interface ApplierDeps {
   readonly scopes: Scopes
   readonly quarantine: Quarantine
   readonly ledger: Pick<Ledger, 'note'>
-  readonly base: Pick<Base, 'isBefore' | 'judged'>
+  readonly base: Pick<Base, 'isBefore' | 'judged' | 'membersBehind'>
   readonly rows: Overlay
   readonly logger: Logger
   readonly clock: Clock
@@ -120,6 +120,11 @@ export class Applier {
     const missing = log.missing(record)
     if (missing !== undefined) {
       log.blocked.add(head.log, missing)
+      return false
+    }
+    const behind = record.body.space === CATALOG_SPACE ? this.#deps.base.membersBehind(log) : undefined
+    if (behind !== undefined) {
+      log.blocked.add(head.log, { log: behind })
       return false
     }
     const border = this.#deps.base.judged(record.log, record.body.seq, record.id)

@@ -51,7 +51,7 @@ export function makeFold(deps: FoldDeps): Fold {
   const removals = new Removals({ log, members, catalog, reader, rows, store, base })
   const scopes = new Scopes({ log, members, catalog, reader, removals, base })
   const quarantine = new Quarantine(deps)
-  const ledger = new Ledger({ rows, store, members })
+  const ledger = new Ledger({ rows, store, members, log })
   const applier = new Applier({ ...deps, catalog, removals, quarantine, scopes, ledger })
   return { authorOf, catalog, reader, removals, quarantine, scopes, ledger, applier }
 }

@@ -34,6 +34,7 @@ test('the commands are exactly those of the reference', () => {
       'quarantine',
       'rebuild',
       'scrub',
+      'compact',
       'reidentify',
       'geoserver'
     ].toSorted()
@@ -41,7 +42,7 @@ test('the commands are exactly those of the reference', () => {
   const inspect = COMMANDS.find(({ name }) => name === 'inspect')!
   assert.deepEqual(
     inspect.commands!.map(({ name }) => name),
-    ['heads', 'vector', 'log', 'record', 'entry', 'doc', 'gossip', 'store']
+    ['heads', 'vector', 'log', 'record', 'entry', 'doc', 'gossip', 'store', 'checkpoint']
   )
 })
 

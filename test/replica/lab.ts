@@ -5,21 +5,12 @@
 import { createHash } from 'node:crypto'
 import { clientIdOf, PathEditor, ROOT_ID, type Draft, type Entry, type Value } from '../../src/catalog/index.js'
 import { encodeUpdate, type DeleteRange } from '../../src/catalog/update.js'
-import { GrapevineError } from '../../src/errors.js'
 import { clusterIdOf, keyPairOf, nodeIdOf, signFounder, verify, type KeyPair } from '../../src/identity/index.js'
 import { Replica, type OpenReport, type ReplicaEvents, type Written } from '../../src/replica/index.js'
 import { silentLogger, type Clock, type Logger, type NodeId, type Transport } from '../../src/runtime.js'
 import { MemoryStore, type Store } from '../../src/store/index.js'
-import {
-  bodyRefOf,
-  logIdOf,
-  sealRecord,
-  type BodyRef,
-  type Dep,
-  type Op,
-  type Role,
-  type SignedRecord
-} from '../../src/wire/index.js'
+import { logIdOf, sealRecord, type Dep, type Op, type Role, type SignedRecord } from '../../src/wire/index.js'
+import { MemoryContents } from '../sim/contents.js'
 import { SimDisk } from '../sim/disk.js'
 import { SeededRandom } from '../sim/random.js'
 
@@ -109,35 +100,6 @@ export interface LabNodeOptions {
   readonly freshEpoch?: boolean
   /** Where pieces of checkpoints go; absent: it makes none. */
   readonly contents?: MemoryContents
-}
-
-/** Contents in memory, as the blob store keeps them on disk. */
-export class MemoryContents {
-  readonly #bodies = new Map<string, Uint8Array>()
-
-  async put(bytes: Uint8Array): Promise<BodyRef> {
-    const ref = bodyRefOf(bytes)
-    this.#bodies.set(ref.hash, bytes)
-    return ref
-  }
-
-  async get(ref: BodyRef): Promise<Uint8Array> {
-    const bytes = this.#bodies.get(ref.hash)
-    if (bytes === undefined) throw new GrapevineError('blob-missing', 'it is not here', { next: 'nothing' })
-    return bytes
-  }
-
-  async remove(hash: string): Promise<void> {
-    this.#bodies.delete(hash)
-  }
-
-  get bytes(): number {
-    return [...this.#bodies.values()].reduce((sum, { length }) => sum + length, 0)
-  }
-
-  get count(): number {
-    return this.#bodies.size
-  }
 }
 
 export class LabNode {
@@ -286,6 +248,8 @@ export class LabNode {
     return texts.filter((text) => text !== this.text(path)).toSorted()
   }
 }
+
+export { MemoryContents }
 
 export class Lab {
   readonly root: KeyPair

@@ -14,7 +14,15 @@ import assert from 'node:assert/strict'
 import { frameBytes } from '../../src/log/frame.js'
 import { segmentName } from '../../src/log/segment-files.js'
 import type { Replica } from '../../src/replica/index.js'
-import { bodyOf, decodeAnswer, decodeGossip, decodeRecord, decodeRequest, sha256 } from '../../src/wire/index.js'
+import {
+  bodyOf,
+  decodeAnswer,
+  decodeGossip,
+  decodeRecord,
+  decodeRequest,
+  sha256,
+  type SignedRecord
+} from '../../src/wire/index.js'
 import type { SimNode } from './node.js'
 
 /** Why a node that is not broken may still refuse to write. */
@@ -30,6 +38,8 @@ export class Always {
   readonly #looked = new Map<SimNode, number>()
   /** Ids of records that no honest node may ever hold. */
   readonly forged = new Set<string>()
+  /** Every record that a node ever held, by its id: of what a checkpoint took the place of nobody has more. */
+  readonly archive = new Map<string, SignedRecord>()
 
   constructor(nodes: () => readonly SimNode[]) {
     this.#nodes = nodes
@@ -47,7 +57,7 @@ export class Always {
     checkNotBroken(node, replica)
     if (this.#looked.get(node) !== node.life) {
       this.#looked.set(node, node.life)
-      checkAcknowledged(node, replica)
+      checkAcknowledged(node, replica, this)
     }
     this.#checkHeld(node, replica)
     this.#checkPlaces(node, replica)
@@ -105,10 +115,25 @@ export class Always {
   #checkPlaces(node: SimNode, replica: Replica): void {
     const { compared } = node.home
     for (const { log, seq } of replica.log.logs()) {
-      for (let at = (compared.get(log) ?? 0) + 1; at <= seq; at++)
+      for (let at = (compared.get(log) ?? 0) + 1; at <= seq; at++) {
+        if (replica.log.isSettled(log, at)) continue
         this.#takePlace(node, log, at, replica.log.row(log, at)?.id ?? 'no record')
+        this.#keep(node, replica, log, at)
+      }
       compared.set(log, seq)
     }
+  }
+
+  #keep({ world, home }: SimNode, { log }: Replica, of: string, seq: number): void {
+    const id = log.row(of, seq)?.id
+    if (!world.checkpoints || home.rotten || id === undefined || this.archive.has(id)) return
+    this.archive.set(id, log.read(of, seq))
+  }
+
+  /** Whether a checkpoint took the place of a record on this node. */
+  isSettled(replica: Replica, id: string): boolean {
+    const record = this.archive.get(id)
+    return record !== undefined && replica.log.isSettled(record.log, record.body.seq)
   }
 
   #takePlace(node: SimNode, log: string, seq: number, id: string): void {
@@ -164,13 +189,17 @@ function checkNotBroken(node: SimNode, replica: Replica): void {
 }
 
 /** Bytes that rot are looked for in the end, when they were fetched again. */
-export function checkAcknowledged(node: SimNode, replica: Replica): void {
+export function checkAcknowledged(node: SimNode, replica: Replica, always: Always): void {
   if (node.home.rotten) return
   for (const record of node.home.acknowledged)
-    assert.ok(replica.log.find(record) !== undefined, `node ${node.index} lost ${record}, which it had acknowledged`)
+    assert.ok(
+      replica.log.find(record) !== undefined || always.isSettled(replica, record),
+      `node ${node.index} lost ${record}, which it had acknowledged`
+    )
 }
 
 function isDurable({ home }: SimNode, { log }: Replica, of: string, seq: number): boolean {
   const at = log.row(of, seq)?.at
+  if (log.isSettled(of, seq)) return true
   return at !== undefined && home.disk.isDurable(segmentName(at.segment), at.offset, at.offset + frameBytes(at.length))
 }

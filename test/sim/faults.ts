@@ -2,6 +2,7 @@
 import { reasonOf } from '../../src/errors.js'
 import { removalOf } from '../../src/replica/index.js'
 import { hexOf } from '../../src/wire/index.js'
+import { look, propose } from './checkpoints.js'
 import type { HomeBackup } from './home.js'
 import { SimHome } from './home.js'
 import type { Ending, SimNode } from './node.js'
@@ -17,6 +18,18 @@ const ROOM_BYTES = 3_000
 
 /** Share of steps that have to do with removing the liar, in worlds where it is removed. */
 const REMOVALS = 0.2
+
+/** The same of steps that have to do with checkpoints, in worlds where they are made. */
+const CHECKPOINTS = 0.3
+/** What does not befall those worlds. */
+const NOT_WITH_CHECKPOINTS: ReadonlyArray<keyof Faults> = [
+  'lie',
+  'forge',
+  'backUp',
+  'replaceHome',
+  'cloneOrSwap',
+  'rot'
+]
 
 /** Turns of the microtask queue in which a write comes to its end. */
 const MAX_TURNS = 40
@@ -64,9 +77,11 @@ export class Faults {
 
   async step(): Promise<void> {
     if (this.#world.removals && this.#world.random.chance(REMOVALS)) return this.#oneOfRemovals()
+    if (this.#world.checkpoints && this.#world.random.chance(CHECKPOINTS)) return this.#oneOfCheckpoints()
     let roll = this.#world.random.float()
     for (const [share, name] of FAULTS) {
       roll -= share
+      if (roll < 0 && this.#world.checkpoints && NOT_WITH_CHECKPOINTS.includes(name)) return this.write()
       if (roll < 0) return (this[name] as () => Promise<void> | void).call(this)
     }
     this.write()
@@ -274,6 +289,11 @@ export class Faults {
         (error: unknown) => this.#world.happened(`not removed: ${reasonOf(error)}`)
       )
     )
+  }
+
+  #oneOfCheckpoints(): void {
+    if (this.#world.random.chance(0.2)) propose(this.#world, this.#one())
+    else for (const node of this.#world.nodes) if (this.#world.random.chance(0.7)) look(this.#world, node)
   }
 
   // --- users --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ import type { NewLife } from '../../src/node/life.js'
 import { frameBytes } from '../../src/log/frame.js'
 import { segmentName } from '../../src/log/segment-files.js'
 import type { Location } from '../../src/log/index.js'
+import { MemoryContents } from './contents.js'
 import { SimDisk } from './disk.js'
 import type { SeededRandom } from './random.js'
 import { SimStore } from './store.js'
@@ -16,6 +17,8 @@ export interface HomeBackup {
 export class SimHome {
   readonly disk = new SimDisk()
   readonly store = new SimStore()
+  /** Pieces of checkpoints. They are durable when they are put, and nothing befalls them here. */
+  readonly contents = new MemoryContents()
   /** The home was restored or copied, and knows it (see life.ts): the next process begins another life. */
   newLife: NewLife | undefined
   /** An older copy lies here and nothing says so: no user writes before the node has heard from the others. */

@@ -6,8 +6,9 @@ import { GrapevineError } from '../../src/errors.js'
 import { nodeIdOf, type KeyPair } from '../../src/identity/index.js'
 import { holdUntilBegun } from '../../src/node/beginning.js'
 import { TwinWatch } from '../../src/node/twin.js'
-import { Replica, type ReplicaDeps } from '../../src/replica/index.js'
+import { adopt, BaseFile, Replica, type ReplicaDeps } from '../../src/replica/index.js'
 import { silentLogger, type Clock, type NodeId } from '../../src/runtime.js'
+import { decodeAnswer, encodeRequest } from '../../src/wire/index.js'
 import { SimHome } from './home.js'
 import type { SimTransport } from './network.js'
 import { keysNamed, verifyOnce } from './signatures.js'
@@ -42,9 +43,12 @@ export class SimNode {
   frozenAt: number | undefined
   /** The disk refuses or fails now and then: the node may be read-only until it is over. */
   failing = false
+  /** The life in which it is busy with checkpoints. */
+  looking: number | undefined
   /** The furthest this node ever held each log, on any home. */
   readonly ever = new Map<string, number>()
   readonly #healing = new Set<string>()
+  #adopting = false
   #twins: TwinWatch | undefined
 
   constructor(
@@ -127,18 +131,50 @@ export class SimNode {
       keys: this.keys,
       // on the spot: the thread pool would make the order of things depend on the machine
       verify: async (key, bytes, signature) => verifyOnce(key, bytes, signature),
-      verifyNow: verifyOnce
+      verifyNow: verifyOnce,
+      ...(this.world.checkpoints ? { contents: this.home.contents } : {})
     }
     const { life } = this
     const { replica } = await Replica.open(
       deps,
       { cluster, maxSegmentBytes: 64 * 1024, freshEpoch },
       {
+        checkpointNeeded: (from) => this.life === life && this.#adopt(from),
         recordDamaged: (id) => this.life === life && this.#damaged(id),
         twinFound: () => this.life === life && this.#twins?.seen()
       }
     )
     return replica
+  }
+
+  /** As adopting.ts: takes a checkpoint over from a peer, and makes the index anew from it. */
+  #adopt(from: NodeId): void {
+    const { life, home, world, replica } = this
+    const peer = world.nodes.find(({ id }) => id === from)
+    if (this.#adopting || replica === undefined || peer === undefined) return
+    this.#adopting = true
+    const take = async (): Promise<void> => {
+      const answer = await this.transport!.request(from, 'sync', encodeRequest({ t: 'checkpoint' }))
+      const took = await adopt(decodeAnswer(answer, 'checkpoint-is'), {
+        cluster: world.cluster,
+        members: replica.members,
+        self: this.keys.publicKey,
+        contents: home.contents,
+        file: new BaseFile(home.disk.mount()),
+        fetch: async (refs) => {
+          for (const ref of refs) await home.contents.put(await peer.home.contents.get(ref))
+        }
+      })
+      if (!took || this.life !== life) return
+      world.happened(`node ${this.index} takes a checkpoint over from ${peer.index}`)
+      await this.crash('index')
+      await this.start()
+    }
+    take()
+      .catch((error: unknown) => {
+        if (this.life === life && !(error instanceof GrapevineError)) world.failed(error)
+      })
+      .finally(() => (this.#adopting = false))
   }
 
   /** As beginning.ts: ask the peers first, then say durably that another life began, then write. */

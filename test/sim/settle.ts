@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Replica } from '../../src/replica/index.js'
+import { comeIntoForce } from './checkpoints.js'
 import { checkDocs, checkLogs, checkNothingLost, listing } from './finally.js'
 import type { SimNode } from './node.js'
 import { checkAgainstReference } from './reference.js'
@@ -33,12 +34,13 @@ export async function settle(world: World): Promise<void> {
   await world.time.run(world.time.now + MAX_SETTLE_MS, () => settled(world))
   if (faults.replaced && waitForLost(world.nodes)) {
     // every node says that it waits; no more can be had, and nothing acknowledged may be missing even so
-    checkNothingLost(world.nodes, faults.atRisk)
+    checkNothingLost(world)
     return world.happened('what was lost with a home is waited for')
   }
   await converge(world)
   await scrubbed(world, unlucky)
   await writeQuiet(world)
+  if (world.checkpoints) await compacted(world)
   await lookClosely(world)
 }
 
@@ -49,6 +51,16 @@ async function writeQuiet(world: World): Promise<void> {
   unlucky.home.quiet = false
   world.always.forgetLost()
   for (let left = 3; left > 0; left--) world.track(unlucky, writeOne(world, unlucky, unlucky.replica!))
+  await converge(world)
+}
+
+/** In the end the older half of everything is gone. */
+async function compacted(world: World): Promise<void> {
+  for (let round = 0; round < 2; round++) {
+    for (const node of world.nodes) world.track(node, writeOne(world, node, node.replica!))
+    await converge(world)
+    await comeIntoForce(world)
+  }
   await converge(world)
 }
 
@@ -84,12 +96,12 @@ async function scrubbed(world: World, { replica, home, index }: SimNode): Promis
 }
 
 async function lookClosely(world: World): Promise<void> {
-  const { nodes, faults, liar, random } = world
+  const { nodes, liar, random } = world
   world.check()
-  checkNothingLost(nodes, faults.atRisk)
+  checkNothingLost(world)
   checkLogs(nodes)
   const first = nodes[0]!.replica!
-  await checkAgainstReference(first, liar.invalid)
+  await checkAgainstReference(first, liar.invalid, world.always.archive)
   const shown = await listing(first)
   for (const node of nodes.slice(1)) assert.deepEqual(await listing(node.replica!), shown)
   await checkDocs(random.pick(nodes).replica!)

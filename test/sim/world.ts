@@ -18,6 +18,9 @@ import { SimTime } from './time.js'
 /** In worlds of seeds from here on the liar is removed, and honest members build on what it made. */
 export const REMOVALS_FROM = 1_000_000
 
+/** In worlds of seeds from here on there is no liar, homes are not replaced, and checkpoints are made all the time. */
+export const CHECKPOINTS_FROM = 2_000_000
+
 export interface WorldOptions {
   readonly seed: number
   readonly nodes?: number
@@ -44,13 +47,16 @@ export class World {
   #failure: unknown
   /** Whether the liar is removed sooner or later. */
   readonly removals: boolean
+  /** Whether checkpoints are made. */
+  readonly checkpoints: boolean
   /** Grows with every message and every fault: the same seed gives the same hash. */
   readonly #trace = createHash('sha256')
 
   constructor(options: WorldOptions) {
     this.seed = options.seed
     this.random = new SeededRandom(options.seed)
-    this.removals = options.seed >= REMOVALS_FROM
+    this.checkpoints = options.seed >= CHECKPOINTS_FROM
+    this.removals = options.seed >= REMOVALS_FROM && !this.checkpoints
     this.network = new SimNetwork(this.time, this.random)
     this.#root = keysNamed('root')
     this.cluster = clusterIdOf(this.#root.publicKey)
@@ -142,10 +148,11 @@ export class World {
         nodeName: 'n0'
       },
       ...this.nodes.slice(1).map((node) => admit(node.keys.publicKey, `n${node.index}`)),
-      admit(this.liar.keys.publicKey, 'liar')
+      ...(this.checkpoints ? [] : [admit(this.liar.keys.publicKey, 'liar')])
     ])
     founded.catch((error: unknown) => this.failed(error))
-    const all = (): boolean => this.nodes.every((node) => node.replica!.members.list().length > this.nodes.length)
+    const all = (): boolean =>
+      this.nodes.every((node) => node.replica!.members.list().length >= this.nodes.length + (this.checkpoints ? 0 : 1))
     assert.ok(await this.time.run(this.time.now + 120_000, all), 'the members never learned of each other')
   }
 

@@ -5,6 +5,7 @@
 import { readChunk, type EntryState } from '../../catalog/index.js'
 import { decodeManifest, type BorderRecord, type BodyRef, type ChunkRef, type Manifest } from '../../wire/index.js'
 import type { Knows } from '../../identity/index.js'
+import { decodeKnowledge, type RecordLog } from '../../log/index.js'
 import type { InForce, KeptCheckpoint } from './base-file.js'
 import type { Contents } from './contents.js'
 
@@ -13,6 +14,8 @@ export class Base {
   #inForce: InForce | undefined
   #floor: Manifest | undefined
   #border: ReadonlyMap<string, BorderRecord> = new Map()
+  /** Records of members that what the floor covers knew of, and that are not known to be applied: log -> seq. */
+  readonly #members = new Map<string, number>()
   /** The piece read last: entries are asked for one after the other. */
   #read: { hash: string; entries: Map<string, EntryState> } | undefined
 
@@ -41,6 +44,11 @@ export class Base {
     if (inForce.floor === undefined) return
     this.#floor = decodeManifest(inForce.floor.encoded)
     const { border } = decodeManifest(inForce.top.encoded)
+    this.#members.clear()
+    const covered = new Set(this.#floor.logs.map(({ log }) => log))
+    for (const { knowledge } of this.#floor.logs)
+      for (const [log, seq] of decodeKnowledge(knowledge))
+        if (!covered.has(log)) this.#members.set(log, Math.max(seq, this.#members.get(log) ?? 0))
     this.#border = new Map(border.map((record) => [`${record.log}/${record.seq}`, record]))
   }
 
@@ -50,6 +58,18 @@ export class Base {
    */
   isBefore(knows: Knows): boolean {
     return this.#floor !== undefined && !knows(this.#floor.proposal.log, this.#floor.proposal.seq)
+  }
+
+  /**
+   * A log of the members' space of which more has to be applied before any record of the catalog can be judged: the records
+   * that would have seen to that are gone.
+   */
+  membersBehind(log: Pick<RecordLog, 'get'>): string | undefined {
+    for (const [of, seq] of this.#members) {
+      if ((log.get(of)?.applied ?? 0) < seq) return of
+      this.#members.delete(of)
+    }
+    return undefined
   }
 
   /** How a record was judged by those who held what it builds on. */

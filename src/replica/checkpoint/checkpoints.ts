@@ -161,31 +161,38 @@ export class Checkpoints {
     return this.#deps.write([op])
   }
 
-  /** The proposal this node should vouch for now: the newest written no later than `byMs` (ms since 1970). */
+  /** The proposal this node should vouch for now, of those written no later than `byMs` (ms since 1970). */
   due(byMs: number): Proposal | undefined {
-    const own = hexOf(this.#deps.keys.publicKey)
-    return this.#deps.ledger.proposals
-      .filter((each) => each.time / 1_000 <= byMs && this.#follows(each))
-      .filter(({ id }) => !this.#deps.ledger.attestations(id).some(({ author }) => author === own))
-      .toSorted((a, b) => b.depth - a.depth || (a.id < b.id ? -1 : 1))[0]
+    const { ledger, keys } = this.#deps
+    const own = hexOf(keys.publicKey)
+    return byDepth(ledger.proposals).find(
+      (each) =>
+        each.time / 1_000 <= byMs &&
+        this.#follows(each) &&
+        !ledger.hasVouched(each.id, own) &&
+        ledger.mayVouch(each, own) &&
+        !ledger.isDead(each)
+    )
   }
 
   /** Whether it goes on from what is in force, and its author knew of everybody's word for that. */
-  #follows({ id, log, seq, before }: Proposal): boolean {
+  #follows(proposal: Proposal): boolean {
     const { top } = this.#deps.base
-    if (top === undefined || before === undefined) return top === undefined && before === undefined
-    if (before.manifest.hash !== top.manifest.hash) return false
-    const { covers } = cutOf(this.#deps.log, { log, seq, id })
-    return this.#deps.ledger.attestations(top.proposal.id).every((each) => covers(each.log, each.seq))
+    return proposal.before?.manifest.hash === top?.manifest.hash && this.#deps.ledger.knowsAllWords(proposal)
   }
 
   /** Works out what a proposal comes to, and vouches for it. */
   async attest(proposal: Proposal): Promise<void> {
+    const { manifest } = await this.#make(proposal)
+    await this.#deps.write([{ k: 'attest', proposal: proposal.id, manifest }])
+  }
+
+  async #make(proposal: Proposal): Promise<KeptCheckpoint> {
     const made = await this.#maker.make({ log: proposal.log, seq: proposal.seq, id: proposal.id }, proposal.before)
     this.#made.set(proposal.id, made)
     const row: MadeRow = { ref: checkpointRow(made), packs: made.packs.map(({ hash, size }) => ({ hash, size })) }
     this.#deps.rows.put(MADE_ROWS + proposal.id, encodeCbor(row))
-    await this.#deps.write([{ k: 'attest', proposal: proposal.id, manifest: made.manifest }])
+    return made
   }
 
   /** Until what it returns is called everything stays where it is. */
@@ -203,7 +210,7 @@ export class Checkpoints {
     if (this.#working || this.#held > 0) return false
     this.#working = true
     try {
-      const sealed = this.#sealed()
+      const sealed = await this.#sealed()
       if (sealed === undefined) return false
       await this.#putInForce(sealed)
       return true
@@ -212,12 +219,15 @@ export class Checkpoints {
     }
   }
 
-  #sealed(): KeptCheckpoint | undefined {
+  /** Of several the least deep: everybody vouched for that one first. */
+  async #sealed(): Promise<KeptCheckpoint | undefined> {
     const { ledger } = this.#deps
-    for (const proposal of ledger.proposals) {
+    for (const proposal of byDepth(ledger.proposals)) {
       const manifest = this.#follows(proposal) ? ledger.sealed(proposal.id) : undefined
-      const made = this.#made.get(proposal.id)
-      if (manifest !== undefined && made?.manifest.hash === manifest.hash) return made
+      if (manifest === undefined) continue
+      // what it vouched for in a life whose index is gone is worked out once more
+      const made = this.#made.get(proposal.id) ?? (await this.#make(proposal))
+      return made.manifest.hash === manifest.hash ? made : undefined
     }
     return undefined
   }
@@ -247,8 +257,8 @@ export class Checkpoints {
   /** The proposal and every member's word for it, as they were signed. */
   #proofs({ proposal }: CheckpointRef): Uint8Array[] {
     const { log, ledger } = this.#deps
-    const words = ledger.attestations(proposal.id).map((each) => log.read(each.log, each.seq).bytes)
-    return [log.read(proposal.log, proposal.seq).bytes, ...words]
+    const words = [...ledger.asked(proposal.id).values()].filter((word) => word !== undefined)
+    return [proposal, ...words].map((each) => log.read(each.log, each.seq).bytes)
   }
 
   /** What the floor covers is settled: the fold is brought in step with it, and its records may go. */
@@ -290,6 +300,10 @@ export class Checkpoints {
     if (before?.offer !== undefined) old.push(before.offer.hash)
     for (const hash of old) if (!kept.has(hash)) await this.#deps.contents.remove(hash)
   }
+}
+
+function byDepth(proposals: readonly Proposal[]): Proposal[] {
+  return proposals.toSorted((a, b) => a.depth - b.depth || (a.id < b.id ? -1 : 1))
 }
 
 interface MadeRow {

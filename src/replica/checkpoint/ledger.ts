@@ -3,9 +3,11 @@
  * sealed once every member vouches for the same; by then everything any of them wrote before it did is applied here, and
  * what it writes afterwards builds on nothing older.
  */
-import type { Members } from '../../identity/index.js'
+import type { Knows, Members } from '../../identity/index.js'
+import type { RecordLog } from '../../log/index.js'
 import { prefixRange, type Overlay, type Store } from '../../store/index.js'
 import {
+  bytesOf,
   checkpointRow,
   decodeCborRaw,
   encodeCbor,
@@ -28,7 +30,7 @@ export interface Proposal extends Dep {
 }
 
 /** A member's word. */
-interface Attestation {
+export interface Attestation {
   /** Hex public key it was written under. */
   readonly author: string
   readonly log: string
@@ -45,6 +47,7 @@ export interface LedgerDeps {
   readonly rows: Overlay
   readonly store: Store
   readonly members: Members
+  readonly log: Pick<RecordLog, 'get' | 'knowledgeOf'>
 }
 
 export class Ledger {
@@ -78,36 +81,121 @@ export class Ledger {
     return [...this.#proposals.values()]
   }
 
-  /** Those who vouch for a checkpoint, and for what. */
-  attestations(proposal: string): Attestation[] {
-    return [...(this.#attested.get(proposal)?.values() ?? [])]
+  proposal(id: string): Proposal | undefined {
+    return this.#proposals.get(id)
   }
 
-  /** Members who have not vouched for a proposal. Whoever may not connect, because its certificate ran out, is not awaited. */
-  awaited(proposal: string): string[] {
+  /** Whether the member of this hex public key has vouched for a proposal. */
+  hasVouched(proposal: string, key: string): boolean {
+    return this.#words(proposal).has(this.#nameOf(key))
+  }
+
+  /**
+   * Who is asked about a proposal, and the word of each that gave one: the members that the proposal knows, those they had
+   * admitted when they gave their word, and so on. Whoever was admitted later began with more than the proposal covers. The
+   * same on every node that holds these words.
+   */
+  asked(id: string): ReadonlyMap<string, Attestation | undefined> {
+    const asked = new Map<string, Attestation | undefined>()
+    const proposal = this.#proposals.get(id)
+    if (proposal === undefined) return asked
     const { members } = this.#deps
-    const heard = new Set(
-      this.attestations(proposal).map(({ author }) => hexOf(members.heirOf(Buffer.from(author, 'hex'))))
-    )
+    const words = this.#words(id)
+    const pasts = [this.#past(proposal)]
+    const everybody = [...members.list(), ...members.removed()]
+    for (let grew = true; grew;) {
+      grew = false
+      for (const { key, log, seq } of everybody) {
+        const name = this.#nameOf(hexOf(key))
+        if (asked.has(name) || !pasts.some((knows) => knows(log, seq))) continue
+        const word = words.get(name)
+        asked.set(name, word)
+        if (word !== undefined) pasts.push(this.#past(word))
+        grew = true
+      }
+    }
+    return asked
+  }
+
+  /** Members (hex keys) who have not vouched for a proposal and are waited for. */
+  awaited(proposal: string): string[] {
+    const asked = this.asked(proposal)
+    const words = [...asked.values()].filter((word) => word !== undefined)
+    return [...asked].flatMap(([key, word]) => (word === undefined && !this.#isExcused(key, words) ? [key] : []))
+  }
+
+  /**
+   * Who may not connect because its certificate ran out. Who was removed, as everybody knew who vouched, when all of it that
+   * counts is applied here: nobody builds on more of it.
+   */
+  #isExcused(name: string, words: readonly Attestation[]): boolean {
+    const { members, log } = this.#deps
+    const key = bytesOf(name)
+    if (members.get(key) !== undefined) return !members.isCurrent(key)
     return members
-      .list()
-      .map(({ key }) => key)
-      .filter((key) => members.isCurrent(key) && Buffer.compare(members.heirOf(key), key) === 0)
-      .map(hexOf)
-      .filter((key) => !heard.has(key))
+      .revocations()
+      .some(
+        (each) =>
+          hexOf(each.key) === name &&
+          words.every((word) => this.#past(word)(each.log, each.seq)) &&
+          [...each.cuts].every(([of, seq]) => (log.get(of)?.applied ?? 0) >= seq)
+      )
   }
 
   /** What all members say that it comes to; undefined while one is awaited or they do not agree. */
   sealed(proposal: string): BodyRef | undefined {
-    const all = this.attestations(proposal)
-    const first = all[0]
-    if (first === undefined || this.awaited(proposal).length > 0) return undefined
     const { members } = this.#deps
-    const standing = all.filter(({ author }) => members.get(members.heirOf(Buffer.from(author, 'hex'))) !== undefined)
-    const [said] = standing
-    return said !== undefined && standing.every(({ manifest }) => manifest.hash === said.manifest.hash)
-      ? said.manifest
-      : undefined
+    if (this.awaited(proposal).length > 0) return undefined
+    const said = [...this.asked(proposal)].flatMap(([key, word]) =>
+      word !== undefined && members.get(bytesOf(key)) !== undefined ? [word.manifest] : []
+    )
+    return said.every(({ hash }) => hash === said[0]!.hash) ? said[0] : undefined
+  }
+
+  /** Whether a proposal has in its past every word for what it follows, of those who are asked about that. */
+  knowsAllWords({ log, seq, before }: Proposal): boolean {
+    if (before === undefined) return true
+    const knows = this.#past({ log, seq })
+    const words = [...this.asked(before.proposal.id).values()].filter((word) => word !== undefined)
+    return words.every((word) => knows(word.log, word.seq))
+  }
+
+  /**
+   * Whether a member (hex key) may vouch for a proposal: a rival, which follows the same, that it vouched for must be in the
+   * proposal's past. So of two that all vouch for everybody vouched for the less deep one first, and that one counts.
+   */
+  mayVouch(proposal: Proposal, key: string): boolean {
+    const name = this.#nameOf(key)
+    const knows = this.#past(proposal)
+    return this.#rivals(proposal).every((rival) => {
+      const word = this.#words(rival.id).get(name)
+      return word === undefined || knows(word.log, word.seq)
+    })
+  }
+
+  /** Whether somebody who is asked will never vouch for a proposal. */
+  isDead(proposal: Proposal): boolean {
+    return this.awaited(proposal.id).some((key) => !this.mayVouch(proposal, key))
+  }
+
+  #rivals({ id, before }: Proposal): Proposal[] {
+    return this.proposals.filter((each) => each.id !== id && each.before?.manifest.hash === before?.manifest.hash)
+  }
+
+  /** Words for a proposal by the key that their authors use now. */
+  #words(proposal: string): Map<string, Attestation> {
+    const all = this.#attested.get(proposal)?.values() ?? []
+    return new Map([...all].map((word) => [this.#nameOf(word.author), word]))
+  }
+
+  #nameOf(key: string): string {
+    return hexOf(this.#deps.members.heirOf(bytesOf(key)))
+  }
+
+  /** What the record at a place knows, and itself. */
+  #past({ log, seq }: { readonly log: string; readonly seq: number }): Knows {
+    const knows = this.#deps.log.knowledgeOf(log, seq)
+    return (of, at) => (of === log && at === seq) || knows(of, at)
   }
 
   /** Forgets what is settled: what was proposed no deeper than this. */
@@ -132,14 +220,16 @@ export class Ledger {
     if (!this.#proposals.has(proposal)) return
     const author = hexOf(body.author)
     const attestation = { author, log, seq: body.seq, manifest }
-    this.#remember(proposal, attestation)
-    this.#deps.rows.put(`${ATTEST_ROWS}${proposal}/${author}`, encodeCbor(attestation))
+    if (this.#remember(proposal, attestation))
+      this.#deps.rows.put(`${ATTEST_ROWS}${proposal}/${author}`, encodeCbor(attestation))
   }
 
-  /** A member's last word counts. */
-  #remember(proposal: string, attestation: Attestation): void {
+  /** A member's first word counts. */
+  #remember(proposal: string, attestation: Attestation): boolean {
     const all = this.#attested.get(proposal) ?? new Map<string, Attestation>()
+    if (all.has(attestation.author)) return false
     this.#attested.set(proposal, all.set(attestation.author, attestation))
+    return true
   }
 
   #forget(id: string): void {
