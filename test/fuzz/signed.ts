@@ -181,14 +181,15 @@ export class Signer {
     }
     const key = random.chance(0.5) ? author : random.bytes(32)
     return random.pick<Op>([
-      { k: 'admit', key, role: random.pick(ROLES), name: random.pick(TEXTS.slice(0, 3)) },
+      this.#admission(key),
       {
         k: 'invite',
         invite: 'ab'.repeat(16),
         secretHash: random.bytes(32),
         role: random.pick(ROLES),
         expires: random.below(10),
-        uses: 1 + random.below(3)
+        uses: 1 + random.below(3),
+        ...this.#scope()
       },
       { k: 'uninvite', invite: 'ab'.repeat(16) },
       removalOf(this.node.replica.log, key),
@@ -215,6 +216,26 @@ export class Signer {
 
   #some<T>(one: () => T): T[] {
     return Array.from({ length: this.random.below(4) }, one)
+  }
+
+  /** Of an author under a path, of a later round, by an invitation, or none of that. */
+  #admission(key: Uint8Array): Op {
+    const { random } = this
+    return {
+      k: 'admit',
+      key,
+      role: random.pick(ROLES),
+      name: random.pick(TEXTS.slice(0, 3)),
+      ...(random.chance(0.3) ? { round: this.#or(1 + random.below(4), () => MAX_ROUND) } : {}),
+      ...(random.chance(0.3) ? { invite: 'ab'.repeat(16) } : {}),
+      ...this.#scope()
+    }
+  }
+
+  #scope(): { scope?: string[] } {
+    const { random } = this
+    if (random.chance(0.7)) return {}
+    return { scope: Array.from({ length: 1 + random.below(3) }, () => this.#or('a/b', () => random.pick(TEXTS), 0.2)) }
   }
 
   /** By the root, over what it says or over something else. */

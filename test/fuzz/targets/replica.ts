@@ -12,6 +12,7 @@ import {
   encodeJoinRequest,
   encodeNotice,
   encodeRequest,
+  encodeReturnRequest,
   logIdOf,
   sha256,
   vectorDigest,
@@ -142,6 +143,9 @@ async function joining(random: SeededRandom): Promise<Session> {
   const desk = new JoinService({ replica: a.replica, home, logger: silentLogger })
   const good = [
     encodeJoinRequest({ invite, secret, name: 'new' }),
+    encodeJoinRequest({ invite, secret, name: 'new', had: 2 }),
+    encodeReturnRequest(),
+    encodeReturnRequest(1),
     encodeJoinRequest({ invite, secret: new Uint8Array(16), name: 'new' })
   ]
   const make = (): Uint8Array => harmCbor(random, good)

@@ -17,7 +17,9 @@ import {
 } from '../../../src/wire/blob-messages.js'
 import {
   decodeAnswer,
+  decodeAppointmentRequest,
   decodeCborRaw,
+  decodeCertificate,
   decodeGossip,
   decodeJoinAnswer,
   decodeJoinRequest,
@@ -25,7 +27,9 @@ import {
   decodeRecord,
   decodeRequest,
   decodeToken,
+  encodeAppointmentRequest,
   encodeCbor,
+  encodeCertificate,
   sha256,
   SIGNATURE_BYTES,
   type SyncAnswer
@@ -80,13 +84,35 @@ function harmRecord(random: SeededRandom): Uint8Array {
   }
 }
 
-/** A token whose checksum holds: what is in it is harmed, not how it was copied. */
-function harmToken(random: SeededRandom): Uint8Array {
-  const good = Buffer.from(named('token')[0]!).toString('latin1')
+/** A line of text whose checksum holds: what is in it is harmed, not how it was copied. */
+function harmLine(random: SeededRandom, good: string): Uint8Array {
   if (random.chance(0.4)) return harmBytes(random, [Buffer.from(good)])
-  const bytes = Buffer.from(good.slice(4), 'base64url')
+  const start = good.indexOf('-') + 1
+  const bytes = Buffer.from(good.slice(start), 'base64url')
   const body = harmCbor(random, [bytes.subarray(0, -4)])
-  return Buffer.from(`gv1-${Buffer.concat([body, sha256(body).subarray(0, 4)]).toString('base64url')}`)
+  const sum = sha256(body).subarray(0, 4)
+  return Buffer.from(good.slice(0, start) + Buffer.concat([body, sum]).toString('base64url'))
+}
+
+const line = (name: string, share: number, good: string, take: (text: string) => unknown): Target => ({
+  name,
+  share,
+  codes: ['token-malformed'],
+  open: stateless(
+    (random) => harmLine(random, good),
+    (bytes) => take(Buffer.from(bytes).toString('latin1'))
+  )
+})
+
+const APPOINTMENT = {
+  cluster: 'ab'.repeat(16),
+  key: new Uint8Array(32),
+  name: 'north',
+  serial: 3,
+  overrides: [
+    { log: 'cd'.repeat(16), seq: 5 },
+    { log: 'ef'.repeat(16), seq: 1 }
+  ]
 }
 
 const frames = [...named('frame'), encodeFrame(1, 7, named('request')[0]!), encodeFrame(0, 0, named('notice')[0]!)]
@@ -183,12 +209,9 @@ export const WIRE: readonly Target[] = [
   message('blob answer', 4, BLOB_ANSWERS, decodeBlobAnswer),
   { name: 'frame', share: 4, codes: MALFORMED, open: stateless((random) => harmBytes(random, frames), decodeFrame) },
   { name: 'lane', share: 5, codes: ['message-malformed', 'too-large'], open: stateless(harmLane, readLane) },
-  {
-    name: 'token',
-    share: 6,
-    codes: ['token-malformed'],
-    open: stateless(harmToken, (bytes) => decodeToken(Buffer.from(bytes).toString('latin1')))
-  },
+  line('token', 6, Buffer.from(named('token')[0]!).toString('latin1'), decodeToken),
+  line('root request', 2, encodeAppointmentRequest(APPOINTMENT), decodeAppointmentRequest),
+  line('certificate', 3, encodeCertificate({ ...APPOINTMENT, signature: new Uint8Array(64) }), decodeCertificate),
   { name: 'record', share: 10, codes: ['record-malformed'], open: stateless(harmRecord, decodeRecord) },
   {
     name: 'update',
