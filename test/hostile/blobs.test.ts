@@ -6,11 +6,11 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { encodeBlobAnswer, type BlobRequest } from '../../src/wire/blob-messages.js'
-import { bodyRefOf, bytesOf, MAX_BODY_BYTES, MAX_FRAME_BYTES } from '../../src/wire/index.js'
+import { bodyRefOf, bytesOf, MAX_BODY_BYTES, MAX_FRAME_BYTES, type SignedRecord } from '../../src/wire/index.js'
 import type { Node } from '../e2e/node.js'
 import { until } from '../e2e/until.js'
 import { anywhere, edit, Forger, newEntry, place, watch, type Forged } from './forger.js'
-import { attacks, SIZE, type World } from './world.js'
+import { attacks, sized, type World } from './world.js'
 
 const attack = attacks()
 
@@ -172,7 +172,9 @@ attack('a content of a terabyte takes no place before it is there, and one more 
 })
 
 /** More than are fetched at once, many times over. */
-const MANY = 200 * SIZE
+const MANY = sized(200, 4_000)
+/** As many as one record may name. */
+const IN_A_RECORD = 1_000
 
 for (const [what, size] of [
   ['small', 100 * KIB],
@@ -189,9 +191,16 @@ for (const [what, size] of [
       return undefined
     })
     const hashes = [...sizes.keys()]
-    const ops: Forged['ops'] = (at) =>
-      hashes.flatMap((hash, index) => claimed(parent, `never-${what}-${index}`, hash, size)(at))
-    await forger.give(await forger.seal({ ops }))
+    const ops =
+      (from: number): Forged['ops'] =>
+      (at) =>
+        hashes
+          .slice(from, from + IN_A_RECORD)
+          .flatMap((hash, index) => claimed(parent, `never-${what}-${from + index}`, hash, size)(at))
+    const records: SignedRecord[] = [await forger.seal({ ops: ops(0) })]
+    for (let from = IN_A_RECORD; from < MANY; from += IN_A_RECORD)
+      records.push(forger.next(records.at(-1)!, { ops: ops(from) }))
+    await forger.give(...records)
     await until('it is asked for them', () => asked.size >= 3)
     const began = performance.now()
     for (const round of [1, 2, 3]) await blobsFlow(world, `after-never-${what}-${round}.bin`)

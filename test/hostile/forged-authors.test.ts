@@ -7,10 +7,11 @@ import { randomBytes } from 'node:crypto'
 import { bodyRefOf, logIdOf } from '../../src/wire/index.js'
 import { until } from '../e2e/until.js'
 import { edit, Forger, newEntry, place as placeOf, watch } from './forger.js'
-import { attacks, SIZE } from './world.js'
+import { attacks, LONG_MS, sized } from './world.js'
 
 const attack = attacks()
 const FILE = 'forged.txt'
+const COUNT = sized(10_000, 100_000)
 
 attack('records of authors that nobody admitted are not stored, and cost nobody anything', async (world) => {
   const [{ client }] = world.honest
@@ -25,7 +26,7 @@ attack('records of authors that nobody admitted are not stored, and cost nobody 
     ]
   })
   const place = Buffer.from(good.bytes).indexOf(forger.attacker.keys.publicKey)
-  const forged = Array.from({ length: 10_000 * SIZE }, (_, index) => {
+  const forged = Array.from({ length: COUNT }, (_, index) => {
     const bytes = Uint8Array.from(good.bytes)
     const author = randomBytes(32)
     bytes.set(author, place)
@@ -38,7 +39,7 @@ attack('records of authors that nobody admitted are not stored, and cost nobody 
     const vector = forged.slice(from, from + 2_000).map((log) => ({ log, seq: 1, head: '0'.repeat(16) }))
     for (const lane of forger.lanes) lane.tell({ t: 'vector', full: false, vector })
   }
-  await until('they ask', () => forged.filter((log) => forger.asked(log) > 0).length >= 400 * SIZE)
+  await until('they ask', () => forged.filter((log) => forger.asked(log) > 0).length >= sized(400, 4_000), LONG_MS)
   await unscathed()
   const now = (await client.inspect('vector')) as unknown[]
   assert.ok(now.length <= held.length + 3)

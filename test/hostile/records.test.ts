@@ -8,7 +8,7 @@ import { clientIdOf, entryIdOfPath, ROOT_ID } from '../../src/catalog/index.js'
 import { encodeCbor, MAX_RECORD_BYTES, MAX_SEQ, type SignedRecord } from '../../src/wire/index.js'
 import { until } from '../e2e/until.js'
 import { anywhere, edit, file, Forger, newEntry, place, watch, type Forged } from './forger.js'
-import { attacks, SIZE } from './world.js'
+import { attacks, sized } from './world.js'
 
 const attack = attacks()
 
@@ -144,7 +144,7 @@ function inside(levels: number): Uint8Array {
 attack('files that are made and deleted without end leave nothing behind but their records', async (world) => {
   const unscathed = await watch(world)
   const forger = await Forger.at(world, await world.member())
-  const pairs = 2_000 * SIZE
+  const pairs = sized(2_000, 100_000)
   const each = 200
   const entry = newEntry()
   let clock = 0

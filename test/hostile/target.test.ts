@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { until } from '../e2e/until.js'
 import { edit, file, Forger, newEntry, place, watch } from './forger.js'
-import { attacks, SIZE } from './world.js'
+import { attacks, sized } from './world.js'
 
 const attack = attacks()
 
@@ -76,7 +76,7 @@ attack('a directory that turns into a symlink and back while it is written leads
   world.cluster.onClose(() => rmSync(outside, { recursive: true, force: true }))
   mkdirSync(outside)
   writeFileSync(join(outside, 'passwd'), 'not yours')
-  const count = 100 * SIZE
+  const count = sized(100, 2_000)
   const put = (at: number): Promise<unknown> => a.client.put(`swap/${at % 50}.txt`, one(`${at}`))
   await put(0)
   await until('it is there', () => existsSync(join(b.dir, 'swap/0.txt')))

@@ -8,12 +8,20 @@ import type { NetworkInspection } from '../../src/net/index.js'
 import type { Dep } from '../../src/wire/index.js'
 import { Cluster, type JoinOptions } from '../e2e/cluster.js'
 import type { Node } from '../e2e/node.js'
-import { until } from '../e2e/until.js'
+import { PATIENCE_MS, until } from '../e2e/until.js'
 import { Attacker, type Masks } from './attacker.js'
 import { Relay } from './wire.js'
 
-/** How much of each attack is made: 1 in the tests, more in the long run. */
-export const SIZE = Number(process.env['GRAPEVINE_HOSTILE_SIZE'] ?? 1)
+/** `GRAPEVINE_HOSTILE_SIZE=full`: every attack in its whole size, as `npm run hostile-battery` makes them. */
+const FULL = process.env['GRAPEVINE_HOSTILE_SIZE'] === 'full'
+/** Times as long as in the tests may take what is that much more. */
+const FULL_PATIENCE = 30
+
+/** How much of an attack is made: a part of it in the tests, all of it in the long run. */
+export const sized = (inTests: number, full: number): number => (FULL ? full : inTests)
+
+/** How long may take what grows with the size of an attack, ms. */
+export const LONG_MS = FULL ? FULL_PATIENCE * PATIENCE_MS : PATIENCE_MS
 
 export class World {
   readonly #attackers: Attacker[] = []

@@ -10,7 +10,7 @@ import { encodeUpdate } from '../../src/catalog/update.js'
 import type { Op, SignedRecord } from '../../src/wire/index.js'
 import { until } from '../e2e/until.js'
 import { edit, file, Forger, newEntry, place, watch, type Forged } from './forger.js'
-import { attacks, SIZE, type World } from './world.js'
+import { attacks, LONG_MS, sized, type World } from './world.js'
 
 const attack = attacks()
 
@@ -219,7 +219,7 @@ attack(
     const entry = newEntry()
     const { deps, depth } = await world.past()
     await forger.give(await forger.seal({ ops: file('crowded.txt', undefined, Buffer.from('x'), entry) }))
-    const clients = 200 * SIZE
+    const clients = sized(200, 20_000)
     let last: SignedRecord | undefined
     for (let at = 0; at < clients; at++) {
       last = await forger.seal({
@@ -231,7 +231,8 @@ attack(
     }
     await forger.judged(last!)
     const [a] = world.honest
-    await until('all of them are here', async () => (await a.client.doc('crowded.txt')).clients.length === clients + 1)
+    const written = async (): Promise<boolean> => (await a.client.doc('crowded.txt')).clients.length === clients + 1
+    await until('all of them are here', written, LONG_MS)
     // one honest write sees them all and ends it
     await a.client.put('crowded.txt', one('honest'))
     for (const { dir } of world.honest)
