@@ -5,12 +5,19 @@
  */
 import type { Knows } from '../identity/index.js'
 import { MEMBERS_SPACE, type Replica } from '../replica/index.js'
+import { systemClock } from '../runtime-node.js'
+import type { Clock } from '../runtime.js'
+import { Bucket } from '../share.js'
 import { decodeJoinAnswer, MAX_JOIN_RECORDS, type JoinAnswer } from '../wire/index.js'
 
 /** Bytes of records in one page, with the last: half of what an answer may have. */
 export const MAX_JOIN_PAGE_BYTES = 16 * 1024 * 1024
-/** Pages one asks for: 65,536 records; the rest comes by sync. */
-export const MAX_JOIN_PAGES = 16
+/** Pages one asks for in all: four million records; the rest comes by sync. */
+export const MAX_JOIN_PAGES = 1_024
+/** Pages in a row that one asks for though they tell nothing new: who is asked may tell the same without end. */
+export const MAX_KNOWN_PAGES = 16
+/** Each page is a connection of its own: half of what the door allows one key, so that the node can connect as well. */
+export const PAGES_ASKED = { burst: 15, perSecond: 0.5 } as const
 
 interface At {
   readonly log: string
@@ -33,15 +40,57 @@ export function pageOf(replica: Replica, key: Uint8Array, had: number): JoinAnsw
   return had + records.length < all.length ? { records, total: all.length } : { records }
 }
 
-/** Asks for page after page; `had` is how many records came with those before. */
-export async function allPages(ask: (had: number) => Promise<Uint8Array>): Promise<readonly Uint8Array[]> {
-  const records: Uint8Array[] = []
+/** Records of the members space, page after page as they are asked for. */
+export type Pages = AsyncGenerator<readonly Uint8Array[], void>
+
+/** Asks for page after page as they are wanted; `had` is how many records came with those before. */
+export async function* pagesOf(
+  ask: (had: number) => Promise<Uint8Array>,
+  clock: Pick<Clock, 'monotonic' | 'timer'> = systemClock
+): Pages {
+  const turns = new Bucket(clock, PAGES_ASKED)
+  let had = 0
   for (let page = 0; page < MAX_JOIN_PAGES; page++) {
-    const answer = decodeJoinAnswer(await ask(records.length))
-    records.push(...answer.records)
-    if (answer.records.length === 0 || records.length >= (answer.total ?? 0)) break
+    for (let ms = turns.debtMs(); ms > 0; ms = turns.debtMs())
+      await new Promise<void>((resolve) => clock.timer(ms, resolve))
+    turns.take(1)
+    const { records, total = 0 } = decodeJoinAnswer(await ask(had))
+    if (records.length === 0) return
+    had += records.length
+    yield records
+    if (had >= total) return
   }
-  return records
+}
+
+/**
+ * Takes in page after page before the next is asked for, so that no more than one is held at once. Resolves with whether
+ * there was something new among them, and why there were no more when asking failed.
+ */
+export async function takePages(
+  pages: Pages,
+  take: (records: readonly Uint8Array[]) => Promise<boolean>
+): Promise<{ news: boolean; failed?: Error }> {
+  let news = false
+  for (let known = 0; known < MAX_KNOWN_PAGES; known++) {
+    let page: Awaited<ReturnType<Pages['next']>>
+    try {
+      page = await pages.next()
+    } catch (failed) {
+      return { news, failed: failed instanceof Error ? failed : new Error(String(failed)) }
+    }
+    if (page.done === true) break
+    if (!(await take(page.value))) continue
+    news = true
+    known = -1
+  }
+  return { news }
+}
+
+/** Takes a page in; resolves with whether there was anything new in it. */
+export async function learns(replica: Replica, from: string, records: readonly Uint8Array[]): Promise<boolean> {
+  const before = JSON.stringify(replica.heads(MEMBERS_SPACE))
+  await replica.takeIn(from, records)
+  return JSON.stringify(replica.heads(MEMBERS_SPACE)) !== before
 }
 
 /** The records in an order in which each may be applied; what admits `key` does not move when others are written. */

@@ -1,7 +1,7 @@
 /** The parts that watch over a running node: what is stored, the clocks, and whether another process has its key. */
 import type { BlobFetcher } from '../blobs/index.js'
 import type { Fact } from '../control/index.js'
-import { MEMBERS_SPACE, nodeIdOf } from '../identity/index.js'
+import { nodeIdOf } from '../identity/index.js'
 import type { Network } from '../net/index.js'
 import { systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
@@ -10,6 +10,7 @@ import { Checkpointing, type CheckpointingOptions } from './checkpointing.js'
 import { Clocks } from './clocks.js'
 import { Custodian } from './custodian.js'
 import type { Home } from './home.js'
+import { learns } from './join-pages.js'
 import { KeyRotation } from './key-rotation.js'
 import type { Opened } from './open.js'
 import { Returning } from './returning.js'
@@ -109,11 +110,10 @@ export function makeKeepers(
       return askTheWayBack(home, { ...way, secrets: [...open, ...closed], timeoutMs, logger })
     },
     take: async (records) => {
-      const before = JSON.stringify(replica.heads(MEMBERS_SPACE))
-      await replica.takeIn('', records)
+      const news = await learns(replica, '', records)
       await secrets.look()
       network.membershipChanged()
-      return JSON.stringify(replica.heads(MEMBERS_SPACE)) !== before
+      return news
     }
   })
   const keyRotation = new KeyRotation({

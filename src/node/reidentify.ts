@@ -158,8 +158,8 @@ async function beAdmitted(
   const logger = options.logger ?? silentLogger
   const { mdns, timeoutMs } = options
   const peers = [...options.peers, ...home.cluster.peers]
-  const records = await redeemToken(token, { seed: keys.seed, nodeName: name, peers, mdns, timeoutMs, logger })
-  await keepAdmission({ ...home, keys, node: nodeIdOf(keys.publicKey) }, nodeIdOf(token.issuer), records, logger)
+  const pages = redeemToken(token, { seed: keys.seed, nodeName: name, peers, mdns, timeoutMs, logger })
+  await keepAdmission({ ...home, keys, node: nodeIdOf(keys.publicKey) }, nodeIdOf(token.issuer), pages, logger)
 }
 
 /** The key comes last: until then the home is the one it was. */

@@ -6,14 +6,15 @@
 import { reasonOf } from '../errors.js'
 import type { WayBack } from '../net/index.js'
 import type { Clock, Logger } from '../runtime.js'
+import { takePages, type Pages } from './join-pages.js'
 import { regularly } from './regularly.js'
 
 export interface ReturningDeps {
   readonly clock: Clock
   readonly logger: Logger
   ways(): readonly WayBack[]
-  /** Resolves with the records of the members space that were answered. */
-  ask(way: WayBack, timeoutMs: number): Promise<readonly Uint8Array[]>
+  /** The records of the members space, a page at a time; each page may take so long. */
+  ask(way: WayBack, timeoutMs: number): Pages
   /** Whether there was something new among them. */
   take(records: readonly Uint8Array[]): Promise<boolean>
 }
@@ -69,14 +70,10 @@ export class Returning {
 
   async #go(way: WayBack): Promise<boolean> {
     const { ask, take, logger } = this.#deps
-    let records: readonly Uint8Array[]
-    try {
-      records = await ask(way, ASK_TIMEOUT_MS)
-    } catch (error) {
-      logger.debug('Nobody told what the members have become.', { ...way, reason: reasonOf(error) })
-      return false
-    }
-    if (!(await take(records))) return false
+    const { news, failed } = await takePages(ask(way, ASK_TIMEOUT_MS), take)
+    if (failed !== undefined)
+      logger.debug('Nobody told what the members have become.', { ...way, reason: reasonOf(failed) })
+    if (!news) return false
     logger.info('Another node told what the members have become meanwhile.', { ...way })
     return true
   }

@@ -1,5 +1,5 @@
 /** How a home comes to hold a node: by founding a cluster, or by an invitation. */
-import { GrapevineError } from '../errors.js'
+import { GrapevineError, reasonOf } from '../errors.js'
 import { clusterIdOf, keyPairOf, nodeIdOf, publicKeyOf, signFounder } from '../identity/index.js'
 import { joinOver, type WayBack } from '../net/index.js'
 import { systemRandom } from '../runtime-node.js'
@@ -26,7 +26,7 @@ import {
   writeSecrets,
   type Home
 } from './home.js'
-import { allPages } from './join-pages.js'
+import { learns, pagesOf, takePages, type Pages } from './join-pages.js'
 import { noTransport, openHome } from './open.js'
 
 export interface Identity {
@@ -108,7 +108,7 @@ export async function joinCluster(options: JoinHomeOptions): Promise<Identity & 
   const nodeName = checkLabel(options.nodeName ?? defaultName(), 'node')
   const logger = options.logger ?? silentLogger
   const { mdns, peers, timeoutMs } = options
-  const records = await redeemToken(token, { seed: keys.seed, nodeName, peers, mdns, timeoutMs, logger })
+  const pages = redeemToken(token, { seed: keys.seed, nodeName, peers, mdns, timeoutMs, logger })
   const file = {
     version: 1 as const,
     cluster: token.cluster,
@@ -125,13 +125,13 @@ export async function joinCluster(options: JoinHomeOptions): Promise<Identity & 
     cluster: file,
     secrets: [token.clusterSecret]
   }
-  const { role } = await keepAdmission(home, nodeIdOf(token.issuer), records, logger)
+  const { role } = await keepAdmission(home, nodeIdOf(token.issuer), pages, logger)
   await writeCluster(options.home, file, [token.clusterSecret])
   return { node: home.node, cluster: token.cluster, clusterName: token.clusterName, role }
 }
 
-/** Redeems an invitation for the key of `seed`; resolves with the records of the members space that admit it. */
-export async function redeemToken(
+/** Redeems an invitation for the key of `seed`; gives the records of the members space, first those that admit it. */
+export function redeemToken(
   token: Token,
   options: {
     seed: Uint8Array
@@ -141,10 +141,10 @@ export async function redeemToken(
     timeoutMs: number
     logger: Logger
   }
-): Promise<readonly Uint8Array[]> {
+): Pages {
   const { seed, nodeName, peers, mdns, timeoutMs, logger } = options
   const { invite, secret } = token
-  return allPages((had) =>
+  return pagesOf((had) =>
     joinOver({
       seed,
       clusterId: bytesOf(token.cluster),
@@ -159,12 +159,12 @@ export async function redeemToken(
   )
 }
 
-/** Asks what the members space has become; resolves with its records. */
-export async function askTheWayBack(
+/** Asks what the members space has become. */
+export function askTheWayBack(
   home: Home,
   { node, ...options }: WayBack & { secrets: readonly Uint8Array[]; timeoutMs: number; logger: Logger }
-): Promise<readonly Uint8Array[]> {
-  return allPages((had) =>
+): Pages {
+  return pagesOf((had) =>
     joinOver({
       seed: home.keys.seed,
       clusterId: bytesOf(home.cluster.cluster),
@@ -192,8 +192,8 @@ async function joinAgain(home: Home, token: Token, options: JoinHomeOptions): Pr
       { next: 'join from an empty home: give another --home' }
     )
   const { mdns, peers, timeoutMs, logger = silentLogger } = options
-  const records = await redeemToken(token, { seed: home.keys.seed, nodeName, peers, mdns, timeoutMs, logger })
-  const { role, again } = await keepAdmission(home, nodeIdOf(token.issuer), records, logger)
+  const pages = redeemToken(token, { seed: home.keys.seed, nodeName, peers, mdns, timeoutMs, logger })
+  const { role, again } = await keepAdmission(home, nodeIdOf(token.issuer), pages, logger)
   const known = new Set(home.secrets.map(hexOf))
   // who was away while the secret changed has the present one from the token
   if (!known.has(hexOf(token.clusterSecret))) await writeSecrets(home.path, [token.clusterSecret, ...home.secrets])
@@ -205,21 +205,31 @@ async function joinAgain(home: Home, token: Token, options: JoinHomeOptions): Pr
 }
 
 /**
- * Takes the issuer's records in; they must make us a member, or the issuer is not what the token says. `again`: it is
- * another admission than the one held before.
+ * Takes the issuer's records in, a page at a time; they must make us a member, or the issuer is not what the token says.
+ * Once they do, pages that cannot be had are no harm: the rest comes by sync. `again`: it is another admission than the
+ * one held before.
  */
 export async function keepAdmission(
   home: Home,
   issuer: string,
-  records: readonly Uint8Array[],
+  pages: Pages,
   logger: Logger
 ): Promise<{ role: Role; again: boolean }> {
+  // who is refused leaves nothing behind
+  const first = await pages.next()
   const opened = await openHome(home, noTransport(home.node), logger)
   try {
     const { members } = opened.replica
     const key = home.keys.publicKey
     const [before, begun] = [members.get(key), members.certificateBegun(key)]
-    await opened.replica.takeIn(issuer, records)
+    if (first.done !== true) await opened.replica.takeIn(issuer, first.value)
+    const { failed } = await takePages(pages, (records) => learns(opened.replica, issuer, records))
+    if (failed !== undefined) {
+      if (members.get(key) === undefined) throw failed
+      logger.warn('Not all was told of the members; the rest comes from whoever this node meets.', {
+        reason: reasonOf(failed)
+      })
+    }
     const member = members.get(key)
     if (member !== undefined && publicKeyOf(issuer) !== undefined) {
       const again = member.log !== before?.log || member.seq !== before.seq || members.certificateBegun(key) > begun

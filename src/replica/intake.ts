@@ -81,6 +81,24 @@ export class Intake {
     return records
   }
 
+  /**
+   * Splits records, each behind those it builds on, into what may be taken in at once: those of one author that are next to
+   * each other. What was taken before may admit the author of the next, which is looked at when the next is asked for.
+   */
+  *byTurns(records: readonly SignedRecord[]): Generator<SignedRecord[]> {
+    let run: SignedRecord[] = []
+    for (const record of records) {
+      const { author } = record.body
+      const same = Buffer.compare(run[0]?.body.author ?? author, author) === 0
+      if (run.length > 0 && !(same && this.#deps.members.wasAdmitted(author))) {
+        yield run
+        run = []
+      }
+      run.push(record)
+    }
+    if (run.length > 0) yield run
+  }
+
   /** Quick check before gossip is passed on: a member's signature. */
   checkGossip(record: SignedRecord): 'accept' | 'ignore' | 'reject' {
     if (this.#verified.has(proofOf(record))) return 'accept'

@@ -503,10 +503,8 @@ export class Replica {
 
   /** Takes records in and resolves when those that hold are durable and applied. For `join`. */
   async takeIn(from: NodeId, bytes: readonly Uint8Array[]): Promise<void> {
-    const records = bytes.map((each) => this.#intake.decode(each))
-    // one by one: each may admit the author of the next
-    for (const record of records) {
-      this.#offer(from, [record])
+    for (const run of this.#intake.byTurns(await this.#intake.decodeAll(bytes))) {
+      this.#offer(from, run)
       await this.offers.through()
     }
   }

@@ -1,15 +1,24 @@
 /** An invitation is redeemed by as many as it has uses, whoever comes at the same time, and by nobody once it is spent. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { GrapevineError } from '../../src/errors.js'
 import { keyPairOf, MEMBERS_SPACE, nodeIdOf, type KeyPair } from '../../src/identity/index.js'
+import { CONNECTIONS_BURST, CONNECTIONS_PER_S } from '../../src/net/limits.js'
 import { prepareHome, readHome, type Home } from '../../src/node/home.js'
 import { createInvitation, invitationsOf, revokeInvitation } from '../../src/node/invitations.js'
 import { JoinService } from '../../src/node/join-service.js'
 import { noTransport, openHome, type Opened } from '../../src/node/open.js'
-import { allPages, MAX_JOIN_PAGES } from '../../src/node/join-pages.js'
+import {
+  MAX_JOIN_PAGES,
+  MAX_KNOWN_PAGES,
+  PAGES_ASKED,
+  pagesOf,
+  takePages,
+  type Pages
+} from '../../src/node/join-pages.js'
 import { initHome, keepAdmission } from '../../src/node/setup.js'
 import { silentLogger } from '../../src/runtime.js'
 import {
@@ -19,11 +28,9 @@ import {
   encodeJoinRequest,
   encodeReturnRequest,
   MAX_JOIN_RECORDS,
-  MAX_RECORD_BYTES,
-  sealRecord,
-  type Op,
-  type SignedRecord
+  MAX_RECORD_BYTES
 } from '../../src/wire/index.js'
+import { flood } from './members-flood.js'
 
 const HOUR_MS = 3_600_000
 const COMERS = 1_000
@@ -125,42 +132,25 @@ function held({ opened: { replica } }: Issuer): number {
   return [...replica.log.logs()].reduce((sum, head) => sum + (head.space === MEMBERS_SPACE ? head.applied : 0), 0)
 }
 
-/** A member that is no admin and writes so many records to the members space, which are all rejected. */
-async function flood({ opened: { replica }, home }: Issuer, count: number, padding = 0): Promise<void> {
-  const [role, name] = ['author', 'hostile'] as const
-  const keys = comer(1_000_000 + count)
-  const { log, body } = await replica.writeMembers(() => [{ k: 'admit', key: keys.publicKey, role, name }])
-  const ops: Op[] = [{ k: 'admit', key: keys.publicKey, role: 'admin', name }]
-  const bulk = Array.from({ length: padding }, (): Op => ({ k: 'body', bytes: new Uint8Array(16_000) }))
-  const records: SignedRecord[] = []
-  const dep = { log, seq: body.seq, id: replica.log.row(log, body.seq)!.id }
-  for (let seq = 1; seq <= count; seq++) {
-    const place = { cluster: home.cluster.cluster, space: MEMBERS_SPACE, author: keys.publicKey, epoch: 'f'.repeat(16) }
-    const prev = records.at(-1)?.id ?? null
-    const at = { seq, prev, deps: seq === 1 ? [dep] : [], depth: body.depth + seq, time: 1 }
-    records.push(sealRecord({ ...place, ...at, ops: [...ops, ...bulk] }, keys.sign))
-  }
-  await replica.takeIn(
-    'hostile',
-    records.map(({ bytes }) => bytes)
-  )
-  assert.equal(replica.log.row(records.at(-1)!.log, count)?.state, 'rejected')
-}
-
-/** Pages as somebody gets them who asks for all; resolves with their sizes, when they make the comer a member. */
-async function joined(t: TestContext, { home }: Issuer, token: Invited, who: number): Promise<number[]> {
-  const sizes: number[] = []
-  const records = await allPages(async (had) => {
-    const page = await token.ask(who, had)
-    sizes.push(decodeJoinAnswer(page).records.length)
-    return page
-  })
+/** A home of its own for a newcomer of this cluster. */
+async function homeFor(t: TestContext, { home }: Issuer, who: number): Promise<Home> {
   const path = mkdtempSync(join(tmpdir(), 'gv-comer-'))
   t.after(() => rmSync(path, { recursive: true, force: true }))
   await prepareHome(path)
   const keys = comer(who)
-  const own = { ...home, path, keys, node: nodeIdOf(keys.publicKey) }
-  assert.equal((await keepAdmission(own, home.node, records, silentLogger)).role, 'author')
+  return { ...home, path, keys, node: nodeIdOf(keys.publicKey) }
+}
+
+/** Sizes of the pages as somebody gets them who asks for all, when they make the comer a member. */
+async function joined(t: TestContext, place: Issuer, token: Invited, who: number): Promise<number[]> {
+  const sizes: number[] = []
+  const pages = pagesOf(async (had) => {
+    const page = await token.ask(who, had)
+    sizes.push(decodeJoinAnswer(page).records.length)
+    return page
+  })
+  const own = await homeFor(t, place, who)
+  assert.equal((await keepAdmission(own, place.home.node, pages, silentLogger)).role, 'author')
   return sizes
 }
 
@@ -169,7 +159,7 @@ test('rejected records that nothing builds on are not sent to a newcomer', async
   const token = await place.invite(1)
   assert.equal(await token.redeem(1), 'admitted')
   const before = held(place)
-  await flood(place, MAX_JOIN_RECORDS + 1)
+  await flood(place.opened, place.home, MAX_JOIN_RECORDS + 1)
   assert.deepEqual(await joined(t, place, token, 1), [before + 1])
 })
 
@@ -177,10 +167,10 @@ test('a history as long as one answer comes in one, and a longer one in pages, h
   const place = await issuer(t)
   const token = await place.invite(3)
   // the admission of who floods, and that of the newcomer, come on top
-  await flood(place, MAX_JOIN_RECORDS - held(place) - 2)
+  await flood(place.opened, place.home, MAX_JOIN_RECORDS - held(place) - 2)
   assert.deepEqual(await joined(t, place, token, 1), [MAX_JOIN_RECORDS])
   assert.deepEqual(await joined(t, place, token, 2), [MAX_JOIN_RECORDS, 1])
-  await flood(place, MAX_JOIN_RECORDS)
+  await flood(place.opened, place.home, MAX_JOIN_RECORDS)
   assert.deepEqual(await joined(t, place, token, 3), [MAX_JOIN_RECORDS, MAX_JOIN_RECORDS, 3])
   // who asks for no more pages, as older versions do, and has its admission among the first is a member, too
   const first = decodeJoinAnswer(await token.ask(1))
@@ -189,18 +179,96 @@ test('a history as long as one answer comes in one, and a longer one in pages, h
   assert.deepEqual([first.records.length, first.total], [MAX_JOIN_RECORDS, 2 * MAX_JOIN_RECORDS + 3])
 })
 
-test('a page ends with the record that fills it, and pages are asked for as long as more are said to be had, not for ever', async (t) => {
+test('a page ends with the record that fills it', async (t) => {
   const place = await issuer(t)
   const token = await place.invite(1)
-  await flood(place, 40, Math.floor(MAX_RECORD_BYTES / 16_100))
+  await flood(place.opened, place.home, 40, Math.floor(MAX_RECORD_BYTES / 16_100))
   const sizes = await joined(t, place, token, 1)
   assert.equal(sizes.length, 2)
+})
+
+/** Time that passes at once for whoever waits. */
+class Hurried {
+  #now = 0
+  readonly monotonic = (): number => this.#now
+  readonly timer = (ms: number, run: () => void): (() => void) => {
+    this.#now += ms
+    queueMicrotask(run)
+    return () => undefined
+  }
+}
+
+const pageWith = (...records: number[]): Uint8Array =>
+  encodeJoinAnswer({ records: records.map((byte) => Uint8Array.of(byte)), total: 1_000_000 })
+
+test('pages are asked for as long as more are said to be had, not for ever, and no faster than the door lets one in', async () => {
+  const clock = new Hurried()
   let asked = 0
   const endless = (had: number): Promise<Uint8Array> => {
     assert.equal(had, asked++)
-    return Promise.resolve(encodeJoinAnswer({ records: [new Uint8Array(1)], total: 1_000_000 }))
+    return Promise.resolve(pageWith(1))
   }
-  assert.equal((await allPages(endless)).length, MAX_JOIN_PAGES)
-  const empty = encodeJoinAnswer({ records: [], total: 1_000_000 })
-  assert.deepEqual(await allPages(() => Promise.resolve(empty)), [])
+  for await (const page of pagesOf(endless, clock)) assert.equal(page.length, 1)
+  assert.equal(asked, MAX_JOIN_PAGES)
+  const { burst, perSecond } = PAGES_ASKED
+  assert.ok(burst <= CONNECTIONS_BURST / 2 && perSecond <= CONNECTIONS_PER_S / 2)
+  assert.ok(clock.monotonic() >= ((MAX_JOIN_PAGES - 1 - burst) / perSecond) * 1_000)
+
+  const given = async (...answers: Uint8Array[]): Promise<number> => {
+    let pages = 0
+    for await (const _ of pagesOf(() => Promise.resolve(answers.shift()!), new Hurried())) pages += 1
+    return pages
+  }
+  assert.equal(await given(pageWith()), 0)
+  assert.equal(await given(pageWith(1), pageWith(2), pageWith()), 2)
+  assert.equal(await given(encodeJoinAnswer({ records: [Uint8Array.of(1)] })), 1)
+  assert.equal(await given(pageWith(1), encodeJoinAnswer({ records: [Uint8Array.of(1)], total: 2 })), 2)
+})
+
+test('a page is taken in before the next is asked for, and who tells nothing new is left after a while', async () => {
+  const happened: string[] = []
+  const told = async (news: (page: number) => boolean, failAt = Number.POSITIVE_INFINITY): Promise<unknown> => {
+    happened.length = 0
+    const ask = (had: number): Promise<Uint8Array> => {
+      happened.push(`ask ${had}`)
+      return had === failAt ? Promise.reject(new Error('hung up')) : Promise.resolve(pageWith(1))
+    }
+    let page = 0
+    return takePages(pagesOf(ask, new Hurried()), async () => {
+      happened.push(`take ${page}`)
+      return news(page++)
+    })
+  }
+  assert.deepEqual(await told(() => false), { news: false })
+  assert.equal(happened.length, 2 * MAX_KNOWN_PAGES)
+  assert.deepEqual(happened.slice(0, 4), ['ask 0', 'take 0', 'ask 1', 'take 1'])
+  // the last of those that may be known is not: it goes on
+  assert.deepEqual(await told((page) => page === MAX_KNOWN_PAGES - 1), { news: true })
+  assert.equal(happened.length, 4 * MAX_KNOWN_PAGES)
+  assert.deepEqual(await told((page) => page === MAX_KNOWN_PAGES), { news: false })
+  assert.deepEqual(await told((page) => page === 0, 2), { news: true, failed: new Error('hung up') })
+})
+
+test('who is admitted by the first page is a member though the others are not to be had, and nobody is before', async (t) => {
+  const place = await issuer(t)
+  const token = await place.invite(2)
+  // admitted before the flood: the admission comes with the first page
+  assert.equal(await token.redeem(1), 'admitted')
+  await flood(place.opened, place.home, MAX_JOIN_RECORDS)
+  assert.equal(await token.redeem(2), 'admitted')
+  const cut = (who: number): Pages =>
+    pagesOf(async (had) => {
+      if (had > 0) throw new GrapevineError('issuer-unreachable', 'gone', { next: 'look' })
+      return token.ask(who, had)
+    })
+  const [one, two] = [await homeFor(t, place, 1), await homeFor(t, place, 2)]
+  assert.equal((await keepAdmission(one, place.home.node, cut(1), silentLogger)).role, 'author')
+  await assert.rejects(keepAdmission(two, place.home.node, cut(2), silentLogger), { code: 'issuer-unreachable' })
+  // and goes on from there when it tries again
+  const again = pagesOf((had) => token.ask(2, had))
+  assert.equal((await keepAdmission(two, place.home.node, again, silentLogger)).role, 'author')
+  const never = homeFor(t, place, 3)
+  const nothing: Pages = pagesOf(() => Promise.reject(new GrapevineError('token-used', 'used', { next: 'look' })))
+  await assert.rejects(keepAdmission(await never, place.home.node, nothing, silentLogger), { code: 'token-used' })
+  assert.deepEqual(readdirSync((await never).path), [], 'who is refused leaves nothing behind')
 })
