@@ -2,6 +2,7 @@
  * What one peer says it holds, and what of it may be asked for now. A peer can claim thousands of logs that do not exist:
  * each step costs what it changes, not what is claimed, and what was asked for in vain is asked for more and more seldom.
  */
+import { Bucket } from '../share.js'
 import { PutOff } from './put-off.js'
 
 /** A log we hold nothing of is asked for twice as seldom after each time in vain; at the most seldom after so long, ms. */
@@ -27,9 +28,10 @@ export class Claims {
   readonly #putOff = new PutOff()
   /** How often each log we hold nothing of was asked for in vain, one after another. */
   readonly #inVain = new Map<string, number>()
-  /** Pulls in vain that are left, at the time below. */
-  #left: number = IN_VAIN.burst
-  #leftAt = 0
+  /** The time that was handed in last. */
+  #now = 0
+  /** Pulls in vain. */
+  #vain = this.#newBucket()
 
   get(log: string): Claim | undefined {
     return this.#vector.get(log)
@@ -88,8 +90,8 @@ export class Claims {
       const times = this.#inVain.get(log) ?? 0
       this.#inVain.set(log, times + 1)
       wait = Math.min(MAX_PUT_OFF_MS, ms * 2 ** times)
-      this.#refill(now)
-      this.#left -= 1
+      this.#now = now
+      this.#vain.take(1)
     }
     this.#known.delete(log)
     this.#strange.delete(log)
@@ -109,7 +111,7 @@ export class Claims {
   /** Something changed: what was in vain may be no more. */
   retry(held: (log: string) => number): void {
     this.#inVain.clear()
-    this.#left = IN_VAIN.burst
+    this.#vain = this.#newBucket()
     for (const log of this.#putOff.all()) this.open(log, held(log))
   }
 
@@ -120,14 +122,13 @@ export class Claims {
     return rest > now ? Math.min(rest, next ?? rest) : next
   }
 
-  #refill(now: number): void {
-    this.#left = Math.min(IN_VAIN.burst, this.#left + ((now - this.#leftAt) * IN_VAIN.perSecond) / 1_000)
-    this.#leftAt = now
+  #newBucket(): Bucket {
+    return new Bucket({ monotonic: () => this.#now }, IN_VAIN)
   }
 
   /** When a log we hold nothing of may be asked for. */
   #restUntil(now: number): number {
-    this.#refill(now)
-    return this.#left >= 1 ? now : now + ((1 - this.#left) * 1_000) / IN_VAIN.perSecond
+    this.#now = now
+    return now + this.#vain.debtMs()
   }
 }
