@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { lstat } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { resolve } from 'node:path'
+import { whyOpen } from '../closed.js'
 import { GrapevineError, isErrno, reasonOf } from '../errors.js'
 import type { Logger, Startable } from '../runtime.js'
 import { errorView } from './failure.js'
@@ -120,8 +121,7 @@ async function listenPrivately(server: Server, path: string): Promise<void> {
     process.umask(before)
   }
   await once(server, 'listening')
-  const { mode } = await lstat(path)
-  if ((mode & 0o077) !== 0) {
+  if (whyOpen(await lstat(path)) !== undefined) {
     throw new GrapevineError('home-unsafe', `the socket ${path} is open to other users`, {
       next: 'put the home on a file system that keeps modes'
     })

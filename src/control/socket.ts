@@ -7,13 +7,13 @@ import { lstat, mkdtemp, readFile, rename, rm, rmdir, stat as statOf, unlink, wr
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
+import { checkClosed, whyOpen } from '../closed.js'
 import { GrapevineError, isErrno, reasonOf } from '../errors.js'
 import { MAX_SOCKET_PATH_BYTES, PROBE_TIMEOUT_MS } from './limits.js'
 
 const SOCKET_NAME = 'control.sock'
 const POINTER_NAME = 'control.path'
 const FALLBACK_PREFIX = 'grapevine-'
-const OTHERS = 0o077
 
 /** Refuses a directory that is missing (`home-missing`), not ours, or open to other users (`home-unsafe`). */
 export async function checkPrivateDirectory(path: string): Promise<void> {
@@ -22,11 +22,7 @@ export async function checkPrivateDirectory(path: string): Promise<void> {
     throw unsafe(path, `cannot be looked at (${reasonOf(error)})`, 'run grapevine as the user who owns it')
   })
   if (!stat.isDirectory()) throw unsafe(path, 'is not a directory', 'name a directory with --home')
-  const me = process.getuid?.()
-  if (me !== undefined && stat.uid !== me) {
-    throw unsafe(path, 'belongs to another user', 'run grapevine as the user who owns it')
-  }
-  if ((stat.mode & OTHERS) !== 0) throw unsafe(path, 'is open to other users', `chmod 700 ${path}`)
+  checkClosed(path, stat)
 }
 
 /** The path a client connects to. Throws `home-missing`, `home-unsafe`; `daemon-unreachable` when there is no socket. */
@@ -36,7 +32,7 @@ export async function findSocket(home: string): Promise<string> {
   if (path === undefined) throw daemonUnreachable(home)
   const stat = await lstat(path).catch(() => undefined)
   if (!stat) throw daemonUnreachable(home)
-  if ((stat.mode & OTHERS) !== 0) {
+  if (whyOpen(stat) !== undefined) {
     throw unsafe(path, 'is open to other users', 'stop the daemon and start it again; it makes the socket private')
   }
   return path

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { KeyedLock } from '../blobs/index.js'
+import { checkClosed } from '../closed.js'
 import { writeWhole } from '../durable.js'
 import { diskError, GrapevineError, isErrno } from '../errors.js'
 import { keyPairOf, nodeIdOf, SEED_BYTES, type KeyPair } from '../identity/index.js'
@@ -68,19 +69,12 @@ export async function prepareHome(path: string): Promise<void> {
   } catch (error) {
     throw diskError(error, 'store-failed', `the home ${path} cannot be made`)
   }
-  await checkPrivate(path, 0o077)
+  await checkPrivate(path)
 }
 
-/** Throws `home-unsafe` when others may do with it what is `forbidden`, or it is another user's. */
-export async function checkPrivate(path: string, forbidden: number): Promise<void> {
-  if (process.platform === 'win32') return
-  const found = await stat(path)
-  const foreign = process.getuid !== undefined && found.uid !== process.getuid()
-  if ((found.mode & forbidden) === 0 && !foreign) return
-  throw new GrapevineError('home-unsafe', `${path} is ${foreign ? 'owned by another user' : 'open to other users'}`, {
-    next: foreign ? 'use a home of your own' : `run: chmod ${found.isDirectory() ? '700' : '600'} ${path}`,
-    facts: { path }
-  })
+/** Throws `home-unsafe` when others may look at it, or it is another user's. */
+export async function checkPrivate(path: string): Promise<void> {
+  checkClosed(path, await stat(path))
 }
 
 export async function homeExists(path: string): Promise<boolean> {
@@ -145,7 +139,7 @@ export async function readHome(path: string): Promise<Home> {
       facts: { home: path }
     })
   }
-  await checkPrivate(path, 0o077)
+  await checkPrivate(path)
   await checkSums(path)
   const seed = await readHex(join(path, KEY_FILE), SEED_BYTES)
   const keys = keyPairOf(seed)
@@ -247,7 +241,7 @@ export async function readJsonOr<S extends z.ZodType>(
 
 async function readPrivate(file: string): Promise<string | undefined> {
   try {
-    await checkPrivate(file, 0o077)
+    await checkPrivate(file)
     return await readFile(file, 'utf8')
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined

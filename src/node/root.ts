@@ -96,7 +96,7 @@ export async function moveRoot(options: { home: string; file: string }): Promise
 
 async function readRootKey(file: string): Promise<Uint8Array> {
   try {
-    await checkPrivate(file, 0o077)
+    await checkPrivate(file)
     const seed = bytesOf((await readFile(file, 'utf8')).trim())
     if (seed.length === SEED_BYTES) return seed
   } catch (error) {

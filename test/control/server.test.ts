@@ -32,7 +32,7 @@ test('a home that others may look into is refused by server and client alike', a
   const { home, client } = await startWorld(t)
   for (const mode of [0o750, 0o701, 0o755]) {
     await chmod(home, mode)
-    await assert.rejects(serverOn(home).start(), { code: 'home-unsafe', next: `chmod 700 ${home}` })
+    await assert.rejects(serverOn(home).start(), { code: 'home-unsafe', next: `run: chmod 700 ${home}` })
     await assert.rejects(client.status(), { code: 'home-unsafe' })
   }
   await chmod(home, 0o700)

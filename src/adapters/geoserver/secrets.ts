@@ -2,8 +2,7 @@
  * The passwords that this node fills into stores: from the environment, or from a file that nobody else can read. Names are
  * `workspace/store/key`.
  */
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { readClosed } from '../../closed.js'
 import { GrapevineError, isErrno, reasonOf } from '../../errors.js'
 
 /** Largest secrets file, bytes. */
@@ -36,15 +35,8 @@ export async function loadSecrets(
 async function readSecrets(file: string): Promise<Record<string, string>> {
   let text: string
   try {
-    const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
-    try {
-      const stat = await handle.stat()
-      if (process.platform !== 'win32' && (stat.mode & 0o077) !== 0) throw unsafe(file)
-      if (stat.size > MAX_SECRETS_BYTES) throw invalid(file, `is larger than ${MAX_SECRETS_BYTES} bytes`)
-      text = await handle.readFile('utf8')
-    } finally {
-      await handle.close()
-    }
+    const tooLarge = (): Error => invalid(file, `is larger than ${MAX_SECRETS_BYTES} bytes`)
+    text = await readClosed(file, { maxBytes: MAX_SECRETS_BYTES, what: 'passwords', tooLarge })
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return {}
     throw error instanceof GrapevineError ? error : invalid(file, `cannot be read: ${reasonOf(error)}`)
@@ -64,13 +56,6 @@ function parse(file: string, text: string): Record<string, string> {
   const wrong = Object.entries(value).find(([, secret]) => typeof secret !== 'string')
   if (wrong !== undefined) throw invalid(file, `has a value under ${JSON.stringify(wrong[0])} that is no text`)
   return value as Record<string, string>
-}
-
-function unsafe(file: string): GrapevineError {
-  return new GrapevineError('home-unsafe', `${file} holds passwords and is open to other users`, {
-    next: `run "chmod 600 ${file}"`,
-    facts: { file }
-  })
 }
 
 function invalid(file: string, what: string): GrapevineError {
