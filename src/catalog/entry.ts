@@ -70,12 +70,10 @@ export function encodeEntry(state: EntryState): Uint8Array {
     encoding.writeVarUint(out, row.clock)
     encoding.writeUint8Array(out, bytesOf(row.log))
   }
+  const places = new Map(state.clients.map(({ client }, at) => [client, at]))
   encoding.writeVarUint(out, state.tuples.length)
   for (const tuple of state.tuples) {
-    encoding.writeVarUint(
-      out,
-      state.clients.findIndex((row) => row.client === tuple.client)
-    )
+    encoding.writeVarUint(out, places.get(tuple.client)!)
     encoding.writeVarUint(out, tuple.clock)
     encoding.writeVarUint(out, tuple.seq)
     encoding.writeVarUint(out, tuple.time)
@@ -143,7 +141,7 @@ export function applyUpdate(state: EntryState, update: EditUpdate, context: Upda
   const own = state.clients.find((row) => row.client === context.client)
   if (own !== undefined && own.log !== context.log) throw refuseRecord('writes under a client id of another log')
   if (update.tuples.length > 0) checkOwnStruct(update, own?.clock ?? 0, context)
-  const gone = seenTuples(state.tuples, update.deletes, context)
+  const gone = new Set(seenTuples(state.tuples, update.deletes, context))
   const added = update.tuples.map(([field, value, time, seq], index): Tuple => ({
     client: context.client,
     clock: update.clock + index,
@@ -153,9 +151,10 @@ export function applyUpdate(state: EntryState, update: EditUpdate, context: Upda
     value,
     time
   }))
-  const asWritten = gone.length === countDeleted(update.deletes)
-  state.doc.push(asWritten ? bytes : encodeUpdate({ ...update, deletes: deleteRanges(gone) }))
-  state.tuples = [...state.tuples.filter((tuple) => !gone.includes(tuple)), ...added]
+  const asWritten = gone.size === countDeleted(update.deletes)
+  state.doc.push(asWritten ? bytes : encodeUpdate({ ...update, deletes: deleteRanges([...gone]) }))
+  // a new list each time: what is made of the tuples is remembered for as long as they are the same
+  state.tuples = [...state.tuples.filter((tuple) => !gone.has(tuple)), ...added]
   if (own !== undefined) own.clock += added.length
   else if (added.length > 0) state.clients.push({ client: context.client, log: context.log, clock: added.length })
 }
@@ -172,12 +171,12 @@ function checkOwnStruct(update: EditUpdate, clock: number, context: UpdateContex
 /** The live tuples within `deletes` that the record can have seen. */
 function seenTuples(tuples: readonly Tuple[], deletes: readonly DeleteRange[], context: UpdateContext): Tuple[] {
   if (deletes.length === 0) return []
-  return tuples.filter(
-    (tuple) =>
-      deletes.some(
-        ({ client, clock, length }) => client === tuple.client && clock <= tuple.clock && tuple.clock < clock + length
-      ) && (tuple.log === context.log ? tuple.seq <= context.seq : context.knows(tuple.log, tuple.seq))
-  )
+  const byClient = new Map<number, DeleteRange[]>()
+  for (const range of deletes) byClient.set(range.client, [...(byClient.get(range.client) ?? []), range])
+  const isNamed = ({ client, clock }: Tuple): boolean =>
+    byClient.get(client)?.some((range) => range.clock <= clock && clock < range.clock + range.length) === true
+  const isSeen = ({ log, seq }: Tuple): boolean => (log === context.log ? seq <= context.seq : context.knows(log, seq))
+  return tuples.filter((tuple) => isNamed(tuple) && isSeen(tuple))
 }
 
 function countDeleted(deletes: readonly DeleteRange[]): number {
@@ -198,18 +197,23 @@ export function deleteRanges(tuples: readonly Tuple[]): DeleteRange[] {
 
 /** The canonical hash: what the entry means, not how its doc happens to be encoded. 32 bytes. */
 export function entryHash(id: string, state: EntryState): Buffer {
-  const rows = state.tuples.map(canonicalTuple)
+  // one encoder for all: an entry may hold thousands
+  const out = encoding.createEncoder()
+  const ends = state.tuples.map((tuple) => {
+    writeCanonical(out, tuple)
+    return encoding.length(out)
+  })
+  const all = encoding.toUint8Array(out)
+  const rows = ends.map((end, at) => all.subarray(ends[at - 1] ?? 0, end))
   if (rows.length > 1) rows.sort(Buffer.compare)
   return sha256(Buffer.concat([bytesOf(id), ...rows]))
 }
 
-function canonicalTuple(tuple: Tuple): Uint8Array {
-  const out = encoding.createEncoder()
+function writeCanonical(out: encoding.Encoder, tuple: Tuple): void {
   encoding.writeVarString(out, tuple.field)
   encoding.writeUint8Array(out, bytesOf(tuple.log))
   encoding.writeVarUint(out, tuple.seq)
   encoding.writeVarUint(out, tuple.clock)
   encoding.writeVarUint(out, tuple.time)
   encoding.writeVarUint8Array(out, encodeValue(tuple.value))
-  return encoding.toUint8Array(out)
 }

@@ -3,7 +3,7 @@
  * record has proved good. One record is one transaction.
  */
 import type { Overlay } from '../store/index.js'
-import { decodeEntry, emptyEntry, entryHash, type EntryState } from './entry.js'
+import { decodeEntry, emptyEntry, entryHash, type EntryState, type Tuple } from './entry.js'
 import { effectivePlace, meaningOf, type AuthorOf, type EntryMeaning } from './view.js'
 
 export const ENTRY_ROWS = 'e/'
@@ -43,6 +43,8 @@ export class Stage {
   readonly delta: TreeDelta = { listed: 0, names: new Set() }
   readonly authorOf: AuthorOf
   readonly #below: Pick<Overlay, 'get'>
+  /** What tuples mean, for as long as they are the same: one record asks several times, and an entry may hold thousands. */
+  readonly #meanings = new WeakMap<readonly Tuple[], EntryMeaning>()
 
   constructor(below: Pick<Overlay, 'get'>, authorOf: AuthorOf) {
     this.#below = below
@@ -94,7 +96,7 @@ export class Stage {
   }
 
   #loaded(id: string, state: EntryState): Cell {
-    const meaning = meaningOf(state, this.authorOf)
+    const meaning = this.#meaningOf(state)
     const placed = placementOf(id, state, meaning)
     return {
       id,
@@ -116,7 +118,15 @@ export class Stage {
   }
 
   meaning(cell: Cell): EntryMeaning {
-    return meaningOf(cell.state, this.authorOf)
+    return this.#meaningOf(cell.state)
+  }
+
+  #meaningOf(state: EntryState): EntryMeaning {
+    const known = this.#meanings.get(state.tuples)
+    if (known !== undefined) return known
+    const meaning = meaningOf(state, this.authorOf)
+    this.#meanings.set(state.tuples, meaning)
+    return meaning
   }
 
   placement(cell: Cell): Placement | undefined {

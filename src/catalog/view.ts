@@ -115,10 +115,9 @@ function conflictsOf(byField: ReadonlyMap<string, readonly Tuple[]>, authorOf: A
   const conflicts: FieldConflict[] = []
   for (const [field, tuples] of byField) {
     if (tuples.length < 2) continue
-    const values = tuples.map((tuple) =>
-      Buffer.from(encodeValue(field === PLACE ? placeTarget(tuple.value) : tuple.value))
-    )
-    if (values.every((value) => value.equals(values[0]!))) continue
+    const said = ({ value }: Tuple): Uint8Array => encodeValue(field === PLACE ? placeTarget(value) : value)
+    const first = Buffer.from(said(tuples[0]!))
+    if (tuples.every((tuple) => first.equals(said(tuple)))) continue
     conflicts.push({ field, tuples: tuples.toSorted((a, b) => compareStamps(b, a, authorOf)) })
   }
   return conflicts.toSorted((a, b) => compareText(a.field, b.field))

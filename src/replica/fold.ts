@@ -39,9 +39,16 @@ export interface Fold {
 
 export function makeFold(deps: FoldDeps): Fold {
   const { rows, store, log, members } = deps
+  // asked for each two values that are compared, and the author of a log never changes
+  const authors = new Map<string, string>()
   const authorOf = (id: string): string => {
+    const known = authors.get(id)
+    if (known !== undefined) return known
     const head = log.get(id)
-    return head === undefined ? '' : hexOf(head.author)
+    if (head === undefined) return ''
+    const author = hexOf(head.author)
+    authors.set(id, author)
+    return author
   }
   const catalog = new Catalog({ rows, store, authorOf })
   // a listing of what could be written must not fail because something else could not

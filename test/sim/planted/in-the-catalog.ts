@@ -26,8 +26,8 @@ export const IN_THE_CATALOG: readonly PlantedBug[] = [
     edits: [
       {
         file: ENTRY,
-        before: 'tuple.seq <= context.seq : context.knows(tuple.log, tuple.seq))',
-        after: 'tuple.seq <= context.seq : context.knows(tuple.log, tuple.seq) && tuple.time <= context.time)'
+        before: 'isNamed(tuple) && isSeen(tuple))',
+        after: 'isNamed(tuple) && isSeen(tuple) && (tuple.log === context.log || tuple.time <= context.time))'
       }
     ],
     seed: 1,
@@ -39,9 +39,9 @@ export const IN_THE_CATALOG: readonly PlantedBug[] = [
     edits: [
       {
         file: ENTRY,
-        before: 'state.tuples.filter((tuple) => !gone.includes(tuple)), ...added]',
+        before: 'state.tuples.filter((tuple) => !gone.has(tuple)), ...added]',
         after:
-          "state.tuples.filter((tuple) => !gone.includes(tuple) && (added.length === 0 || tuple.field !== '!')), ...added]"
+          "state.tuples.filter((tuple) => !gone.has(tuple) && (added.length === 0 || tuple.field !== '!')), ...added]"
       }
     ],
     seed: 1,
@@ -53,8 +53,8 @@ export const IN_THE_CATALOG: readonly PlantedBug[] = [
     edits: [
       {
         file: ENTRY,
-        before: ') && (tuple.log === context.log ? tuple.seq <= context.seq : context.knows(tuple.log, tuple.seq))',
-        after: ')'
+        before: 'isNamed(tuple) && isSeen(tuple))',
+        after: 'isNamed(tuple))'
       }
     ],
     seed: 7,
