@@ -311,6 +311,11 @@ export class Applier {
   /**
    * What was said about members is carried through everything that was folded before it was heard. Returns the logs whose
    * held records may be judged otherwise now.
+   *
+   * Any other fault than a damaged record makes the node read-only, and no record is quarantined for it: what fails here is
+   * worked out from all that was ever said about members, so there is no one record to hold. To hold the one that brought it
+   * would keep a removed member in at this node alone, quietly, or fold its records where nobody else does. Read-only the node
+   * says so, still takes in, serves and shows the catalog as it was, and tries again by itself (`Replica.recover`).
    */
   async #carryThrough(result: Applied): Promise<Iterable<string>> {
     const { members, removals, logger } = this.#deps

@@ -94,7 +94,16 @@ describe('of the keys a member says that it goes on as', () => {
     const [a, b] = await three()
     await goOn(a, b.keys, 'x', '1')
     await goOn(b, b.keys, 'x', '2')
+    // what is written under the other key rests on the one or on the other, and counts
+    const written = [a, b].map((node, at) => forge(node, node.lab.keysOf('x'), { epoch: `${at}`.repeat(16) }))
+    await a.receive([written[0]!])
+    await b.receive([written[1]!])
     await meet([a, b])
+    for (const node of [a, b])
+      assert.deepEqual(
+        written.map((record) => state(node, record)),
+        ['applied', 'applied']
+      )
     await goOn(a, a.lab.keysOf('x'), 'y')
     await goOn(a, a.lab.keysOf('y'), 'z')
     assert.deepEqual(members(a), ['n0', 'n1', 'n2', 'x', 'y', 'z'])

@@ -91,6 +91,9 @@ describe('what a peer claims', () => {
     assert.equal(next, 1_000 / IN_VAIN.perSecond)
     assert.equal(vain(next), 0)
     assert.equal(vain(next + 1_000), IN_VAIN.perSecond)
+    // when something changed all of them may be asked for again, so many at once
+    claims.retry(() => 0)
+    assert.equal(vain(next + 1_000), IN_VAIN.burst)
   })
 
   test('what it said before is forgotten with a new vector, except what is left alone', () => {
