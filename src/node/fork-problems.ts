@@ -19,7 +19,7 @@ export function forkProblems(replica: Replica, nameOf: (key: Uint8Array) => stri
           `two different records claim place ${twin?.body.seq ?? head.seq} of a log of ${author}: its key was used by two processes, or an old copy of it was started`,
           {
             next: parted
-              ? 'this node holds another branch than a peer: stop the node whose home is the copy and run "grapevine reidentify" there'
+              ? `this node holds another branch than a peer: stop the copy of ${author} and run "grapevine reidentify" in its home; when there is none, ${author} lies: remove it on an admin node with "grapevine revoke", and run "grapevine reidentify" on the stopped nodes that hold the branch fewer hold ("grapevine inspect log --log ${head.log}" shows which)`
               : `find the copy of ${author}; both records are in "grapevine inspect log --log ${head.log}"`,
             facts: { log: head.log, author: nodeIdOf(head.author) }
           }

@@ -54,6 +54,8 @@ test(
     for (const node of world.honest) {
       await until(`${node.name} tells of it`, async () => (await problems(node)).some(({ code }) => code === 'fork'))
       assert.match((await node.cli('status')).stdout, /two different records claim place 1/)
+      const [{ next }] = (await problems(node)).filter(({ code }) => code === 'fork') as [ProblemView]
+      assert.match(next, /when there is none, m1 lies: remove it.* and run "grapevine reidentify" on the stopped nodes/)
     }
     // until the two halves agree on one story, what is built on the other waits; who holds the same goes on
     for (const [from, to] of [
