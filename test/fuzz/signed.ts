@@ -177,6 +177,7 @@ export class Signer {
     if (this.#or(space === 'catalog', () => random.chance(0.5))) {
       const entry = random.pick(this.entries)
       if (random.chance(0.1)) return { k: 'body', bytes: random.bytes(random.below(50)) }
+      if (random.chance(0.03)) return this.#checkpoint()
       return { k: 'edit', entry, update: this.update(author, epoch, seq, entry) }
     }
     const key = random.chance(0.5) ? author : random.bytes(32)
@@ -216,6 +217,20 @@ export class Signer {
 
   #some<T>(one: () => T): T[] {
     return Array.from({ length: this.random.below(4) }, one)
+  }
+
+  /** A checkpoint is proposed, or attested: one that is there, or not. */
+  #checkpoint(): Op {
+    const { random, node } = this
+    const [head] = node.replica.heads()
+    const place = this.#or(head ?? { log: 'ab'.repeat(16), seq: 1, id: 'cd'.repeat(32) }, () => ({
+      log: 'ef'.repeat(16),
+      seq: 1 + random.below(9),
+      id: '01'.repeat(32)
+    }))
+    const manifest = { hash: 'ab'.repeat(32), size: 1 + random.below(1_000) }
+    if (random.chance(0.5)) return { k: 'attest', proposal: place.id, manifest }
+    return random.chance(0.5) ? { k: 'checkpoint' } : { k: 'checkpoint', before: { proposal: place, manifest } }
   }
 
   /** Of an author under a path, of a later round, by an invitation, or none of that. */

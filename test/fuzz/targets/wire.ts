@@ -23,13 +23,18 @@ import {
   decodeGossip,
   decodeJoinAnswer,
   decodeJoinRequest,
+  decodeManifest,
   decodeNotice,
+  decodeOffer,
   decodeRecord,
   decodeRequest,
   decodeToken,
+  encodeAnswer,
   encodeAppointmentRequest,
   encodeCbor,
   encodeCertificate,
+  encodeManifest,
+  encodeOffer,
   sha256,
   SIGNATURE_BYTES,
   type SyncAnswer
@@ -69,8 +74,32 @@ const message = (
   open: stateless((random) => harmCbor(random, good), take)
 })
 
-const ANSWERS: ReadonlyArray<SyncAnswer['t']> = ['records', 'root-is', 'buckets-are', 'bucket-is']
-const answers = ANSWERS.flatMap((kind) => named(`answer: ${kind}`))
+const ANSWERS: ReadonlyArray<SyncAnswer['t']> = ['records', 'root-is', 'buckets-are', 'bucket-is', 'checkpoint-is']
+const answers = [
+  ...ANSWERS.flatMap((kind) => named(`answer: ${kind}`)),
+  encodeAnswer({ t: 'checkpoint-is', offer: { hash, size: 500 } })
+]
+
+const PLACE = { log: 'cd'.repeat(16), seq: 5, id: hash }
+const FROZEN = { ...PLACE, depth: 7, knowledge: new Uint8Array(44) }
+const CHECKPOINT = { proposal: PLACE, manifest: { hash, size: 500 } }
+const MANIFESTS = [undefined, CHECKPOINT].map((before) =>
+  encodeManifest({
+    cluster: 'ab'.repeat(16),
+    proposal: PLACE,
+    before,
+    entries: 3,
+    logs: [{ ...FROZEN, author: new Uint8Array(32), epoch: '1'.repeat(16) }],
+    border: [{ ...FROZEN, verdict: 'rejected' }],
+    chunks: [{ first: 'ef'.repeat(16), hash, size: 900 }]
+  })
+)
+const OFFER = encodeOffer({
+  manifest: { hash, size: 500 },
+  packs: [{ hash, size: 5 }],
+  ownPacks: [{ hash, size: 6 }],
+  proofs: records.slice(0, 2)
+})
 
 /** A body whose value is harmed, under a signature of the right length. */
 function harmRecord(random: SeededRandom): Uint8Array {
@@ -205,6 +234,8 @@ export const WIRE: readonly Target[] = [
       'internal'
     ]
   },
+  message('manifest', 4, MANIFESTS, decodeManifest),
+  message('checkpoint offer', 4, [OFFER], decodeOffer),
   message('blob request', 4, BLOB_REQUESTS, decodeBlobRequest),
   message('blob answer', 4, BLOB_ANSWERS, decodeBlobAnswer),
   { name: 'frame', share: 4, codes: MALFORMED, open: stateless((random) => harmBytes(random, frames), decodeFrame) },
