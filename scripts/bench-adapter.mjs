@@ -1,5 +1,5 @@
-// Grapevine as a peer of the benchmark: copy this file to adapters/grapevine.mjs, or run `npm run bench`.
-// grapevine = the catalog alone; grapevine:files = with a shared directory (W7).
+// Grapevine as a peer of a benchmark that loads adapters: `npm run bench` uses it by itself, and `npm run bench -- --with DIR`
+// puts it beside the peers of another one. grapevine = the catalog alone; grapevine:files = with a shared directory (W7).
 import fs from 'node:fs'
 import path from 'node:path'
 
@@ -79,6 +79,11 @@ export async function open({ i, dir, ctx, onVisible }) {
       const out = fs.openSync(file, 'w')
       for await (const part of body) fs.writeSync(out, part)
       fs.closeSync(out)
+    },
+    /** Resolves when so many peers are connected. */
+    async linked(count) {
+      const enough = async () => (await control.status()).peers.filter(({ connected }) => connected).length >= count
+      while (!(await enough())) await new Promise((resolve) => setTimeout(resolve, 50))
     },
     async close() {
       watching.abort()

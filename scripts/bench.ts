@@ -1,265 +1,230 @@
 /**
- * Our part of the benchmark without the peers: `npm run bench -- [--only W1,W2] [--nodes 4] [--scale 10000] [--runs 1]`.
- * The workloads are those of the peer benchmark, in small: one JSON line each, and a table. All nodes share this machine.
+ * Measures a cluster on this machine, and writes one file of JSON a run.
+ *
+ *   npm run bench -- [--only micro,W1,...,W8] [--runs 5] [--nodes 3] [--scale 10000] [--batch 1] [--mib 256] [--out FILE]
+ *   npm run bench -- --with DIR --peers nats,tcp [--only W1,W2]     beside the peers of another benchmark (bench-peers.ts)
+ *   npm run bench -- compare A.json B.json [--disturbed]            medians of both and their ratio; refuses what means nothing
+ *   npm run bench -- table A.json                                   the table of the README
+ *
+ * As root all nodes run in a network namespace of their own with nothing but loopback, so that the bytes on the wire are
+ * theirs alone; otherwise (or with --no-namespace) on the loopback of this machine, whose other traffic is counted with it.
+ * `--nodes` are receivers. The shape of a line and what each workload does: bench-result.ts, bench-workloads.ts.
  */
-import { fork, type ChildProcess } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
+import { buildIfNeeded } from './build.mjs'
+import { Cluster } from './bench-cluster.js'
+import { compare, comparisonText } from './bench-compare.js'
+import { files } from './bench-files.js'
+import { ForeignLoad, machine, versionMeasured } from './bench-machine.js'
+import { micro } from './bench-micro.js'
+import { besidePeers } from './bench-peers.js'
+import { readResult, RESULT_FORMAT, type Line, type ResultFile } from './bench-result.js'
+import { tableText } from './bench-table.js'
+import { bigFile, load, propagation, writers, type Measured, type Sizes } from './bench-workloads.js'
 
-const { values: options } = parseArgs({
+const WORKLOADS = ['micro', 'W1', 'W2', 'W3', 'W4', 'W5', 'W6', 'W7', 'W8']
+/** These share one load. */
+const OF_ONE_LOAD = ['W2', 'W3', 'W4', 'W6']
+const IN_NAMESPACE = 'GRAPEVINE_BENCH_NAMESPACE'
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
-    only: { type: 'string', default: 'W1,W2,W3,W4,W5,W6,W7' },
-    nodes: { type: 'string', default: '4' },
-    scale: { type: 'string', default: '10000' },
-    mib: { type: 'string', default: '64' },
+    only: { type: 'string', default: WORKLOADS.join(',') },
     runs: { type: 'string', default: '1' },
-    out: { type: 'string' }
+    nodes: { type: 'string', default: '3' },
+    scale: { type: 'string', default: '10000' },
+    batch: { type: 'string', default: '1' },
+    changes: { type: 'string', default: '200' },
+    writes: { type: 'string', default: '500' },
+    files: { type: 'string', default: '1000' },
+    edits: { type: 'string', default: '50' },
+    mib: { type: 'string', default: '256' },
+    idle: { type: 'string', default: '30' },
+    limit: { type: 'string', default: '600' },
+    with: { type: 'string' },
+    peers: { type: 'string', default: '' },
+    out: { type: 'string' },
+    disturbed: { type: 'boolean', default: false },
+    'no-namespace': { type: 'boolean', default: false }
   }
 })
 
-type Info = Record<string, unknown>
-
-interface Agent {
-  readonly process: ChildProcess
-  call<T>(command: string, args?: object): Promise<T>
+function wholeNumber(name: 'runs' | 'limit' | keyof typeof SIZES): number {
+  const flag = name in SIZES ? SIZES[name as keyof typeof SIZES] : (name as 'runs' | 'limit')
+  const number = Number(options[flag])
+  if (!Number.isSafeInteger(number) || number < 1) throw new Error(`--${flag} needs a whole number above 0`)
+  return number
 }
 
-const keyAt = (i: number): string => `ws/${i % 64}/layer/${i}`
-const hex = createHash('sha256').update('bench').digest('hex')
-/** 1,024 characters, half of them hardly compressible. */
-function doc(key: string, version: number): string {
-  const noise = createHash('sha512').update(`${key} ${version}`).digest('hex').repeat(4)
-  return `${version}|<layer name="${key}">${noise}${hex.repeat(8)}`.slice(0, 1_024)
+/** Which flag sets which size. */
+const SIZES = {
+  n: 'nodes',
+  scale: 'scale',
+  batch: 'batch',
+  changes: 'changes',
+  writes: 'writes',
+  mib: 'mib',
+  files: 'files',
+  edits: 'edits',
+  idleS: 'idle'
+} as const satisfies Record<keyof Sizes, keyof typeof options>
+
+const sizes = (): Sizes =>
+  Object.fromEntries(Object.keys(SIZES).map((name) => [name, wholeNumber(name as keyof Sizes)])) as unknown as Sizes
+
+function wantedWorkloads(): string[] {
+  const wanted = options.only.split(',')
+  const unknown = wanted.find((name) => !WORKLOADS.includes(name))
+  if (unknown !== undefined) throw new Error(`there is no workload ${unknown}; there are ${WORKLOADS.join(', ')}`)
+  return wanted
 }
 
-class Cluster {
-  readonly root = mkdtempSync(join(tmpdir(), 'grapevine-bench-'))
-  readonly agents: Agent[] = []
-  readonly #ctx: { nodes: Info[]; variant?: string }
+class Run {
+  readonly #lines: Line[] = []
+  readonly #at = new Date()
+  readonly #version = versionMeasured()
+  readonly #foreign = new ForeignLoad()
+  readonly #out = options.out ?? `bench-results/${this.#at.toISOString().replaceAll(':', '-').slice(0, 19)}.json`
 
-  constructor(variant?: string) {
-    this.#ctx = variant === undefined ? { nodes: [] } : { nodes: [], variant }
+  /** Everything so far is in the file after each line: a run of hours may end early. */
+  add(line: Line): void {
+    this.#lines.push(line)
+    process.stdout.write(`${JSON.stringify(line)}\n`)
+    const file: ResultFile = {
+      format: RESULT_FORMAT,
+      at: this.#at.toISOString(),
+      version: this.#version,
+      node: process.version,
+      machine: machine(),
+      alone: process.env[IN_NAMESPACE] !== undefined,
+      command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+      lines: this.#lines
+    }
+    mkdirSync(dirname(this.#out), { recursive: true })
+    writeFileSync(this.#out, `${JSON.stringify(file, null, 1)}\n`)
   }
 
-  async add(i: number): Promise<void> {
-    const child = fork(new URL('./bench-agent.mjs', import.meta.url), [], {
-      execArgv: ['--expose-gc'],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc']
-    })
-    const pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
-    let id = 0
-    child.on('message', (message: { id: number; value?: unknown; error?: string }) => {
-      const call = pending.get(message.id)
-      pending.delete(message.id)
-      if (message.error === undefined) call?.resolve(message.value)
-      else call?.reject(new Error(message.error))
-    })
-    child.on('exit', () => {
-      for (const call of pending.values()) call.reject(new Error('the node ended'))
-    })
-    const call = <T>(command: string, args?: object): Promise<T> =>
-      new Promise((resolve, reject) => {
-        pending.set(++id, { resolve: resolve as (value: unknown) => void, reject })
-        child.send({ id, command, args })
-      })
-    this.agents[i] = { process: child, call }
-    const dir = join(this.root, `node-${i}`)
-    mkdirSync(dir, { recursive: true })
-    this.#ctx.nodes[i] = await call<Info>('open', { i, dir, ctx: this.#ctx })
+  measured(peer: string, measured: Measured): void {
+    this.add({ peer, version: this.#version, ...measured, foreign: this.#foreign.percent() })
   }
 
-  async start(count: number): Promise<this> {
-    for (let i = 0; i < count; i++) await this.add(i)
-    await new Promise((resolve) => setTimeout(resolve, 2_000))
-    return this
-  }
-
-  folder(i: number): string {
-    return String(this.#ctx.nodes[i]!.folder)
-  }
-
-  others<T>(command: string, args?: object): Promise<T[]> {
-    return Promise.all(this.agents.slice(1).map((agent) => agent.call<T>(command, args)))
-  }
-
-  async end(i: number): Promise<void> {
-    await this.agents[i]!.call('close').catch(() => undefined)
-    const { process: child } = this.agents[i]!
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.disconnect()
-    await gone
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.agents.map((_, i) => this.end(i)))
-    rmSync(this.root, { recursive: true, force: true })
+  end(): void {
+    process.stdout.write(this.#lines.length === 0 ? 'nothing was measured\n' : `written to ${this.#out}\n`)
+    if (this.#lines.length === 0 || this.#lines.some(({ ok }) => !ok)) process.exitCode = 1
   }
 }
 
-function quantiles(times: readonly number[]): { p50: number; p95: number; p99: number } {
-  const sorted = times.toSorted((a, b) => a - b)
-  const at = (q: number): number =>
-    Math.round((sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0) * 10) / 10
-  return { p50: at(0.5), p95: at(0.95), p99: at(0.99) }
-}
-
-const nodes = Number(options.nodes)
-const scale = Number(options.scale)
-const wanted = new Set(options.only.split(','))
-const lines: string[] = []
-
-function report(workload: string, result: object): void {
-  const line = JSON.stringify({
-    at: new Date().toISOString(),
-    node: process.version,
-    cores: cpus().length,
-    nodes,
-    workload,
-    ...result
-  })
-  lines.push(line)
-  process.stdout.write(`${line}\n`)
-}
-
-async function propagation(): Promise<void> {
-  const cluster = await new Cluster().start(nodes)
-  await cluster.others('record', { on: true })
-  const calls: Array<{ key: string; version: number; called: number }> = []
-  for (let change = 1; change <= 200; change++) {
-    const key = keyAt(change % 50)
-    const began = performance.now()
-    const { called } = await cluster.agents[0]!.call<{ called: number }>('put', { key, value: doc(key, change) })
-    calls.push({ key, version: change, called })
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, 50 - (performance.now() - began))))
+/** One cluster for some workloads; what fails, or takes too long, is a line as well, and the rest goes on. */
+async function inCluster(run: Run, name: string, wanted: readonly string[]): Promise<void> {
+  const peer = name === 'files' ? 'grapevine:files' : 'grapevine'
+  const cluster = new Cluster(name === 'files' ? 'files' : undefined)
+  const reported = new Set<string>()
+  const report = (measured: Measured): void => {
+    reported.add(measured.workload)
+    run.measured(peer, measured)
   }
-  await new Promise((resolve) => setTimeout(resolve, 2_000))
-  const events = await cluster.others<Array<[string, number, number]>>('record', { on: false })
-  const times: number[] = []
-  let lost = 0
-  for (const { key, version, called } of calls) {
-    const arrived = events.map((own) => own.find(([at, seen]) => at === key && seen >= version)?.[2])
-    if (arrived.some((at) => at === undefined)) lost += 1
-    else times.push(Math.max(...(arrived as number[])) - called)
-  }
-  report('W1', { ms: quantiles(times), lost })
-  await cluster.stop()
-}
-
-async function burstJoinCatchUp(): Promise<void> {
-  const cluster = await new Cluster().start(nodes)
-  const entries = Array.from({ length: scale }, (_, i) => [keyAt(i), doc(keyAt(i), 1)])
-  const held = cluster.others<number>('wait', { count: scale })
-  const { began, accepted } = await cluster.agents[0]!.call<{ began: number; accepted: number }>('burst', { entries })
-  const seconds = (Math.max(...(await held)) - began) / 1_000
-  report('W2', { scale, seconds, acceptedS: (accepted - began) / 1_000, entriesPerS: Math.round(scale / seconds) })
-  if (wanted.has('W6')) {
-    await new Promise((resolve) => setTimeout(resolve, 5_000))
-    const before = await Promise.all(cluster.agents.map((agent) => agent.call<{ cpuS: number }>('usage')))
-    await new Promise((resolve) => setTimeout(resolve, 20_000))
-    const after = await Promise.all(
-      cluster.agents.map((agent) => agent.call<{ cpuS: number; rssMiB: number }>('usage'))
-    )
-    const cpuPercent = after.map(({ cpuS }, i) => ((cpuS - before[i]!.cpuS) / 20) * 100)
-    report('W6', {
-      scale,
-      rssMiB: after.map(({ rssMiB }) => rssMiB),
-      idleCpuPercent: cpuPercent.map((each) => Math.round(each * 100) / 100)
-    })
-  }
-  if (wanted.has('W3')) {
-    const t0 = await cluster.agents[0]!.call<number>('now')
-    await cluster.add(nodes)
-    const all = await cluster.agents[nodes]!.call<number>('wait', { count: scale })
-    report('W3', { scale, seconds: (all - t0) / 1_000 })
-  }
-  if (wanted.has('W4')) await catchUp(cluster)
-  await cluster.stop()
-}
-
-async function catchUp(cluster: Cluster): Promise<void> {
-  const away = nodes - 1
-  await cluster.end(away)
-  const entries = Array.from({ length: 100 }, (_, i) => [keyAt(i), doc(keyAt(i), 2)])
-  await cluster.agents[0]!.call('burst', { entries })
-  const t0 = await cluster.agents[0]!.call<number>('now')
-  await cluster.add(away)
-  const all = await cluster.agents[away]!.call<number>('wait', { count: 100, version: 2 })
-  report('W4', { scale, seconds: (all - t0) / 1_000 })
-}
-
-async function blob(): Promise<void> {
-  const cluster = await new Cluster().start(nodes)
-  const mib = Number(options.mib)
-  const file = join(cluster.root, 'blob.bin')
-  writeFileSync(file, randomBytes(mib * 2 ** 20))
-  const arrived = Promise.all(
-    cluster.agents.slice(1).map((agent, i) => agent.call<number>('blobWait', { file: join(cluster.root, `out-${i}`) }))
-  )
-  const { began } = await cluster.agents[0]!.call<{ began: number }>('blobSend', { file })
-  const seconds = (Math.max(...(await arrived)) - began) / 1_000
-  const usage = await Promise.all(cluster.agents.map((agent) => agent.call<{ rssMiB: number }>('usage')))
-  report('W5', {
-    mib,
-    seconds,
-    mbPerS: Math.round((mib * 2 ** 20) / 1e6 / seconds),
-    rssMiB: usage.map(({ rssMiB }) => rssMiB)
-  })
-  await cluster.stop()
-}
-
-function holds(path: string, content: string): boolean {
+  const limitS = wholeNumber('limit')
   try {
-    return readFileSync(path, 'utf8') === content
-  } catch {
-    return false
+    const work: Record<string, () => Promise<void>> = {
+      W1: () => propagation(cluster, sizes(), report),
+      load: () => load(cluster, sizes(), report, new Set(wanted)),
+      W5: () => bigFile(cluster, sizes(), report),
+      files: () => files(cluster, sizes(), report),
+      W8: () => writers(cluster, sizes(), report)
+    }
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`cut off after ${limitS} s`)), limitS * 1_000)
+    })
+    await Promise.race([work[name]!(), late]).finally(() => clearTimeout(timer))
+  } catch (error) {
+    const workload = wanted.find((each) => !reported.has(each)) ?? wanted[0]!
+    const notes = (error as Error).message
+    run.measured(peer, { workload, n: sizes().n, params: {}, result: {}, ok: false, notes })
+  } finally {
+    await cluster.stop()
   }
 }
 
-async function until(condition: () => boolean): Promise<number> {
-  const began = performance.now()
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2))
-  return performance.now() - began
+async function ourselves(run: Run): Promise<void> {
+  const wanted = wantedWorkloads()
+  for (let round = 0; round < wholeNumber('runs'); round++) {
+    if (wanted.includes('micro')) await micro((measured) => run.measured('grapevine', measured))
+    if (wanted.includes('W1')) await inCluster(run, 'W1', ['W1'])
+    const loads = OF_ONE_LOAD.filter((name) => wanted.includes(name))
+    if (loads.length > 0) await inCluster(run, 'load', loads)
+    if (wanted.includes('W5')) await inCluster(run, 'W5', ['W5'])
+    if (wanted.includes('W7')) await inCluster(run, 'files', ['W7'])
+    if (wanted.includes('W8')) await inCluster(run, 'W8', ['W8'])
+  }
 }
 
-async function files(): Promise<void> {
-  const cluster = await new Cluster('files').start(nodes)
-  const all = Array.from({ length: 1_000 }, (_, i) => ({
-    path: `styles/ws${i % 20}/s${i}.xml`,
-    content: doc(String(i), 1)
-  }))
-  const began = performance.now()
-  for (const { path, content } of all) {
-    mkdirSync(dirname(join(cluster.folder(0), path)), { recursive: true })
-    writeFileSync(join(cluster.folder(0), path), content)
-  }
-  let left = all.flatMap((file) => cluster.agents.slice(1).map((_, i) => ({ ...file, folder: cluster.folder(i + 1) })))
-  await until(
-    () => (left = left.filter(({ folder, path, content }) => !holds(join(folder, path), content))).length === 0
+async function withPeers(run: Run, harness: string): Promise<void> {
+  const workloads = wantedWorkloads().filter((name) => name !== 'micro')
+  const { n, scale, batch, mib, idleS } = sizes()
+  const flags = Object.entries({
+    n,
+    scale,
+    batch,
+    mib,
+    idle: idleS,
+    runs: wholeNumber('runs'),
+    limit: wholeNumber('limit')
+  })
+  await besidePeers(
+    {
+      harness,
+      workloads,
+      peers: options.peers.split(',').filter((peer) => peer !== ''),
+      flags: flags.flatMap(([name, value]) => [`--${name}`, String(value)])
+    },
+    (line) => run.add(line)
   )
-  const seconds = (performance.now() - began) / 1_000
-  const edits: number[] = []
-  for (let edit = 0; edit < 50; edit++) {
-    await new Promise((resolve) => setTimeout(resolve, 200))
-    const { path } = all[(edit * 37) % all.length]!
-    const content = doc(path, edit + 2)
-    const temporary = join(cluster.root, 'edit.tmp')
-    writeFileSync(temporary, content)
-    renameSync(temporary, join(cluster.folder(0), path))
-    edits.push(
-      await until(() => cluster.agents.slice(1).every((_, i) => holds(join(cluster.folder(i + 1), path), content)))
-    )
-  }
-  report('W7', { files: all.length, seconds, editMs: quantiles(edits) })
-  await cluster.stop()
 }
 
-for (let run = 0; run < Number(options.runs); run++) {
-  if (wanted.has('W1')) await propagation()
-  if (wanted.has('W2') || wanted.has('W3') || wanted.has('W4') || wanted.has('W6')) await burstJoinCatchUp()
-  if (wanted.has('W5')) await blob()
-  if (wanted.has('W7')) await files()
+/** Runs this command again where nothing but its own nodes is on the loopback. False: it cannot be had here. */
+async function inNamespaceOfItsOwn(): Promise<boolean> {
+  if (options['no-namespace'] || process.env[IN_NAMESPACE] !== undefined || process.getuid?.() !== 0) return false
+  const prepare = 'ip link set lo up && exec "$@"'
+  if (spawnSync('unshare', ['--net', 'sh', '-c', prepare, 'sh', 'true'], { stdio: 'ignore' }).status !== 0) return false
+  const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+  const child = spawn('unshare', ['--net', 'sh', '-c', prepare, 'sh', ...again], {
+    stdio: 'inherit',
+    env: { ...process.env, [IN_NAMESPACE]: '1' }
+  })
+  process.exitCode = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => resolve(code ?? 1))
+  })
+  return true
 }
-if (options.out !== undefined) writeFileSync(options.out, `${lines.join('\n')}\n`)
+
+async function measure(): Promise<void> {
+  wantedWorkloads()
+  sizes()
+  if (options.with === undefined && (await inNamespaceOfItsOwn())) return
+  if (!buildIfNeeded()) throw new Error('it does not build')
+  const run = new Run()
+  if (options.with === undefined) await ourselves(run)
+  else await withPeers(run, options.with)
+  run.end()
+}
+
+async function main(): Promise<void> {
+  const [command, ...paths] = positionals
+  if (command === undefined) return measure()
+  if (command === 'compare' && paths.length === 2) {
+    const [a, b] = paths as [string, string]
+    process.stdout.write(comparisonText(compare(readResult(a), readResult(b), options), [a, b]))
+  } else if (command === 'table' && paths.length === 1) process.stdout.write(tableText(readResult(paths[0]!)))
+  else throw new Error(`"${positionals.join(' ')}" is not understood: say nothing, "compare A B" or "table A"`)
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${(error as Error).message}\n`)
+  process.exitCode = 2
+})
