@@ -35,6 +35,38 @@ const multiaddr = z
 const path = z.string().min(1).max(4_096)
 const milliseconds = (least: number, most: number): z.ZodInt => z.int().min(least).max(most)
 
+/** The least that a limit may be, bytes a second: parts of a file are 256 KiB, and one must arrive in seconds. */
+const MIN_RATE = 100_000
+const MAX_RATE = 1_000_000_000_000
+const RATE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30
+}
+
+/** `10MB` or `512KiB` as bytes a second; undefined when it is none of these. */
+function rateIn(text: string): number | undefined {
+  const [, digits, unit] = /^(\d{1,13})([kMG]B|[KMG]iB)?$/.exec(text) ?? []
+  return digits === undefined ? undefined : Number(digits) * RATE_UNITS[unit ?? '']!
+}
+
+const rate = z.string().refine(
+  (text) => {
+    const bytes = rateIn(text)
+    return bytes === 0 || (bytes !== undefined && bytes >= MIN_RATE && bytes <= MAX_RATE)
+  },
+  { message: 'is not 0 and no rate from 100kB to 1000GB' }
+)
+
+/** What a setting with a rate says, bytes a second; 0: no limit. */
+export function bytesPerSecond(setting: string): number {
+  return rateIn(setting) ?? 0
+}
+
 export const SETTINGS = {
   dir: setting(path, {
     default: './catalog',
@@ -156,6 +188,20 @@ export const SETTINGS = {
     about:
       'How fast everything stored is read again in the background, to find damage while other nodes still have what is damaged; 0 to 1,000,000,000. 0 turns it off. Less finds damage later, more costs disk time.',
     flag: '--scrub-bytes-per-second <bytes>'
+  }),
+  maxUpload: setting(rate, {
+    default: '0',
+    unit: 'bytes a second',
+    about:
+      'How fast bodies larger than `maxInlineBodyBytes` are sent, to all peers together: from `100kB` to `1000GB`, in bytes or with kB, MB, GB, KiB, MiB or GiB; 0 is no limit. Less leaves more of the line to others, more lets others have large files sooner. Who asks for more waits, or asks another member.',
+    flag: '--max-upload <rate>'
+  }),
+  maxDownload: setting(rate, {
+    default: '0',
+    unit: 'bytes a second',
+    about:
+      'How fast such bodies are fetched, from all peers together; from `100kB` to `1000GB`, 0 is no limit. Less leaves more of the line to others, more completes large files sooner.',
+    flag: '--max-download <rate>'
   }),
   certificateLifeMs: setting(milliseconds(1_000, 366 * 86_400_000), {
     default: 28 * 86_400_000,

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import {
+  bytesPerSecond,
   environmentName,
   kindOf,
   loadConfig,
@@ -93,6 +94,39 @@ test('numbers are taken at their ends and refused one past them', async (t) => {
     for (const value of [least - 1, most + 1, least + 0.5, String(least), null])
       await assert.rejects(load(t, { [name]: value }), { code: 'config-invalid' }, `${name}=${value}`)
   }
+})
+
+test('a rate is a number of bytes with or without a unit, 0 or within its ends', async (t) => {
+  const good = {
+    '0': 0,
+    '100kB': 100_000,
+    '100000': 100_000,
+    '98KiB': 100_352,
+    '5MB': 5e6,
+    '2MiB': 2 ** 21,
+    '1GiB': 2 ** 30,
+    '1000GB': 1e12
+  }
+  for (const [text, bytes] of Object.entries(good)) {
+    const { maxUpload, maxDownload } = await load(t, { maxUpload: text, maxDownload: text })
+    assert.deepEqual([bytesPerSecond(maxUpload), bytesPerSecond(maxDownload)], [bytes, bytes])
+  }
+  for (const text of [
+    '99999',
+    '99kB',
+    '97KiB',
+    '1000000000001',
+    '1001GB',
+    '-1',
+    '1.5MB',
+    '5 MB',
+    '5mb',
+    'fast',
+    '',
+    'MB',
+    5_000_000
+  ])
+    await assert.rejects(load(t, { maxUpload: text }), { code: 'config-invalid' }, String(text))
 })
 
 test('lists, words and texts are checked, and the error names setting and place', async (t) => {

@@ -10,6 +10,7 @@ import { KeyedLock } from './lock.js'
 import type { PartialBlob } from './partial.js'
 import { Places } from './places.js'
 import { type Piece, Plan } from './plan.js'
+import { RateLimit } from './rate.js'
 import type { Outcome } from './requests.js'
 import type { BlobStore } from './store.js'
 import { Wanted, WantedSet } from './wanted.js'
@@ -40,6 +41,8 @@ export interface BlobFetcherOptions {
   readonly maxTransfers?: number
   readonly maxFlightsPerPeer?: number
   readonly maxInFlightBytes?: number
+  /** Asked for each second, of all peers together; 0, the default: no limit. */
+  readonly bytesPerSecond?: number
 }
 
 /**
@@ -75,7 +78,8 @@ export class BlobFetcher implements Startable {
     this.#maxFlightsPerPeer = options.maxFlightsPerPeer ?? MAX_FLIGHTS_PER_PEER
     this.#asker = new HaveAsker(deps.transport)
     this.#places = new Places(options.maxTransfers ?? MAX_TRANSFERS, deps.store.layout.chunkBytes)
-    this.#flights = new Flights(deps.transport, deps.clock, options.maxInFlightBytes ?? MAX_IN_FLIGHT_BYTES)
+    const limit = new RateLimit(deps.clock, options.bytesPerSecond ?? 0)
+    this.#flights = new Flights(deps, { maxBytes: options.maxInFlightBytes ?? MAX_IN_FLIGHT_BYTES, limit })
   }
 
   async start(): Promise<void> {
@@ -340,7 +344,7 @@ export class BlobFetcher implements Startable {
   }
 
   #arm(): void {
-    const nextMs = Math.min(this.#flights.slowMs ?? Infinity, this.#later.nextMs ?? Infinity)
+    const nextMs = Math.min(this.#flights.nextMs ?? Infinity, this.#later.nextMs ?? Infinity)
     const atMs = nextMs === Infinity ? undefined : nextMs
     if (atMs === this.#timer?.atMs) return
     this.#timer?.cancel()

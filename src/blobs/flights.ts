@@ -1,6 +1,7 @@
 import type { Clock, NodeId, Transport } from '../runtime.js'
 import { Paces } from './pace.js'
 import type { Piece } from './plan.js'
+import type { RateLimit } from './rate.js'
 import { type Outcome, requestPiece } from './requests.js'
 import type { Wanted } from './wanted.js'
 
@@ -17,12 +18,18 @@ export class Flights {
   readonly #maxBytes: number
   readonly #now: () => number
   readonly #paces: Paces
+  readonly #limit: RateLimit
   readonly #flights = new Set<Flight>()
   readonly #busy = new Map<NodeId, number>()
   #bytes = 0
 
-  constructor(transport: Pick<Transport, 'request'>, clock: Pick<Clock, 'monotonic'>, maxBytes: number) {
+  /** @param options.limit how many bytes a second may be asked for. */
+  constructor(
+    { transport, clock }: { transport: Pick<Transport, 'request'>; clock: Pick<Clock, 'monotonic'> },
+    { maxBytes, limit }: { maxBytes: number; limit: RateLimit }
+  ) {
     this.#transport = transport
+    this.#limit = limit
     this.#maxBytes = maxBytes
     this.#now = () => clock.monotonic()
     this.#paces = new Paces(this.#now)
@@ -34,7 +41,7 @@ export class Flights {
 
   /** Whether another part of up to so many bytes may be asked for. */
   hasRoomFor(bytes: number): boolean {
-    return this.#bytes + bytes <= this.#maxBytes
+    return this.#bytes + bytes <= this.#maxBytes && this.#limit.waitMs === 0
   }
 
   busy(node: NodeId): number {
@@ -51,9 +58,10 @@ export class Flights {
     return sources.pick(passes, (node) => this.busy(node))
   }
 
-  /** When the next request takes too long, ms; undefined when none will. */
-  get slowMs(): number | undefined {
-    const due = [...this.#flights].map((flight) => this.#dueMs(flight)).filter((dueMs) => dueMs > this.#now())
+  /** When the next request takes too long, or the limit lets another one go, ms; undefined: neither. */
+  get nextMs(): number | undefined {
+    const slow = [...this.#flights].map((flight) => this.#dueMs(flight)).filter((dueMs) => dueMs > this.#now())
+    const due = this.#limit.dueMs === undefined ? slow : [...slow, this.#limit.dueMs]
     return due.length === 0 ? undefined : Math.min(...due)
   }
 
@@ -81,6 +89,7 @@ export class Flights {
     const flight: Flight = { wanted, node, abort: new AbortController(), beganMs: this.#now() }
     this.#flights.add(flight)
     this.#bytes += piece.bytes
+    this.#limit.take(piece.bytes)
     this.#busy.set(node, this.busy(node) + 1)
     try {
       const outcome = await requestPiece(this.#transport, node, wanted.ref, piece, flight.abort.signal)

@@ -1,37 +1,56 @@
 import { GrapevineError } from '../errors.js'
-import type { NodeId } from '../runtime.js'
+import type { Clock, NodeId } from '../runtime.js'
 import type { BodyRef } from '../wire/body.js'
 import { type BlobAnswer, type BlobRequest, decodeBlobRequest, encodeBlobAnswer } from '../wire/blob-messages.js'
 import { Slots } from './lock.js'
-import type { NodeAddress } from './tree.js'
+import { RateLimit } from './rate.js'
+import type { NodeAddress, TreeLayout } from './tree.js'
 
 /** Chunks read at once for all peers together: 2 MiB of memory. */
 export const MAX_CONCURRENT_READS = 8
 /** Requests of one peer that may be waiting or read; ours keep 5 in flight. */
 export const MAX_WAITING_PER_PEER = 32
+/** A part that the limit holds back longer is refused, ms: who asks waits three times as long, and may ask another. */
+export const MAX_HELD_BACK_MS = 10_000
 
 export interface BlobServerDeps {
   readonly store: {
     sizeOf(hash: string): number | undefined
     chunk(ref: BodyRef, index: number): Promise<Uint8Array>
     treeNode(ref: BodyRef, address: NodeAddress): Promise<Uint8Array>
+    readonly layout: Pick<TreeLayout, 'chunkBytes'>
   }
+  readonly clock: Pick<Clock, 'monotonic' | 'timer'>
+}
+
+export interface BlobServerOptions {
+  readonly maxConcurrentReads?: number
+  readonly maxWaitingPerPeer?: number
+  /** Sent each second, to all peers together; 0, the default: no limit. */
+  readonly bytesPerSecond?: number
 }
 
 /** Answers the requests of the blob lane from the store. What is not here or turns out damaged is "absent". */
 export class BlobServer {
   readonly #store: BlobServerDeps['store']
+  readonly #clock: BlobServerDeps['clock']
+  readonly #limit: RateLimit
   readonly #slots: Slots
   readonly #maxWaitingPerPeer: number
   readonly #waiting = new Map<NodeId, number>()
 
-  constructor(deps: BlobServerDeps, options: { maxConcurrentReads?: number; maxWaitingPerPeer?: number } = {}) {
+  constructor(deps: BlobServerDeps, options: BlobServerOptions = {}) {
     this.#store = deps.store
+    this.#clock = deps.clock
+    this.#limit = new RateLimit(deps.clock, options.bytesPerSecond ?? 0)
     this.#slots = new Slots(options.maxConcurrentReads ?? MAX_CONCURRENT_READS)
     this.#maxWaitingPerPeer = options.maxWaitingPerPeer ?? MAX_WAITING_PER_PEER
   }
 
-  /** One request frame, one answer frame. Throws `message-malformed`, `peer-refused` (too many at once), `store-failed`. */
+  /**
+   * One request frame, one answer frame. Throws `message-malformed`, `peer-refused` (too many at once, or more than the limit
+   * lets out soon), `store-failed`.
+   */
   async answer(from: NodeId, frame: Uint8Array): Promise<Uint8Array> {
     const request = decodeBlobRequest(frame)
     if (request.t === 'have') {
@@ -39,14 +58,32 @@ export class BlobServer {
     }
     // A peer that lacks nothing must not wait behind one that fetches a lot, nor fill our memory.
     const waiting = this.#waiting.get(from) ?? 0
-    if (waiting >= this.#maxWaitingPerPeer) throw tooMany(from)
+    if (waiting >= this.#maxWaitingPerPeer) throw refused(from, 'too many blob requests of one peer are waiting')
     this.#waiting.set(from, waiting + 1)
     try {
-      return encodeBlobAnswer(await this.#slots.run(() => this.#part(request)))
+      return await this.#inTurn(from, () => this.#slots.run(() => this.#part(request)))
     } finally {
       const left = this.#waiting.get(from)! - 1
       if (left === 0) this.#waiting.delete(from)
       else this.#waiting.set(from, left)
+    }
+  }
+
+  /** Waits for its turn under the limit before anything is read: what waits takes no memory. */
+  async #inTurn(from: NodeId, part: () => Promise<BlobAnswer>): Promise<Uint8Array> {
+    const { waitMs } = this.#limit
+    if (waitMs > MAX_HELD_BACK_MS) throw refused(from, 'more is asked for than the upload limit lets out')
+    // how much it is shows when it is read
+    const { chunkBytes } = this.#store.layout
+    this.#limit.take(chunkBytes)
+    let sent = 0
+    try {
+      if (waitMs > 0) await new Promise<void>((resolve) => this.#clock.timer(waitMs, resolve))
+      const answer = await part()
+      if (answer.t === 'bytes') sent = answer.bytes.length
+      return encodeBlobAnswer(answer)
+    } finally {
+      this.#limit.take(sent - chunkBytes)
     }
   }
 
@@ -64,8 +101,8 @@ export class BlobServer {
   }
 }
 
-function tooMany(from: NodeId): GrapevineError {
-  return new GrapevineError('peer-refused', 'too many blob requests of one peer are waiting', {
+function refused(from: NodeId, why: string): GrapevineError {
+  return new GrapevineError('peer-refused', why, {
     next: 'nothing: the peer asks again later',
     facts: { from }
   })

@@ -7,6 +7,9 @@ import { print } from './print.js'
 import { withReader } from './reading.js'
 import { bytesText, pairs, safe, shortId, table } from './terminal.js'
 
+/** Blobs on their way here that are named one by one. */
+const MAX_FETCHING_SHOWN = 8
+
 export async function run(_options: object, context: Context): Promise<void> {
   const status = await withReader(context, async (reader) => {
     if (reader.status) return reader.status()
@@ -37,9 +40,21 @@ function nodePairs(status: StatusView): Array<[string, string]> {
   for (const path of target?.drift ?? []) list.push(['drift', path])
   if (target?.telling) list.push(...tellingPairs(target.telling))
   list.push(['blobs', `${blobs.stored} stored, ${bytesText(blobs.bytes)}, ${blobs.wanted} wanted`])
+  list.push(...fetchingPairs(blobs.fetching))
   if (status.unreplicated > 0)
     list.push(['unsent', `${status.unreplicated} records that no other node is known to hold`])
   return list
+}
+
+/** What has come furthest first: it is what people wait for. */
+function fetchingPairs(fetching: StatusView['blobs']['fetching']): Array<[string, string]> {
+  const begun = fetching.filter(({ have }) => have > 0).toSorted((a, b) => b.have / b.size - a.have / a.size)
+  const lines = begun.slice(0, MAX_FETCHING_SHOWN).map(({ hash, size, have }): [string, string] => {
+    const percent = Math.floor((have / size) * 100)
+    return ['fetching', `${shortId(hash)} ${bytesText(have)} of ${bytesText(size)}, ${percent} %`]
+  })
+  const left = begun.length - lines.length
+  return left === 0 ? lines : [...lines, ['', `and ${left} more`]]
 }
 
 const TELLING_WORDS: Readonly<Record<TellingStatus['state'], string>> = {

@@ -1,7 +1,7 @@
 /** The running node: builds the parts, leads events from one to the other, starts and stops them in order. */
 import { join } from 'node:path'
 import { BlobFetcher, BlobServer } from '../blobs/index.js'
-import type { Config } from '../config.js'
+import { bytesPerSecond, type Config } from '../config.js'
 import { reasonOf } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import { createNetwork, type Network } from '../net/index.js'
@@ -145,13 +145,10 @@ export class Daemon {
   async #assemble(home: Home, opened: Opened, network: Network, newLife: NewLife | undefined): Promise<Parts> {
     const { replica, blobs } = opened
     const logger = this.#logger
-    const fetcher = new BlobFetcher({
-      transport: network,
-      store: blobs,
-      clock: systemClock,
-      random: systemRandom,
-      logger
-    })
+    const fetcher = new BlobFetcher(
+      { transport: network, store: blobs, clock: systemClock, random: systemRandom, logger },
+      { bytesPerSecond: bytesPerSecond(this.#config.maxDownload) }
+    )
     const views = new Views({ home, replica, blobs, index: opened.index })
     const target =
       this.#config.adapter === 'none'
@@ -187,7 +184,10 @@ export class Daemon {
       },
       this.#config
     )
-    const blobServer = new BlobServer({ store: servedFrom(blobs, replica) })
+    const blobServer = new BlobServer(
+      { store: servedFrom(blobs, replica), clock: systemClock },
+      { bytesPerSecond: bytesPerSecond(this.#config.maxUpload) }
+    )
     return { home, opened, network, fetcher, blobServer, target, recovery, views, ...keepers, newLife }
   }
 

@@ -5,6 +5,7 @@ import test, { type TestContext } from 'node:test'
 import { BlobServer, BlobStore } from '../../src/blobs/index.js'
 import { GrapevineError } from '../../src/errors.js'
 import { silentLogger } from '../../src/runtime.js'
+import { systemClock } from '../../src/runtime-node.js'
 import { type BlobRequest, decodeBlobAnswer, encodeBlobRequest, type BlobAnswer } from '../../src/wire/blob-messages.js'
 import { bytesOf, once, temporaryDirectory, TINY } from './world.js'
 
@@ -14,7 +15,7 @@ async function serving(
   const directory = await temporaryDirectory(t)
   const store = new BlobStore({ logger: silentLogger }, { directory, layout: TINY })
   await store.open()
-  const server = new BlobServer({ store })
+  const server = new BlobServer({ store, clock: systemClock })
   return {
     store,
     directory,
@@ -48,7 +49,10 @@ test('a part that a body of that size cannot have is refused with a typed error'
   const isMalformed = (error: unknown): boolean => error instanceof GrapevineError && error.code === 'message-malformed'
   await assert.rejects(ask({ t: 'chunk', ...ref, index: 7 }), isMalformed)
   await assert.rejects(ask({ t: 'node', ...ref, level: 0, index: 2 }), isMalformed)
-  await assert.rejects(new BlobServer({ store }).answer('peer', new Uint8Array([0xa0])), isMalformed)
+  await assert.rejects(
+    new BlobServer({ store, clock: systemClock }).answer('peer', new Uint8Array([0xa0])),
+    isMalformed
+  )
 })
 
 test('a blob that turns out damaged is absent and wrong bytes are never sent', async (t) => {
@@ -68,6 +72,7 @@ test('reads are bounded in all, and a peer with too many waiting is refused with
   let most = 0
   const gates: Array<() => void> = []
   const store = {
+    layout: TINY,
     sizeOf: () => 100,
     treeNode: async () => new Uint8Array(0),
     chunk: async () => {
@@ -77,7 +82,7 @@ test('reads are bounded in all, and a peer with too many waiting is refused with
       return new Uint8Array(1)
     }
   }
-  const server = new BlobServer({ store }, { maxConcurrentReads: 2, maxWaitingPerPeer: 3 })
+  const server = new BlobServer({ store, clock: systemClock }, { maxConcurrentReads: 2, maxWaitingPerPeer: 3 })
   const frame = encodeBlobRequest({ t: 'chunk', hash: 'ff'.repeat(32), size: 100, index: 0 })
   const accepted = [1, 2, 3].map(() => server.answer('greedy', frame))
   await assert.rejects(

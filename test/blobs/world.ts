@@ -169,6 +169,7 @@ export interface TestNode {
 export interface NodeOptions extends BlobFetcherOptions {
   readonly directory?: string
   readonly layout?: TreeLayout
+  readonly uploadBytesPerSecond?: number
 }
 
 export class World {
@@ -186,10 +187,10 @@ export class World {
 
   /** A started node; give it the directory of an earlier one to have that restarted. */
   async node(id: NodeId, options: NodeOptions = {}): Promise<TestNode> {
-    const { directory = await temporaryDirectory(this.#t), layout, ...limits } = options
+    const { directory = await temporaryDirectory(this.#t), layout, uploadBytesPerSecond = 0, ...limits } = options
     const store = new BlobStore({ logger: silentLogger }, { directory, ...(layout === undefined ? {} : { layout }) })
     await store.open()
-    const server = new BlobServer({ store })
+    const server = new BlobServer({ store, clock: this.clock }, { bytesPerSecond: uploadBytesPerSecond })
     this.network.serve(id, (from, frame) => server.answer(from, frame))
     const transport = {
       peers: () => this.network.peersOf(id),
