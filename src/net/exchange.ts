@@ -1,10 +1,11 @@
 /** Peer exchange: members tell each other where the others are. This and the redial loop are why no DHT is needed. */
-import type { NodeId } from '../runtime.js'
+import type { NodeId, Random } from '../runtime.js'
 import { withoutNode } from './addresses.js'
 import type { AddressBook } from './book.js'
+import { someOf } from './degree.js'
 import { FrameType } from './frames.js'
 import { encodeAddresses, type PeerAddress } from './hello.js'
-import { EXCHANGED_ADDRESSES } from './limits.js'
+import { EXCHANGED_ADDRESSES, LINKS_DIALLED_UP_TO } from './limits.js'
 import type { Link } from './link.js'
 import type { Links } from './links.js'
 
@@ -14,6 +15,7 @@ const EXCHANGED_PER_NODE = 2
 export interface ExchangeDeps {
   readonly links: Links
   readonly book: AddressBook
+  readonly random: Random
   isMember(node: NodeId): boolean
 }
 
@@ -24,7 +26,10 @@ export class Exchange {
     this.#deps = deps
   }
 
-  /** Addresses of other members: of those connected now first, and what worked before what they only say of themselves. */
+  /**
+   * Addresses of other members, what worked before what they only say of themselves. Where not all fit, some of those
+   * connected now, whichever they are: told of the same few, everybody would dial them. Others fill the rest.
+   */
   rowsFor(to: NodeId): PeerAddress[] {
     const { links, book } = this.#deps
     const claims = links
@@ -37,18 +42,21 @@ export class Exchange {
       if (known.size < EXCHANGED_PER_NODE && node !== to && this.#deps.isMember(node))
         perNode.set(node, known.add(address))
     }
-    return [...perNode]
+    const shuffled = someOf([...perNode], perNode.size, this.#deps.random)
+    const isUp = ([node]: [NodeId, Set<string>]): boolean => links.up(node) !== undefined
+    return [...shuffled.filter(isUp), ...shuffled.filter((one) => !isUp(one))]
       .flatMap(([node, known]) => [...known].map((address) => ({ node, address })))
       .slice(0, EXCHANGED_ADDRESSES)
   }
 
-  /** Tells the others where a newcomer is: they may reach it though it cannot reach them. */
+  /** Tells others where a newcomer is: they may reach it though it cannot reach them. Of many some are enough. */
   introduce(newcomer: Link): void {
     if (newcomer.listen.length === 0) return
     const payload = encodeAddresses(
       newcomer.listen.map((address) => ({ node: newcomer.node, address: withoutNode(address) }))
     )
-    for (const link of this.#deps.links.allUp())
-      if (link !== newcomer) link.outgoing('sync')?.tell(FrameType.addresses, payload)
+    const others = this.#deps.links.allUp().filter((link) => link !== newcomer)
+    for (const link of someOf(others, LINKS_DIALLED_UP_TO, this.#deps.random))
+      link.outgoing('sync')?.tell(FrameType.addresses, payload)
   }
 }

@@ -22,7 +22,9 @@ export const FrameType = {
   /** One-way: addresses of other members (see hello.ts). */
   addresses: 5,
   /** One-way: the receiver's key is in use by another process too. */
-  duplicate: 6
+  duplicate: 6,
+  /** One-way: the sender has more links than it needs; the receiver ends this one if it has others. */
+  enough: 7
 } as const
 
 export interface Frame {

@@ -21,6 +21,7 @@ export interface IncomingHandler {
   requested(payload: Uint8Array): Promise<Uint8Array>
   addresses(payload: Uint8Array): void
   duplicate(): void
+  enough(): void
 }
 
 export class Incoming {
@@ -95,6 +96,8 @@ export class Incoming {
         return this.#handler.addresses(frame.payload)
       case FrameType.duplicate:
         return this.#handler.duplicate()
+      case FrameType.enough:
+        return this.#handler.enough()
       default:
         // A kind of a later version: one-way ones may be missed, the others must not wait in vain.
         if (frame.id !== 0) await this.#refuse(frame.id, 'unknown-frame')

@@ -67,8 +67,18 @@ export const PARALLEL_DIALS = 8
 export const DIAL_TIMEOUT_MS = 8_000
 /** One address. */
 export const ADDRESS_DIAL_TIMEOUT_MS = 2_500
-/** Full mesh up to this many links; members beyond are not dialled (they may dial us). */
+/** Full mesh up to this many links; members beyond are not dialled (they may dial us), but for one now and then: */
 export const LINKS_DIALLED_UP_TO = 16
+/** So often, ms, give or take a half: it finds the other part again after an outage, and costs a handshake a minute. */
+export const LINKS_EXPLORE_MS = 60_000
+/** Of more links than this some are asked to let go, */
+export const LINKS_MANY = 24
+/** so many each time we look, */
+export const ASKED_TO_LET_GO = 8
+/** and a member lets go as long as it keeps so many: a random graph of that degree holds together. */
+export const LINKS_KEPT = 8
+/** Who has let go is not dialled for so long, ms, give or take a half, unless there are fewer links than are kept. */
+export const LET_GO_REST_MS = 600_000
 /** Members and hints the redial loop remembers. */
 export const MAX_TARGETS = 1_024
 /** Addresses remembered for one member. */

@@ -33,6 +33,8 @@ export interface LinksDeps {
   learned(from: NodeId, addresses: readonly PeerAddress[]): void
   /** This key runs in another process too: `node` is ours or a peer's. */
   duplicate(node: NodeId): void
+  /** A peer has more links than it needs. */
+  enough(node: NodeId): void
   /** What a member may make us do. */
   share(node: NodeId): Share
 }
@@ -135,7 +137,8 @@ export class Links {
         notified: (payload) => this.#deps.handler().notified(node, payload),
         requested: (payload) => this.#deps.handler().requested(node, lane, payload),
         addresses: (payload) => this.#deps.learned(node, decodeAddresses(payload)),
-        duplicate: () => this.#deps.duplicate(this.#deps.self)
+        duplicate: () => this.#deps.duplicate(this.#deps.self),
+        enough: () => this.#deps.enough(node)
       },
       this.#deps.logger,
       link.share,

@@ -4,6 +4,7 @@ import type { Share, Throttled } from '../share.js'
 import type { AddressStore } from './book.js'
 import type { Secrets } from './encryption.js'
 import type { Discovery } from './discovery.js'
+import type { DegreeOptions } from './degree.js'
 import type { DoorCounters } from './door.js'
 import type { GateCounters, Membership } from './gate.js'
 import type { GossipCounters } from './gossip.js'
@@ -39,6 +40,8 @@ export interface NetworkOptions {
   /** In place of multicast DNS. */
   readonly discovery?: Discovery
   readonly redial?: RedialOptions
+  /** How many links there are of many members. */
+  readonly degree?: DegreeOptions
   /** A connection on which nothing is read for `doubtMs` is checked by making another, after `silentMs` it is closed. */
   readonly pulse?: { readonly doubtMs?: number; readonly silentMs?: number }
   readonly watch?: WatchOptions

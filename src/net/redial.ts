@@ -7,7 +7,9 @@ import { whyOf } from './errors.js'
 import { likelyFirst, nodeIn, withNode, withoutNode } from './addresses.js'
 import {
   ADDRESSES_PER_TARGET,
+  LET_GO_REST_MS,
   LINKS_DIALLED_UP_TO,
+  LINKS_KEPT,
   MAX_TARGETS,
   PARALLEL_DIALS,
   REDIAL_FEW_MS,
@@ -38,6 +40,9 @@ export interface RedialDeps {
 export interface RedialOptions {
   readonly minMs?: number
   readonly maxMs?: number
+  /** See degree.ts. */
+  readonly dialledUpTo?: number
+  readonly kept?: number
 }
 
 interface Target {
@@ -55,12 +60,18 @@ interface Target {
   dueAt: number
   dialling: boolean
   lastError: string | undefined
+  /** Monotonic ms until which its node is to be left alone, unless links are few. */
+  restUntil: number
+  /** It is dialled once though there are links enough. */
+  exploring: boolean
 }
 
 export class Redial {
   readonly #deps: RedialDeps
   readonly #minMs: number
   readonly #maxMs: number
+  readonly #dialledUpTo: number
+  readonly #kept: number
   /** By node id, or by address for given ones that name no node. */
   readonly #targets = new Map<string, Target>()
   #dials = 0
@@ -71,6 +82,8 @@ export class Redial {
     this.#deps = deps
     this.#minMs = options.minMs ?? REDIAL_MIN_MS
     this.#maxMs = options.maxMs ?? REDIAL_MAX_MS
+    this.#dialledUpTo = options.dialledUpTo ?? LINKS_DIALLED_UP_TO
+    this.#kept = options.kept ?? LINKS_KEPT
   }
 
   start(): void {
@@ -114,6 +127,26 @@ export class Redial {
     this.#plan()
   }
 
+  /** A member that let go of us, or that we let go: it is left alone for a while, an address given for it as well. */
+  rest(node: NodeId): void {
+    const restUntil = this.#deps.clock.monotonic() + LET_GO_REST_MS * (0.5 + this.#deps.random.float())
+    for (const target of this.#targets.values()) if (target.node === node) target.restUntil = restUntil
+  }
+
+  /** Dials one member that is not linked, whichever it is, though there are links enough. */
+  explore(): void {
+    const now = this.#deps.clock.monotonic()
+    const others = [...this.#targets.values()].filter(
+      (target) =>
+        this.#member(target) && !this.#deps.connected(target.node!) && !target.dialling && target.restUntil <= now
+    )
+    const target = others[Math.floor(this.#deps.random.float() * others.length)]
+    if (target === undefined) return
+    target.exploring = true
+    target.dueAt = now
+    this.#plan()
+  }
+
   up(): void {
     this.wake()
   }
@@ -154,8 +187,13 @@ export class Redial {
         attempts: 0,
         dueAt: this.#deps.clock.monotonic(),
         dialling: target?.dialling ?? false,
-        lastError: undefined
+        lastError: undefined,
+        restUntil: target?.restUntil ?? 0,
+        exploring: false
       }
+      // of many some are chosen, and not those of which we heard first
+      if (how !== 'given' && this.#targets.size > this.#dialledUpTo)
+        target.dueAt += this.#deps.random.float() * this.#minMs
       if (this.#yields(target)) target.dueAt += YIELD * this.#minMs
       this.#targets.set(key, target)
       this.#forget()
@@ -193,9 +231,12 @@ export class Redial {
 
   #wanted(target: Target): boolean {
     if (target.dialling || (target.node !== undefined && this.#deps.connected(target.node))) return false
+    const links = this.#deps.linkCount()
+    if (target.exploring) return true
+    if (target.restUntil > this.#deps.clock.monotonic() && links >= this.#kept) return false
     if (target.given) return true
     if (target.node === undefined || !this.#deps.isMember(target.node)) return false
-    return this.#deps.linkCount() < LINKS_DIALLED_UP_TO || this.#deps.mustMeet(target.node)
+    return links + this.#dials < this.#dialledUpTo || this.#deps.mustMeet(target.node)
   }
 
   /** Starts what is due and sleeps until the next is. */
@@ -209,7 +250,7 @@ export class Redial {
     for (const target of due) {
       // Whoever waited longest comes first: dials to the dead take long, and must not keep the others from their turn.
       if (this.#dials >= PARALLEL_DIALS) return
-      void this.#dial(target)
+      if (this.#wanted(target)) void this.#dial(target)
     }
     const next = Math.min(...wanted.filter(({ dialling }) => !dialling).map(({ dueAt }) => dueAt))
     if (Number.isFinite(next)) this.#cancel = this.#deps.clock.timer(Math.max(1, next - now), () => this.#plan())
@@ -238,6 +279,7 @@ export class Redial {
     }
     target.dueAt = this.#deps.clock.monotonic() + this.#backoff(target.attempts)
     target.dialling = false
+    target.exploring = false
     this.#dials -= 1
     this.#plan()
   }

@@ -1,11 +1,12 @@
 /** One life of the network, from start to stop: builds the pieces and leads events from one to the other. */
-import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import type { Connection, PeerId } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { GrapevineError } from '../errors.js'
-import { seldom, type Lane, type NodeId } from '../runtime.js'
+import { seldom, type NodeId } from '../runtime.js'
 import { whyOf } from './errors.js'
 import { announced, withoutNode } from './addresses.js'
 import { AddressBook } from './book.js'
+import { Degree } from './degree.js'
 import type { Discovery } from './discovery.js'
 import { Door } from './door.js'
 import { Doubt } from './doubt.js'
@@ -14,30 +15,20 @@ import { Gate } from './gate.js'
 import { Gossip } from './gossip.js'
 import { VERSIONS, type Hello, type PeerAddress } from './hello.js'
 import { createHost, useSecrets, type Host } from './host.js'
-import { madeWith } from './encryption.js'
 import { peerInfo } from './inspect.js'
 import { JoinDesk } from './join-desk.js'
 import { seekHeirs } from './heirs.js'
 import { keyFromSeed, publicKeyOf } from './keys.js'
-import {
-  DIAL_TIMEOUT_MS,
-  DOUBT_MS,
-  GOSSIP_RESTART_JUMP_MS,
-  MAX_LANE_STREAMS,
-  MAX_PING_STREAMS,
-  SILENT_MS,
-  STOP_FLUSH_MS,
-  WAKE_PROBE_MS
-} from './limits.js'
+import { DIAL_TIMEOUT_MS, DOUBT_MS, GOSSIP_RESTART_JUMP_MS, SILENT_MS, STOP_FLUSH_MS, WAKE_PROBE_MS } from './limits.js'
 import type { Link } from './link.js'
 import { Links } from './links.js'
 import { Manners } from './manners.js'
 import { MdnsDiscovery } from './mdns.js'
 import type { NetworkDeps, NetworkOptions, RunEvents, WayBack } from './options.js'
-import { echo } from './ping.js'
 import { protocolsOf, type Protocols } from './protocols.js'
 import { Pulse } from './pulse.js'
 import { Redial } from './redial.js'
+import { register } from './register.js'
 import { Watch } from './watch.js'
 
 /** How often the queues are looked at while they empty before a stop. */
@@ -57,6 +48,7 @@ export class Run {
   readonly #instance: string
   readonly #book: AddressBook
   readonly #exchange: Exchange
+  readonly #degree: Degree
   readonly #watch: Watch
   readonly #pulse: Pulse
   readonly #doubt: Doubt
@@ -99,9 +91,26 @@ export class Run {
       down: (node, wasUp) => this.#down(node, wasUp),
       learned: (from, rows) => this.#learned(from, rows),
       duplicate: (node) => events.duplicate(node),
+      enough: (node) => this.#degree.asked(node),
       share: (node) => events.share(node)
     })
-    this.#exchange = new Exchange({ links: this.links, book: this.#book, isMember: (node) => this.#isMember(node) })
+    this.#exchange = new Exchange({
+      links: this.links,
+      book: this.#book,
+      random,
+      isMember: (node) => this.#isMember(node)
+    })
+    this.#degree = new Degree(
+      {
+        clock,
+        random,
+        links: () => this.links.allUp(),
+        mustMeet: (node) => this.#mustMeet(node),
+        letGo: (node) => this.#letGo(node),
+        explore: () => this.redial.explore()
+      },
+      options.degree
+    )
     this.redial = new Redial(
       {
         clock,
@@ -114,7 +123,7 @@ export class Run {
         isMember: (node) => this.#isMember(node),
         mustMeet: (node) => this.#mustMeet(node) && !this.links.allUp().some((link) => this.#mustMeet(link.node))
       },
-      options.redial
+      { ...options.redial, ...options.degree }
     )
     const muxed = this.manners.boundFrames.bind(this.manners)
     this.#pulse = new Pulse({ clock, logger, muxed }, { silentMs: options.pulse?.silentMs ?? SILENT_MS })
@@ -155,7 +164,14 @@ export class Run {
     })
     this.#host = host
     this.#gossip = this.#createGossip(host)
-    await this.#register(host)
+    await register(host, {
+      protocols: this.protocols,
+      links: this.links,
+      gate: this.gate,
+      desk: this.desk,
+      manners: this.manners,
+      secrets: this.#options.secrets
+    })
     try {
       await host.libp2p.start()
     } catch (error) {
@@ -246,32 +262,6 @@ export class Run {
     )
   }
 
-  /** Every protocol but joining is for members: the guard is around each handler, not in libp2p's middleware. */
-  async #register({ libp2p }: Host): Promise<void> {
-    const members =
-      (handler: (stream: Stream, connection: Connection) => Promise<void>) =>
-      async (stream: Stream, connection: Connection) => {
-        if (this.gate.isMember(connection.remotePeer) && !this.desk.holds(connection))
-          return await handler(stream, connection)
-        stream.abort(new Error('not a member'))
-      }
-    const lane = (name: Lane) => members((stream, connection) => this.links.accept(name, stream, connection))
-    await libp2p.handle(this.protocols.lanes.sync, lane('sync'), { maxInboundStreams: MAX_LANE_STREAMS })
-    await libp2p.handle(this.protocols.lanes.blob, lane('blob'), { maxInboundStreams: MAX_LANE_STREAMS })
-    await libp2p.handle(this.protocols.ping, members(echo), { maxInboundStreams: MAX_PING_STREAMS })
-    await libp2p.handle(this.protocols.join, (stream, connection) => this.desk.serve(stream, connection), {
-      maxInboundStreams: MAX_LANE_STREAMS
-    })
-    libp2p.addEventListener('connection:open', ({ detail }) => {
-      this.manners.boundStreams(detail)
-      const isClosed = madeWith(this.#options.secrets().closed, detail)
-      if (this.gate.isMember(detail.remotePeer) && !isClosed) this.links.opened(detail)
-      else if (isClosed && !this.gate.mayReturn(detail.remotePeer)) detail.abort(new Error('this secret is retired'))
-      else this.desk.opened(detail)
-    })
-    libp2p.addEventListener('peer:disconnect', ({ detail }) => this.links.disconnected(detail))
-  }
-
   async #discover(host: Host): Promise<void> {
     const mdns = (): Discovery =>
       new MdnsDiscovery(
@@ -357,10 +347,17 @@ export class Run {
     this.#pulse.look()
     this.#doubt.look()
     this.#gossip?.watch()
+    this.#degree.look()
     for (const { node } of this.links.allUp()) {
       const peer = this.links.peerOf(node)
       if (peer !== undefined && !this.gate.isMember(peer)) this.links.hangUp(node, 'no longer a member')
     }
+  }
+
+  /** First the rest, then the end: whoever is down would be dialled at once. */
+  #letGo(node: NodeId): void {
+    this.redial.rest(node)
+    this.links.hangUp(node, 'it has links enough, and so have we')
   }
 
   #clockJumped(ms: number): void {
