@@ -72,7 +72,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const KEPT_IN: ReadonlyArray<[packages: RegExp, ...parts: string[]]> = [
   [/^(level|classic-level|abstract-level)$/, 'store'],
   [/^(yjs|lib0)(\/|$)/, 'catalog'],
-  [/^(libp2p|@libp2p\/.*|@chainsafe\/.*|@multiformats\/.*|it-.*)$/, 'net'],
+  [/^(libp2p|@libp2p\/.*|@chainsafe\/.*|@multiformats\/.*|it-.*|multicast-dns)$/, 'net'],
   [/^cborg$/, 'wire'],
   [/^(hono|@hono\/.*)(\/.*)?$/, 'control'],
   [/^commander$/, 'cli'],

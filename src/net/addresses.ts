@@ -64,6 +64,26 @@ function ownSubnets(): string[] {
     .map((entry) => `/ip4/${entry.address.split('.').slice(0, 3).join('.')}.`)
 }
 
+/** The IPv4 addresses of this machine behind which others may be; undefined when the system does not tell. */
+export function ipv4Interfaces(): readonly string[] | undefined {
+  const interfaces = ownInterfaces()
+  if (interfaces === undefined) return undefined
+  return Object.values(interfaces)
+    .flatMap((list) => list ?? [])
+    .filter((entry) => entry.family === 'IPv4' && !entry.internal)
+    .map((entry) => entry.address)
+}
+
+/** The TCP ports among multiaddrs that are reached at this IPv4 address. */
+export function portsAt(address: string, addresses: readonly Multiaddr[]): number[] {
+  const ports = addresses.flatMap((one) => {
+    const [host, transport] = one.getComponents()
+    const matches = host?.name === 'ip4' && host.value === address && transport?.name === 'tcp'
+    return matches ? [Number(transport.value)] : []
+  })
+  return [...new Set(ports)]
+}
+
 /** Asking takes a file descriptor: while none is left there is no answer, and nothing that depends on it may fail. */
 function ownInterfaces(): NodeJS.Dict<NetworkInterfaceInfo[]> | undefined {
   try {

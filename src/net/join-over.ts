@@ -2,11 +2,12 @@
  * The joiner's side: a short-lived libp2p with the joiner's key looks for the issuer at the addresses of the token and
  * by multicast DNS, proves that it is the issuer by its key, hands over the request and returns the answer.
  */
+import { randomBytes } from 'node:crypto'
 import { encode } from 'it-length-prefixed'
 import type { Connection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { GrapevineError } from '../errors.js'
-import type { Logger, NodeId } from '../runtime.js'
+import type { Clock, Logger, NodeId, Random } from '../runtime.js'
 import { whyOf } from './errors.js'
 import { likelyFirst, withNode, withoutNode } from './addresses.js'
 import { isDialable } from './hello.js'
@@ -32,6 +33,19 @@ export interface JoinOptions {
   readonly timeoutMs: number
   readonly logger: Logger
 }
+
+/** A joiner lives for seconds and is handed no clock of its own. */
+const joinerTime: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  pause: () => new Promise((resolve) => setImmediate(resolve)),
+  timer(ms, fn) {
+    const timer = setTimeout(fn, ms)
+    timer.unref()
+    return () => clearTimeout(timer)
+  }
+}
+const joinerRandom: Random = { bytes: (length) => randomBytes(length), float: () => Math.random() }
 
 /**
  * Resolves with the issuer's answer. Rejects with `issuer-unreachable` (facts: what was tried), or with `token-unknown`
@@ -70,7 +84,7 @@ class Joiner {
     const deadline = Date.now() + this.#options.timeoutMs
     this.#host = await this.#createHost()
     await this.#host.libp2p.start()
-    if (this.#options.mdns) await this.#discover(this.#host)
+    if (this.#options.mdns) await this.#discover()
     for (;;) {
       const answer = await this.#attempt(this.#host, deadline)
       if (answer !== undefined) return answer
@@ -102,9 +116,15 @@ class Joiner {
     })
   }
 
-  async #discover(host: Host): Promise<void> {
+  async #discover(): Promise<void> {
     this.#discovery = new MdnsDiscovery(
-      { logger: this.#options.logger, componentLogger: host.components.logger, addresses: () => [] },
+      {
+        clock: joinerTime,
+        random: joinerRandom,
+        logger: this.#options.logger,
+        ports: () => [],
+        secrets: () => this.#options.secrets
+      },
       { serviceTag: this.#protocols.serviceTag }
     )
     await this.#discovery.start(({ node, addresses }) => {

@@ -55,6 +55,26 @@ export const DOUBT_MS = 13_000
 /** And so many looks in a row found nothing new: one long look of a process that was stalled itself proves nothing. */
 export const SILENT_LOOKS = 3
 
+/** How often the interfaces are looked at for discovery. */
+export const MDNS_LOOK_MS = 5_000
+/** A node says where it is about this often at most, give or take a half, */
+export const MDNS_MIN_PAUSE_MS = 10_000
+/** and of many all together so many times a second: each costs everybody 0.1 ms. */
+export const MDNS_PACKETS_PER_S = 10
+/** How many answer a question, */
+export const MDNS_ANSWERS = 20
+/** within this time, and no other question meanwhile. */
+export const MDNS_ANSWER_WITHIN_MS = 500
+/** TCP ports a node tells of one interface. */
+export const MDNS_PORTS = 8
+/** Secrets by which it is proven: one, and while they change those before. */
+export const MDNS_PROOFS = 4
+/** What members (or who else knows the secret) may make us note: at once, and each second. */
+export const MDNS_HEARD = { perSecond: 50, burst: 1_000 } as const
+/** Nodes remembered as heard, and for how long: more only lets us speak more often than we should. */
+export const MDNS_MAX_HEARD = 4_096
+export const MDNS_FORGOTTEN_MS = 300_000
+
 /** Back-off between dials of one peer. */
 export const REDIAL_MIN_MS = 1_000
 export const REDIAL_MAX_MS = 60_000

@@ -4,7 +4,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { GrapevineError } from '../errors.js'
 import { seldom, type NodeId } from '../runtime.js'
 import { whyOf } from './errors.js'
-import { announced, withoutNode } from './addresses.js'
+import { announced, portsAt, withoutNode } from './addresses.js'
 import { AddressBook } from './book.js'
 import { Degree } from './degree.js'
 import type { Discovery } from './discovery.js'
@@ -46,6 +46,7 @@ export class Run {
   readonly #options: NetworkOptions
   readonly #events: RunEvents
   readonly #instance: string
+  readonly #self: NodeId
   readonly #book: AddressBook
   readonly #exchange: Exchange
   readonly #degree: Degree
@@ -61,6 +62,7 @@ export class Run {
     this.#deps = deps
     this.#options = options
     this.#events = events
+    this.#self = self
     this.#instance = Buffer.from(random.bytes(16)).toString('hex')
     this.protocols = protocolsOf(options.clusterId)
     this.desk = new JoinDesk({
@@ -266,9 +268,12 @@ export class Run {
     const mdns = (): Discovery =>
       new MdnsDiscovery(
         {
+          clock: this.#deps.clock,
+          random: this.#deps.random,
           logger: this.#deps.logger,
-          componentLogger: host.components.logger,
-          addresses: () => host.components.addressManager.getAddresses()
+          self: this.#self,
+          ports: (address) => portsAt(address, host.libp2p.getMultiaddrs()),
+          secrets: () => [...this.#options.secrets().open, ...this.#options.secrets().closed]
         },
         { serviceTag: this.protocols.serviceTag }
       )
