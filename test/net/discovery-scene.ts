@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import makeMdns from 'multicast-dns'
 import { nodeIdOf } from '../../src/identity/index.js'
 import { MdnsDiscovery } from '../../src/net/mdns.js'
-import { silentLogger, type NodeId } from '../../src/runtime.js'
+import { silentLogger, type Clock, type NodeId } from '../../src/runtime.js'
 
 const serviceTag = '_grapevine-scene._udp.local'
 const secret = randomBytes(32)
@@ -51,6 +51,36 @@ assert.deepEqual([...all[0]!.found.get(all[19]!.node)!].toSorted(), [
   '/ip4/10.9.0.1/tcp/4019',
   '/ip4/10.9.1.1/tcp/4019'
 ])
+
+// a newcomer asks, and is answered before anybody says anything by himself
+const asking = '_grapevine-asking._udp.local'
+const asked: NodeId[] = []
+const hasty: Clock = { ...clock, timer: (ms, fn) => (ms > 1_000 ? () => undefined : clock.timer(ms, fn)) }
+const [silent, newcomer] = ['silent', 'newcomer'].map(
+  () =>
+    new MdnsDiscovery(
+      {
+        ...options,
+        clock: hasty,
+        self: nodeIdOf(publicKeyOf(randomBytes(32))),
+        ports: () => [4_470],
+        secrets: () => [secret],
+        interfaces: () => ['10.9.0.1']
+      },
+      { serviceTag: asking }
+    )
+) as [MdnsDiscovery, MdnsDiscovery]
+let answered = 0
+const ear = makeMdns({ interface: '10.9.0.1', bind: '0.0.0.0' })
+let said = false
+ear.on('response', ({ answers }) => (said ||= (answers ?? []).some(({ name }) => name === asking)))
+await new Promise<void>((resolve) => ear.once('ready', () => resolve()))
+await silent.start(() => (answered += 1))
+await until('the silent one has said where it is', () => said)
+await newcomer.start(({ node }) => asked.push(node))
+await until('the newcomer is heard, and answered', () => answered > 0 && asked.length > 0)
+await Promise.all([silent.stop(), newcomer.stop()])
+ear.destroy()
 
 // on one interface only, and with an older secret beside the new one
 const [one, old] = [
