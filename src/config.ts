@@ -128,6 +128,20 @@ export const SETTINGS = {
       'What of a GeoServer data directory travels besides or instead of what is built in: `share PATTERN` or `local PATTERN`, as in `share security/layers.properties`; `*` is anything within a name, `**` any number of names, the last rule that matches wins; at most 1,000. Secrets never travel. Used with the adapter `geoserver`.',
     flag: '--geoserver-rule <rule>'
   }),
+  geoserverBroken: setting(z.enum(['pass', 'hold']), {
+    default: 'pass',
+    unit: 'word',
+    about:
+      'What is done with an object that refers to something that is nowhere, because its author had it so. `pass`: it waits for `geoserverBrokenAfterMs` and is then written as it is. `hold`: it waits until it is mended. Either way `grapevine waiting` shows it, and everything else goes on. Used with the adapter `geoserver`.',
+    flag: '--geoserver-broken <rule>'
+  }),
+  geoserverBrokenAfterMs: setting(milliseconds(0, 86_400_000), {
+    default: 10_000,
+    unit: 'ms',
+    about:
+      'How long such an object waits, 0 to a day: what it refers to may still be on its way from another program to the node that shares it. Less shows broken objects that come whole a moment later, more delays those that stay broken.',
+    flag: '--geoserver-broken-after-ms <ms>'
+  }),
   geoserverUrl: setting(z.string().max(2_048), {
     default: '',
     unit: 'address',

@@ -58,10 +58,46 @@ export interface ApplyResult {
    * done: the target holds it now (`entry` is what is there, null after a removal).
    * differs: the target did not hold what was expected; nothing was changed; a scan will show what is there.
    * failed: it could not be written; nothing was changed; may be tried again.
+   * waits: it refers to what is not here yet, or what is here still refers to it (`waits`); nothing was changed; to be
+   * given again when anything else has changed.
    */
-  readonly outcome: 'done' | 'differs' | 'failed'
+  readonly outcome: 'done' | 'differs' | 'failed' | 'waits'
   readonly entry: TargetEntry | null
   readonly error?: GrapevineError
+  readonly waits?: Waits
+}
+
+/** What a change waits for before it may reach the target. */
+export interface Waits {
+  /** In words for people, each what is missing, or what still needs that which is to go. */
+  readonly for: readonly string[]
+  /** coming: it is in the catalog and not in the target. broken: it is nowhere, the reference is broken at its source. */
+  readonly state: 'coming' | 'broken'
+  /** The change is passed on as it is when given again after so long, ms. */
+  readonly againMs?: number
+}
+
+/** What the catalog holds besides a set and the target does not: things of the set may refer to it. */
+export interface Coming {
+  readonly entries: readonly ComingEntry[]
+  /** Besides these, more sets follow at once. */
+  readonly more: boolean
+}
+
+/** A change that is not in the target: its bytes are not here, it waits itself, or it could not be applied. */
+export interface ComingEntry {
+  readonly path: string
+  /** Null when it is to be removed there. */
+  readonly body: BodyRef | null
+  /** Whether the bytes are here. */
+  readonly here: boolean
+}
+
+/** A reference in the target to something that is nowhere. */
+export interface BrokenReference {
+  readonly path: string
+  /** What is missing, in words for people. */
+  readonly missing: string
 }
 
 /** What a watcher noticed: paths to look at again, or everything. Only a hint; the scan is the truth. */
@@ -81,9 +117,16 @@ export interface Adapter extends Startable {
   read(entry: TargetEntry & { kind: 'file' }, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /**
    * Applies one set in the order given; one result an item. After a crash start() finishes a set that was begun, or takes
-   * it back when nothing of it had been put in place.
+   * it back when nothing of it had been put in place. `coming`: see there; absent where nothing else is known.
    */
-  apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal): Promise<ApplyResult[]>
+  apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal, coming?: Coming): Promise<ApplyResult[]>
+  /**
+   * Among more than one set or record can hold, what others refer to has the smaller number and comes first; what is
+   * removed comes in reverse, after all else. Absent: any order will do.
+   */
+  rankOf?(path: string): number
+  /** References in the target that are broken, at most `limit` of them, in the order of paths. Absent: nothing refers. */
+  broken?(limit: number): { readonly count: number; readonly references: readonly BrokenReference[] }
   /**
    * The caller has durably taken note of the results of the last set, or of `recovered`. Until it says so, start() hands
    * them out again after a crash. Absent where an adapter keeps no journal.

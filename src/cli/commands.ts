@@ -28,6 +28,7 @@ import * as start from './start.js'
 import * as status from './status.js'
 import * as stop from './stop.js'
 import * as verify from './verify.js'
+import * as waiting from './waiting.js'
 import * as watch from './watch.js'
 
 export const COMMANDS: readonly CommandDefinition[] = [
@@ -57,6 +58,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   scrub,
   compact,
   quarantine,
+  waiting,
   rebuild,
   reidentify,
   geoserver

@@ -38,6 +38,8 @@ function nodePairs(status: StatusView): Array<[string, string]> {
   const { target, blobs } = status
   if (target) list.push(['shares', `${target.dir} (${target.state})`])
   for (const path of target?.drift ?? []) list.push(['drift', path])
+  if (target !== undefined && target.broken > 0)
+    list.push(['broken', `${target.broken} references that lead nowhere: see "grapevine waiting"`])
   if (target?.telling) list.push(...tellingPairs(target.telling))
   list.push(['blobs', `${blobs.stored} stored, ${bytesText(blobs.bytes)}, ${blobs.wanted} wanted`])
   list.push(...fetchingPairs(blobs.fetching))

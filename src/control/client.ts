@@ -32,6 +32,7 @@ import type {
   ScrubLine,
   StatusView,
   VerifyView,
+  WaitingView,
   WriteReceipt
 } from './target.js'
 
@@ -216,6 +217,10 @@ export class ControlClient implements ControlTarget {
 
   quarantine(): Promise<QuarantineView> {
     return this.#json({ method: 'GET', route: '/v1/quarantine' })
+  }
+
+  waiting(): Promise<WaitingView> {
+    return this.#json({ method: 'GET', route: '/v1/waiting' })
   }
 
   /** A long log may wait for a record: there is no deadline. */

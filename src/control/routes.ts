@@ -242,6 +242,10 @@ function addCustodyRoutes(app: Routes, { target }: RoutesDeps, { stopping }: Rou
     '/v1/quarantine',
     json(shape.noQuery, () => target.quarantine())
   )
+  app.get(
+    '/v1/waiting',
+    json(shape.noQuery, () => target.waiting())
+  )
   app.post('/v1/quarantine/retries', async (c) => {
     const { what } = shape.checked(shape.retryBody, await shape.readJson(c.env.incoming, MAX_REQUEST_BYTES), 'retry')
     const view = await target.retryQuarantined(what)

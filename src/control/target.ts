@@ -3,6 +3,7 @@
  * part for a stopped home. Every shape here is JSON: bytes are hex or come as streams, times are ISO 8601 text.
  */
 import type { NodeId } from '../runtime.js'
+import type { WaitingView } from './waiting-views.js'
 import type { ErrorCode } from '../errors.js'
 import type {
   AppointedView,
@@ -18,6 +19,7 @@ import type {
 
 export type * from './checkpoint-views.js'
 export type * from './member-views.js'
+export type * from './waiting-views.js'
 
 /** Log id (32 hex) -> newest sequence number held. */
 export type VectorView = Readonly<Record<string, number>>
@@ -48,6 +50,8 @@ export interface TargetStatus {
   /** Paths whose target content differs from the catalog and is not adopted (nodes that may not write). */
   drift: string[]
   lastScan?: { at: string; ms: number; entries: number }
+  /** References in the target that lead nowhere, as their author had them; see `GET /v1/waiting`. */
+  broken: number
   /** How far the running GeoServer knows what lies in its directory; absent: it is not told. */
   telling?: TellingStatus
 }
@@ -366,6 +370,8 @@ export interface ControlTarget extends CatalogReader {
   appoint(certificate: string): Promise<AppointedView>
   /** Removes a member. Throws not-found, role-forbids, usage. */
   removeMember(options: { node: NodeId; since?: number }): Promise<RemovalView>
+  /** What is in the catalog and not in the target yet, and what is broken in the target. */
+  waiting(): Promise<WaitingView>
   /** Tries what could not be applied again: all of it, or one record (its id, or 8 hex of it) or path. Throws not-found. */
   retryQuarantined(what?: string): Promise<QuarantineView>
   /** Leaves the entry at a path as the target has it until it changes. Throws not-found, and drop-refused for a record. */

@@ -20,6 +20,7 @@ import type {
   StatusView,
   TellingStatus,
   VerifyView,
+  WaitingView,
   WriteReceipt
 } from '../control/target.js'
 import type { GrapevineError } from '../errors.js'
@@ -46,6 +47,7 @@ import type { HomeSecrets } from './secrets.js'
 import type { Upkeep } from './upkeep.js'
 import { VERSION } from './version.js'
 import { verifyAll } from './verify.js'
+import { waitingOf, type Broken } from './waiting.js'
 import { Views, type ViewDeps } from './views.js'
 
 export interface ControlDeps extends ViewDeps {
@@ -60,6 +62,8 @@ export interface ControlDeps extends ViewDeps {
   readonly adapter: string
   /** See `NodeTarget.telling`. */
   readonly telling: () => TellingView | undefined
+  /** References in the target that lead nowhere. */
+  readonly broken: (limit: number) => Broken
   readonly since: string
   /** Alarms about clocks. */
   readonly clocks: Clocks
@@ -81,9 +85,9 @@ export class NodeControl extends Views implements ControlTarget {
   // --- reading ------------------------------------------------------------------------------------------------------
 
   async status(): Promise<StatusView> {
-    const { home, replica, network, target, fetcher, dir, adapter, telling, state, since } = this.#deps
+    const { home, replica, network, target, fetcher, state, since } = this.#deps
     const spaces = this.spaces()
-    if (spaces[0] !== undefined) spaces[0].waiting += target?.waiting ?? 0
+    if (spaces[0] !== undefined) spaces[0].waiting += target?.waiting.size ?? 0
     const stored = this.blobs.stats()
     const fetching = fetcher.status()
     const self = replica.members.get(home.keys.publicKey)
@@ -100,7 +104,7 @@ export class NodeControl extends Views implements ControlTarget {
       listen: network.multiaddrs(),
       peers: await this.peers(),
       spaces,
-      ...(target === undefined ? {} : { target: targetStatus(target, dir, adapter, telling()) }),
+      ...(target === undefined ? {} : { target: targetStatus(target, this.#deps) }),
       blobs: { stored: stored.blobs, bytes: stored.bytes, wanted: fetching.length, fetching },
       unreplicated: replica.unreplicated,
       problems: this.#problems()
@@ -311,6 +315,10 @@ export class NodeControl extends Views implements ControlTarget {
     return quarantineOf(this.replica, this.#deps.target)
   }
 
+  async waiting(): Promise<WaitingView> {
+    return waitingOf(this.#deps.target, this.#deps.broken)
+  }
+
   retryQuarantined(what?: string): Promise<QuarantineView> {
     return retryQuarantined(this.replica, this.#deps.target, what)
   }
@@ -333,18 +341,18 @@ export class NodeControl extends Views implements ControlTarget {
 
 function targetStatus(
   target: TargetSync,
-  dir: string,
-  adapter: string,
-  telling: TellingView | undefined
+  { dir, adapter, telling, broken }: ControlDeps
 ): NonNullable<StatusView['target']> {
   const { lastScan } = target
+  const told = telling()
   return {
     adapter,
     dir,
     state: target.state,
     drift: [...target.drift],
     ...(lastScan && { lastScan: { ...lastScan, at: dateOf(lastScan.at) } }),
-    ...(telling && { telling: tellingStatus(telling) })
+    broken: broken(0).count,
+    ...(told && { telling: tellingStatus(told) })
   }
 }
 

@@ -224,6 +224,7 @@ export class Daemon {
       dir: this.#config.dir,
       adapter: this.#config.adapter,
       telling: () => target?.telling(),
+      broken: (limit) => target?.broken(limit) ?? { count: 0, references: [] },
       state: () => this.#describeState(),
       since: this.#since,
       custody: custodyOf(home, opened, parts.custodian, async () => {

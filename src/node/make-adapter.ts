@@ -54,7 +54,12 @@ export function makeAdapter(adapterDeps: AdapterDeps): TargetAdapter {
   if (config.adapter !== 'geoserver') return createDirectoryAdapter(deps, options)
   return new GeoServerAdapter(
     { ...deps, memory: new StoredTravelMemory(rows), environment: process.env, ...tellingOf(adapterDeps) },
-    { ...options, rules: config.geoserverRules, secretsFile: join(home, SECRETS_FILE) }
+    {
+      ...options,
+      rules: config.geoserverRules,
+      secretsFile: join(home, SECRETS_FILE),
+      broken: { rule: config.geoserverBroken, afterMs: config.geoserverBrokenAfterMs }
+    }
   )
 }
 

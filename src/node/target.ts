@@ -18,6 +18,7 @@ import { HOME_DIRS, type Home } from './home.js'
 import { makeAdapter, type TargetAdapter } from './make-adapter.js'
 import type { Opened } from './open.js'
 import { readRoot, writeRoot } from './root-file.js'
+import type { Broken } from './waiting.js'
 import type { Views } from './views.js'
 
 /** How long the first scan of a newcomer waits for the cluster's catalog, ms: importing what it already has is waste. */
@@ -92,6 +93,11 @@ export class NodeTarget {
   /** How far the system behind the directory knows what lies in it; undefined: nobody tells it. */
   telling(): TellingView | undefined {
     return this.#adapter.telling?.()
+  }
+
+  /** References in the directory that lead nowhere, at most `limit` of them named. */
+  broken(limit: number): Broken {
+    return this.#adapter.broken?.(limit) ?? { count: 0, references: [] }
   }
 
   /** A newcomer first takes what the cluster has. Never throws: a directory that cannot be used is a problem to be shown. */

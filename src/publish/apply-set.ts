@@ -1,5 +1,5 @@
 /** Applies a set so that a fault over one of its items does not keep the others from their place. */
-import type { Adapter, ApplyItem, ApplyResult, BodySource } from '../adapters/contract.js'
+import type { Adapter, ApplyItem, ApplyResult, BodySource, Coming } from '../adapters/contract.js'
 import { faultText, GrapevineError, isFault } from '../errors.js'
 
 /**
@@ -10,11 +10,12 @@ export async function applySet(
   adapter: Pick<Adapter, 'apply'>,
   items: readonly ApplyItem[],
   bodies: BodySource,
-  signal: AbortSignal
+  signal: AbortSignal,
+  coming: Coming
 ): Promise<ApplyResult[]> {
   let fault: unknown
   try {
-    return await adapter.apply(items, bodies, signal)
+    return await adapter.apply(items, bodies, signal, coming)
   } catch (error) {
     if (!isFault(error) || signal.aborted) throw error
     fault = error
@@ -23,7 +24,8 @@ export async function applySet(
   let thrown = 0
   for (const item of items) {
     try {
-      results.push(...(await adapter.apply([item], bodies, signal)))
+      // the others of the set follow, or went before
+      results.push(...(await adapter.apply([item], bodies, signal, { ...coming, more: true })))
     } catch (error) {
       if (!isFault(error) || signal.aborted) throw error
       thrown += 1

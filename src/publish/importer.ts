@@ -15,6 +15,7 @@ import { GrapevineError, type ErrorCode } from '../errors.js'
 import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
 import { baseRow, type Base, type BaseRow } from './base.js'
 import type { Diff } from './diff.js'
+import { importOrder } from './import-order.js'
 import type { Problems } from './problems.js'
 import { Whereabouts } from './whereabouts.js'
 
@@ -78,19 +79,13 @@ export class Importer {
       diff.moved.toSorted((a, b) => a.now.path.length - b.now.path.length),
       touched
     )
-    await this.#inOrder(
-      diff.gone.toSorted((a, b) => b.path.length - a.path.length),
-      touched,
-      (base) => this.#remove(base)
+    const { directories, files, firstGone, lastGone } = importOrder(diff, this.#deps.adapter)
+    await this.#inOrder(firstGone, touched, (base) => this.#remove(base))
+    await this.#inOrder(directories, touched, (entry) => this.#addDirectory(entry, options.time))
+    await this.#inOrder(files, touched, (item) =>
+      'base' in item ? this.#change(item.base, item.now) : this.#addFile(item, options.time)
     )
-    const byPath = (a: TargetEntry, b: TargetEntry): number => (a.path < b.path ? -1 : 1)
-    await this.#inOrder(diff.added.filter((entry) => entry.kind === 'dir').toSorted(byPath), touched, (entry) =>
-      this.#addDirectory(entry, options.time)
-    )
-    await this.#inOrder(diff.changed, touched, ({ base, now }) => this.#change(base, now))
-    await this.#inOrder(diff.added.filter((entry) => entry.kind === 'file').toSorted(byPath), touched, (entry) =>
-      this.#addFile(entry, options.time)
-    )
+    await this.#inOrder(lastGone, touched, (base) => this.#remove(base))
     await this.#deps.base.flush()
     return touched
   }

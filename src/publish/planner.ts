@@ -20,7 +20,7 @@ export interface PlannedItem {
 export interface Plan {
   /** What to do, in order; together one set. */
   readonly steps: PlannedItem[][]
-  readonly waiting: Array<{ id: string; body: BodyRef }>
+  readonly waiting: Array<{ id: string; path: string; body: BodyRef }>
   /** Nothing to do for these. */
   readonly settled: string[]
   /** To be planned again after the steps. */
@@ -234,7 +234,7 @@ export class Planner {
       return
     }
     if (!has(body)) {
-      plan.waiting.push({ id: target.id, body })
+      plan.waiting.push({ id: target.id, path: target.path, body })
       return
     }
     lists.directories.push(...this.#missingParents(target.path))

@@ -17,15 +17,19 @@ import { reasonOf } from '../errors.js'
 import type { Clock, Logger } from '../runtime.js'
 import type { BodyRef } from '../wire/index.js'
 import { applySet } from './apply-set.js'
+import { Alarms } from './alarms.js'
 import { baseRow, type Base } from './base.js'
+import { comingBesides, nextOf, type ComingDeps } from './coming.js'
 import { diffScan, splitDiff, type Diff } from './diff.js'
 import { Failing } from './failing.js'
 import { Importer, type Bodies, type ChangeSink } from './importer.js'
 import { makeWay } from './make-way.js'
+import { desiredOf, markOf } from './marks.js'
 import { CONFIRM_MS, Missing } from './missing.js'
 import { Planner, type Desired } from './planner.js'
 import { Problems, typedError, type Problem } from './problems.js'
 import { dropUnknown } from './unknown.js'
+import { WaitingRoom } from './waiting-room.js'
 
 export interface TargetSyncDeps {
   readonly adapter: Adapter
@@ -65,6 +69,8 @@ export interface LastScan {
 
 /** Entries applied in one set: bounds memory and the time until the next import. */
 const MAX_SET = 2_000
+/** Entries that wait and are tried along with every change. */
+const MAX_TRIED_ALONG = 256
 /** Times an entry is tried at once when the target held something unexpected. */
 const MAX_QUICK_TRIES = 3
 const RETRY_MIN_MS = 500
@@ -77,12 +83,16 @@ export class TargetSync {
   readonly #importer: Importer
   readonly #planner: Planner
   readonly #missing: Missing
+  readonly #coming: ComingDeps
   readonly problems: Problems
   /** Entries that the adapter could not apply. */
   readonly failing: Failing
   readonly drift = new Set<string>()
   readonly #dirty = new Set<string>()
-  readonly #waiting = new Map<string, BodyRef>()
+  /** Entries that are complete in the catalog and not in the target yet. */
+  readonly waiting: WaitingRoom
+  /** Something changed since what waits was tried last. */
+  #stirred = false
   readonly #tries = new Map<string, number>()
   #hints: Set<string> | 'all' | undefined
   #first = false
@@ -91,9 +101,7 @@ export class TargetSync {
   /** Nothing is applied before the first scan is due: the target may have been changed while we were stopped. */
   #ready = false
   #working: Promise<void> | undefined
-  #timer: (() => void) | undefined
-  #retry: (() => void) | undefined
-  #secondLook: (() => void) | undefined
+  readonly #alarms: Alarms
   #retryMs = RETRY_MIN_MS
   #abort = new AbortController()
   lastScan: LastScan | undefined
@@ -104,6 +112,8 @@ export class TargetSync {
     this.#options = options
     this.#events = events
     this.problems = new Problems((problem, open) => events.problem?.(problem, open))
+    this.#alarms = new Alarms(deps.clock)
+    this.waiting = new WaitingRoom(() => deps.clock.now())
     this.failing = new Failing({ base: deps.base, problems: this.problems, now: () => deps.clock.now() })
     this.#importer = new Importer({
       ...deps,
@@ -116,6 +126,8 @@ export class TargetSync {
       base: deps.base,
       ignores: (path, kind) => deps.adapter.ignores(path, kind)
     })
+    const { reader, base, adapter } = deps
+    this.#coming = { reader, base, adapter, has: (body) => deps.bodies.has(body) }
     this.#missing = new Missing({
       pathOf: (id) => deps.base.byId(id)?.path,
       now: () => deps.clock.monotonic()
@@ -136,7 +148,7 @@ export class TargetSync {
     this.#first = await this.isFirst()
     await this.#deps.adapter.start()
     await this.#noteRecovered()
-    await this.#dropUnknown()
+    await dropUnknown(this.#deps.base, this.#deps.reader, this.#deps.logger)
     await this.failing.load()
     this.#hints = 'all'
     for await (const id of this.#deps.reader.listedIds()) this.#dirty.add(id)
@@ -146,25 +158,11 @@ export class TargetSync {
     this.#work()
   }
 
-  async #dropUnknown(): Promise<void> {
-    const paths = await dropUnknown(this.#deps.base, this.#deps.reader)
-    if (paths.length > 0)
-      this.#deps.logger.warn(
-        'The target holds more than the catalog knows, as after damage to the log; it is imported.',
-        {
-          entries: paths.length,
-          first: paths[0]
-        }
-      )
-  }
-
   async stop(): Promise<void> {
     if (!this.#running) return
     this.#running = false
     this.#ready = false
-    this.#timer?.()
-    this.#retry?.()
-    this.#secondLook?.()
+    this.#alarms.stop()
     this.#abort.abort()
     await this.#deps.adapter.stop()
     await this.#working
@@ -172,14 +170,9 @@ export class TargetSync {
     this.state = 'stopped'
   }
 
-  /** Entries that are complete in the catalog and not in the target yet. */
-  get waiting(): number {
-    return this.#waiting.size
-  }
-
   /** Whether nothing is left to do. */
   get idle(): boolean {
-    return this.#working === undefined && this.#hints === undefined && this.#dirty.size === 0 && this.#missing.none
+    return this.#working === undefined && !this.#hasWork && this.#missing.none
   }
 
   hint(hint: WatchHint): void {
@@ -194,17 +187,15 @@ export class TargetSync {
   /** The catalog changed at these entries. */
   changed(ids: Iterable<string>): void {
     for (const id of ids) this.#dirty.add(id)
+    // what waits for them comes in the same set; many are looked at once when all else is done
+    if (this.waiting.size <= MAX_TRIED_ALONG) this.#lookAtAgain(this.waiting.heldIds())
+    else this.#stirred = true
     this.#work()
   }
 
   /** The bytes of a body arrived. */
   bodyArrived(hash: string): void {
-    for (const [id, body] of this.#waiting) {
-      if (body.hash !== hash) continue
-      this.#waiting.delete(id)
-      this.#dirty.add(id)
-    }
-    this.#work()
+    this.changed(this.waiting.arrived(hash))
   }
 
   /** Tries what could not be applied again, everything or what is at one path; false when nothing of that is known. */
@@ -228,20 +219,24 @@ export class TargetSync {
 
   // --- the queue --------------------------------------------------------------------------------------------------
 
+  get #hasWork(): boolean {
+    return this.#hints !== undefined || this.#dirty.size > 0 || (this.#stirred && this.waiting.holds)
+  }
+
   #work(): void {
-    if (!this.#running || !this.#ready || this.#working !== undefined) return
-    if (this.#hints === undefined && this.#dirty.size === 0) return
+    if (!this.#running || !this.#ready || this.#working !== undefined || !this.#hasWork) return
     this.#working = this.#run().finally(() => {
       this.#working = undefined
       this.#schedule()
-      if (this.#retry === undefined) this.#work()
+      if (!this.#alarms.has('retry')) this.#work()
     })
   }
 
   async #run(): Promise<void> {
     try {
-      while (this.#running && (this.#hints !== undefined || this.#dirty.size > 0)) {
+      while (this.#running && this.#hasWork) {
         if (this.#hints !== undefined) await this.#import()
+        if (this.#dirty.size === 0) this.#tryWaiting()
         if (this.#running && this.#dirty.size > 0 && !(await this.#apply())) return this.#retryLater()
       }
       this.#retryMs = RETRY_MIN_MS
@@ -268,18 +263,24 @@ export class TargetSync {
 
   #retryLater(): void {
     if (!this.#running) return
-    this.#retry?.()
-    this.#retry = this.#deps.clock.timer(this.#retryMs, () => {
-      this.#retry = undefined
-      this.#work()
-    })
+    this.#alarms.set('retry', this.#retryMs, () => this.#work())
     this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2)
   }
 
   #schedule(): void {
-    this.#timer?.()
     if (!this.#running) return
-    this.#timer = this.#deps.clock.timer(this.#options.rescanIntervalMs, () => this.hint({ all: true }))
+    this.#alarms.set('rescan', this.#options.rescanIntervalMs, () => this.hint({ all: true }))
+    this.#alarms.set('patience', this.waiting.nextMs(), () => {
+      this.#stirred = true
+      this.#work()
+    })
+  }
+
+  /** When everything else is done, what waited for it is tried once. */
+  #tryWaiting(): void {
+    if (!this.#stirred) return
+    this.#stirred = false
+    this.#lookAtAgain(this.waiting.heldIds())
   }
 
   // --- target -> catalog --------------------------------------------------------------------------------------------
@@ -310,8 +311,7 @@ export class TargetSync {
 
   /** What was missed is looked for once more. */
   #lookAgain(): void {
-    this.#secondLook?.()
-    this.#secondLook = this.#deps.clock.timer(CONFIRM_MS, () => this.hint({ paths: [] }))
+    this.#alarms.set('second-look', CONFIRM_MS, () => this.hint({ paths: [] }))
   }
 
   #noteProblems(scan: ScanResult, paths: readonly string[] | undefined): void {
@@ -332,6 +332,7 @@ export class TargetSync {
       const touched = await this.#importer.import(ours, this.#first && this.#yields ? { time: 0 } : {})
       for (const id of touched) this.#dirty.add(id)
     }
+    this.#stirred = true
     // only now: what could not be finished is still the first scan when it is tried again
     this.#first = false
   }
@@ -359,19 +360,23 @@ export class TargetSync {
 
   /** Applies a set; false when something is left that must be tried again later. */
   async #apply(): Promise<boolean> {
-    const ids = [...this.#dirty].slice(0, MAX_SET)
-    const plan = await this.#planner.plan(ids, (body) => this.#deps.bodies.has(body))
+    const { adapter, bodies } = this.#deps
+    const ids = nextOf(this.#dirty, MAX_SET, this.#coming)
+    const plan = await this.#planner.plan(ids, (body) => bodies.has(body))
     for (const id of ids) this.#dirty.delete(id)
-    for (const { id, body } of plan.waiting) this.#wait(id, body)
+    this.waiting.taken(ids)
+    for (const { id, path, body } of plan.waiting) this.#wait(id, path, body)
     for (const id of plan.settled) {
-      this.#waiting.delete(id)
+      this.waiting.over(id)
       this.failing.applied(id)
     }
     let good = true
     const set = plan.steps.flat().filter(({ desired }) => !this.failing.rests(desired))
     if (set.length > 0) {
       const items = set.map(({ desired, item }) => ({ ...item, mark: markOf(desired) }))
-      const results = await applySet(this.#deps.adapter, items, this.#deps.bodies.source, this.#abort.signal).catch(
+      const others = [...this.waiting.ids(), ...this.failing.list().map(({ id }) => id)]
+      const coming = comingBesides(set, others, this.#dirty, this.#coming)
+      const results = await applySet(adapter, items, bodies.source, this.#abort.signal, coming).catch(
         (error: unknown) => {
           this.#lookAtAgain(ids)
           throw error
@@ -399,20 +404,22 @@ export class TargetSync {
     await adapter.settled?.()
   }
 
-  #wait(id: string, body: BodyRef): void {
-    this.#waiting.set(id, body)
+  #wait(id: string, path: string, body: BodyRef): void {
+    this.waiting.forBody(id, path, body)
     this.#deps.bodies.want(body)
   }
 
   /** Takes note of one result; false when it has to be tried again later. */
   async #applied(desired: Desired, result: ApplyResult): Promise<boolean> {
     const { path } = result.item
+    if (result.waits !== undefined) return this.waiting.hold(desired.id, path, result.waits)
+    this.#stirred = true
     if (result.outcome === 'done') {
       await this.#keep(desired, result)
       this.problems.close(path)
       this.failing.applied(desired.id)
       this.drift.delete(path)
-      this.#waiting.delete(desired.id)
+      this.waiting.over(desired.id)
       this.#tries.delete(desired.id)
       this.#events.written?.(path, result.item.do)
       return true
@@ -480,16 +487,6 @@ export class TargetSync {
     if (item.do === 'move' && entry.kind === 'dir') await base.moveBelow(item.from, item.path)
     base.set(baseRow(desired.id, entry, desired.seen))
   }
-}
-
-/** What the adapter's journal keeps of an item for us. */
-function markOf({ id, seen }: Desired): string {
-  return JSON.stringify([id, ...seen])
-}
-
-function desiredOf(mark: string): Desired {
-  const [id, ...seen] = JSON.parse(mark) as [string, ...string[]]
-  return { id, seen }
 }
 
 export type { Problem }

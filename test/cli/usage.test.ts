@@ -32,6 +32,7 @@ test('the commands are exactly those of the reference', () => {
       'backup',
       'restore',
       'quarantine',
+      'waiting',
       'rebuild',
       'scrub',
       'compact',

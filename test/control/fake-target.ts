@@ -25,6 +25,7 @@ import type {
   StatusView,
   TupleView,
   VerifyView,
+  WaitingView,
   WriteReceipt
 } from '../../src/control/target.js'
 import { bodyRefOf } from '../../src/wire/index.js'
@@ -102,6 +103,22 @@ export class FakeTarget implements ControlTarget {
       }
     ]
   }
+  waitingRoom: WaitingView = {
+    waiting: [
+      {
+        path: 'workspaces/topp/layergroups/all.xml',
+        id: '01'.repeat(16),
+        state: 'broken',
+        for: ['published LayerInfoImpl-7173b04e'],
+        since: TIME,
+        until: TIME
+      }
+    ],
+    broken: {
+      count: 1,
+      references: [{ path: 'workspaces/topp/roads/roads/layer.xml', missing: 'default style StyleInfoImpl-5' }]
+    }
+  }
   onShutdown: () => void = () => undefined
   #seq = 0
 
@@ -133,6 +150,7 @@ export class FakeTarget implements ControlTarget {
         dir: '/srv/data',
         state: 'watching',
         drift: [],
+        broken: 0,
         lastScan: { at: TIME, ms: 12, entries: 2 }
       },
       blobs: { stored: 1, bytes: 6_000_000, wanted: 0, fetching: [] },
@@ -390,6 +408,11 @@ export class FakeTarget implements ControlTarget {
   async quarantine(): Promise<QuarantineView> {
     this.#called('quarantine')
     return this.quarantined
+  }
+
+  async waiting(): Promise<WaitingView> {
+    this.#called('waiting')
+    return this.waitingRoom
   }
 
   async retryQuarantined(what?: string): Promise<QuarantineView> {

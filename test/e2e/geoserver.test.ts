@@ -86,9 +86,17 @@ test(
     // the node without the password has everything but the store, and says which one
     await reports(c, 'secret-missing', /datastore\.xml$/)
     assert.equal(existsSync(join(c.dir, STORE)), false)
-    await until('c has the layer of that store', () =>
-      existsSync(join(c.dir, 'workspaces/coast/depth/contours/layer.xml'))
-    )
+    // what refers to it waits with it, and everything else is there
+    const waiting = await until('the layer of that store waits', async () => {
+      const found = (await c.client.waiting()).waiting
+      assert.ok(found.some(({ path }) => path === LAYER))
+      return found
+    })
+    assert.deepEqual(waiting.find(({ path }) => path.endsWith('/contours/featuretype.xml'))?.for, [
+      `store DataStoreInfoImpl-646570 of ${STORE}`
+    ])
+    await until('c has the workspace', () => existsSync(join(c.dir, 'workspaces/coast/namespace.xml')))
+    for (const { path } of waiting) assert.equal(existsSync(join(c.dir, path)), false, path)
     writeFileSync(join(c.home, 'geoserver-secrets.json'), '{"coast/depth/passwd": "password of c"}', { mode: 0o600 })
     succeeded(await c.cli('quarantine', 'retry'))
     await equalByMeaning([a, b, c])

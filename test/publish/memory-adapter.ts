@@ -8,9 +8,11 @@ import type {
   ApplyResult,
   BodyRef,
   BodySource,
+  Coming,
   ScanResult,
   TargetEntry,
   TargetProblem,
+  Waits,
   WatchHint
 } from '../../src/adapters/contract.js'
 import { GrapevineError, type ErrorCode } from '../../src/errors.js'
@@ -40,6 +42,12 @@ export class MemoryAdapter implements Adapter {
   unseen: (path: string) => boolean = () => false
   /** Everything applied with success, for tests that count. */
   readonly applied: ApplyItem[] = []
+  /** What has to wait, asked before each item of a set with what the set has besides and what is coming. */
+  waits: (item: ApplyItem, set: readonly ApplyItem[], coming: Coming) => Waits | undefined = () => undefined
+  /** What others refer to has the smaller number. */
+  rankOf?: (path: string) => number
+  /** What was given with each set. */
+  readonly told: Coming[] = []
   scans = 0
   /** Called before each item of a set; throwing ends the process's call as a crash would. */
   beforeItem: (item: ApplyItem) => void = () => undefined
@@ -146,10 +154,21 @@ export class MemoryAdapter implements Adapter {
     yield found.bytes
   }
 
-  async apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal): Promise<ApplyResult[]> {
+  async apply(
+    items: readonly ApplyItem[],
+    bodies: BodySource,
+    signal?: AbortSignal,
+    coming: Coming = { entries: [], more: false }
+  ): Promise<ApplyResult[]> {
     const results: ApplyResult[] = []
     this.#journal = { items, results, bodies }
+    this.told.push(coming)
     for (const item of items) {
+      const waits = this.waits(item, items, coming)
+      if (waits !== undefined) {
+        results.push({ item, outcome: 'waits', entry: null, waits })
+        continue
+      }
       this.beforeItem(item)
       results.push(await this.#applyOne(item, bodies, signal))
       this.afterItem(item)

@@ -317,13 +317,13 @@ describe('rule 5: an entry whose bytes are not here waits', () => {
     a.adapter.put('f', large)
     await share([a, b])
     assert.deepEqual(b.adapter.picture(), ['f=small'])
-    assert.equal(b.sync.waiting, 1)
+    assert.equal(b.sync.waiting.size, 1)
     const { body } = b.node.at('f').meaning
     assert.deepEqual([...new Set(b.wanted)], [body!.hash])
     b.blobs.set(body!.hash, Buffer.from(large))
     b.sync.bodyArrived(body!.hash)
     await agree([a, b], [`f=${large}`])
-    assert.equal(b.sync.waiting, 0)
+    assert.equal(b.sync.waiting.size, 0)
   })
 
   test('what changed again meanwhile, or was deleted, waits no more', async () => {
@@ -331,11 +331,11 @@ describe('rule 5: an entry whose bytes are not here waits', () => {
     a.adapter.put('f', 'x'.repeat(20_000))
     a.adapter.put('g', 'y'.repeat(20_000))
     await share([a, b])
-    assert.equal(b.sync.waiting, 2)
+    assert.equal(b.sync.waiting.size, 2)
     a.adapter.put('f', 'small again')
     a.adapter.remove('g')
     await agree([a, b], ['f=small again'])
-    assert.equal(b.sync.waiting, 0)
+    assert.equal(b.sync.waiting.size, 0)
   })
 
   test('a file moved to another place before its bytes came appears there', async () => {

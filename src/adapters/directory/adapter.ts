@@ -6,7 +6,7 @@ import { isAbsolute, relative, sep } from 'node:path'
 import { GrapevineError, isErrno } from '../../errors.js'
 import type { Clock, Logger } from '../../runtime.js'
 import type { Adapter, ApplyItem, ApplyResult, BodySource, ScanResult, TargetEntry, WatchHint } from '../contract.js'
-import { applySet, type ApplyDeps } from './apply.js'
+import { applySet, type ApplyDeps, type Withhold } from './apply.js'
 import { setAside } from './aside.js'
 import { streamFile } from './content.js'
 import { statOf } from './current.js'
@@ -163,6 +163,16 @@ export class DirectoryAdapter implements Adapter {
 
   apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal): Promise<ApplyResult[]> {
     return this.#inTurn(() => applySet(this.#deps, items, bodies, signal))
+  }
+
+  /** As `apply`; what `withhold` names, when something of the set could not be applied, waits. */
+  applyWhole(
+    items: readonly ApplyItem[],
+    bodies: BodySource,
+    withhold: Withhold,
+    signal?: AbortSignal
+  ): Promise<ApplyResult[]> {
+    return this.#inTurn(() => applySet(this.#deps, items, bodies, signal, withhold))
   }
 
   settled(): Promise<void> {

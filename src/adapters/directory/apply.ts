@@ -3,7 +3,7 @@
  * first of its changes is made. In the order given, files in parallel where order cannot matter, answered when durable.
  */
 import { isErrno } from '../../errors.js'
-import type { ApplyItem, ApplyResult, BodySource } from '../contract.js'
+import type { ApplyItem, ApplyResult, BodySource, Waits } from '../contract.js'
 import type { ChangeDeps } from './change.js'
 import { failed, outcomeOf, refuse, stopped } from './check.js'
 import type { Journal } from './journal.js'
@@ -18,11 +18,15 @@ export interface ApplyDeps extends ChangeDeps {
   readonly journal?: Journal
 }
 
+/** All of the set that must not be applied because `failed` could not be; asked again each time more has failed. */
+export type Withhold = (failed: readonly ApplyItem[]) => ReadonlyMap<ApplyItem, Waits>
+
 export async function applySet(
   deps: ApplyDeps,
   items: readonly ApplyItem[],
   bodies: BodySource,
-  signal?: AbortSignal
+  signal?: AbortSignal,
+  withhold?: Withhold
 ): Promise<ApplyResult[]> {
   try {
     await deps.root.check()
@@ -30,7 +34,8 @@ export async function applySet(
   } catch (error) {
     return items.map((item) => failed(item, error))
   }
-  const steps = await stageSet(deps, items, bodies, signal)
+  const staged = await stageSet(deps, items, bodies, signal)
+  const steps = withhold === undefined ? staged : await withheld(deps, staged, withhold)
   try {
     if (signal?.aborted) throw stopped(signal.reason)
     await writeDown(deps, steps)
@@ -38,8 +43,27 @@ export async function applySet(
     return giveUp(deps, steps, error)
   }
   // from here on the set is finished, whoever asks for an end: it takes milliseconds
-  return performSteps(deps, steps)
+  return performSteps(deps, steps, withhold)
 }
+
+/** The steps, of which some are settled by waiting for what could not be staged. */
+async function withheld(deps: ChangeDeps, steps: readonly Step[], withhold: Withhold): Promise<readonly Step[]> {
+  const failed = steps.flatMap(({ item, result }) => (result === undefined || isDone(result) ? [] : [item]))
+  if (failed.length === 0) return steps
+  const waiting = withhold(failed)
+  return mapLimit(steps, PARALLEL_WRITES, async (step) => {
+    const waits = step.result === undefined ? waiting.get(step.item) : undefined
+    return waits === undefined ? step : { ...step, staged: null, result: await leave(deps, step, waits) }
+  })
+}
+
+/** Lets one wait; what was staged for it goes. */
+async function leave(deps: ChangeDeps, { item, staged }: Step, waits: Waits): Promise<ApplyResult> {
+  if (staged !== null) await discard(deps, staged)
+  return { item, outcome: 'waits', entry: null, waits }
+}
+
+const isDone = ({ outcome }: ApplyResult): boolean => outcome === 'done'
 
 /** Makes the staged names durable, then the entry that counts on them. */
 async function writeDown({ root, journal }: ApplyDeps, steps: readonly Step[]): Promise<void> {
@@ -63,11 +87,23 @@ async function giveUp(deps: ApplyDeps, steps: readonly Step[], error: unknown): 
 }
 
 /** Makes the changes that are not settled, durable when it resolves. One result a step, in their order. */
-export async function performSteps(deps: ChangeDeps, steps: readonly Step[]): Promise<ApplyResult[]> {
+export async function performSteps(
+  deps: ChangeDeps,
+  steps: readonly Step[],
+  withhold?: Withhold
+): Promise<ApplyResult[]> {
   const results = new Map<Step, ApplyResult>()
   const open = steps.filter((step) => step.result === undefined)
+  const unsuccessful: ApplyItem[] = []
+  let waiting: ReturnType<Withhold> = new Map()
   for (const group of independentGroups(open, deps.together)) {
-    await mapLimit(group, PARALLEL_WRITES, async (step) => results.set(step, await performOne(deps, step)))
+    await mapLimit(group, PARALLEL_WRITES, async (step) => {
+      const waits = waiting.get(step.item)
+      results.set(step, waits === undefined ? await performOne(deps, step) : await leave(deps, step, waits))
+    })
+    const more = group.filter((step) => !isDone(results.get(step)!) && !waiting.has(step.item))
+    unsuccessful.push(...more.map(({ item }) => item))
+    if (more.length > 0 && withhold !== undefined) waiting = withhold(unsuccessful)
   }
   const broken = await syncDirectories(deps, [...results.values()], stagingDirs(open))
   return steps.map((step) => {

@@ -2,17 +2,20 @@
  * A GeoServer data directory as a target: the directory adapter, through which only passes what belongs to all nodes.
  * README.md tells the rules.
  */
-import type { Adapter, ApplyItem, ApplyResult, BodySource, ScanResult, WatchHint } from '../contract.js'
+import type { Adapter, ApplyItem, ApplyResult, BodySource, Coming, ScanResult, Waits, WatchHint } from '../contract.js'
 import { outcomeOf } from '../directory/check.js'
 import { DirectoryAdapter, type DirectoryDeps, type DirectoryOptions } from '../directory/index.js'
+import { BrokenRule, type BrokenReferences } from './broken-rule.js'
 import { Classifier } from './classify.js'
+import type { Closure } from './closure.js'
+import { brokenIn, Judge } from './judge.js'
+import { Knowledge } from './knowledge.js'
 import { markOf, recoveredResult } from './marks.js'
 import type { TravelMemory } from './memory.js'
-import { mayGoTogether, ordered } from './order.js'
+import { mayGoTogether, ordered, rankOf } from './order.js'
 import { collect, Outside, type FileEntry } from './outside.js'
 import { Caller, type CallerOptions } from './tell/caller.js'
 import { Debt, type TellMemory } from './tell/debt.js'
-import { Knowledge } from './tell/knowledge.js'
 import { Teller, type TellingView } from './tell/teller.js'
 import type { Turn } from './tell/windows.js'
 import { Preparation, type Prepared, type PrepareDeps } from './prepare.js'
@@ -36,7 +39,11 @@ export interface GeoServerOptions extends Omit<DirectoryOptions, 'leavesOut' | '
   readonly rules?: readonly string[]
   /** Where the node keeps the passwords of stores. */
   readonly secretsFile: string
+  /** What is done with references that are broken at their source; absent: they are passed on at once. */
+  readonly broken?: BrokenReferences
 }
+
+const AT_ONCE: BrokenReferences = { rule: 'pass', afterMs: 0 }
 
 /** Directories whose answer is remembered. */
 const MAX_REMEMBERED_DIRECTORIES = 50_000
@@ -46,8 +53,10 @@ export class GeoServerAdapter implements Adapter {
   readonly #inner: DirectoryAdapter
   readonly #outside: Outside
   readonly #prepare: PrepareDeps
+  readonly #knowledge: Knowledge
+  readonly #judge: Judge
+  readonly #classifier: Classifier
   #teller: Teller | undefined
-  #knowledge: Knowledge | undefined
   #listener: (hint: WatchHint) => void = () => {}
   #recovered: readonly ApplyResult[] | undefined
   /** Sets are prepared and applied one after the other: each is compared with what the one before left. */
@@ -56,7 +65,7 @@ export class GeoServerAdapter implements Adapter {
   /** Throws `config-invalid` for a rule that cannot be understood. */
   constructor(deps: GeoServerDeps, options: GeoServerOptions) {
     const classifier = new Classifier(options.rules)
-    const { rules: _rules, secretsFile, ...directory } = options
+    const { rules: _rules, secretsFile, broken = AT_ONCE, ...directory } = options
     this.#inner = new DirectoryAdapter(deps, {
       ...directory,
       leavesOut: withAllAbove(classifier),
@@ -64,19 +73,21 @@ export class GeoServerAdapter implements Adapter {
     })
     this.#outside = new Outside(this.#inner, classifier, deps.memory)
     const { environment, telling } = deps
-    if (telling !== undefined) this.#teller = this.#tellerOf(deps, telling, options.root, classifier)
+    this.#classifier = classifier
+    const knowledge = new Knowledge(options.root, classifier)
+    this.#knowledge = knowledge
+    this.#judge = new Judge({ knowledge, classifier, rule: new BrokenRule(broken, deps.clock) })
+    if (telling !== undefined) this.#teller = this.#tellerOf(deps, telling, classifier)
     this.#prepare = { inner: this.#inner, outside: this.#outside, classifier, secretsFile, environment }
   }
 
-  #tellerOf(deps: GeoServerDeps, telling: Telling, root: string, classifier: Classifier): Teller {
+  #tellerOf(deps: GeoServerDeps, telling: Telling, classifier: Classifier): Teller {
     const { clock, logger } = deps
-    const knowledge = new Knowledge(root, classifier)
-    this.#knowledge = knowledge
     return new Teller({
       clock,
       logger,
       caller: new Caller(telling.access),
-      knowledge,
+      knowledge: this.#knowledge,
       debt: new Debt(telling.memory, classifier),
       bytesOf: (path) => this.#bytesOf(path),
       turn: telling.turn
@@ -124,10 +135,28 @@ export class GeoServerAdapter implements Adapter {
 
   async scan(options: Parameters<Adapter['scan']>[0] = {}): Promise<ScanResult> {
     const found = await this.#inner.scan(options)
-    // what was hinted at is looked at by path, and whoever wrote it was not us: it is known already
-    if (options.paths !== undefined)
-      await this.#teller?.noticed([...new Set([...options.paths, ...found.entries.keys()])])
+    const files = [...found.entries.values()].flatMap(({ path, kind }) => (kind === 'file' ? [path] : []))
+    if (options.paths !== undefined) {
+      const others = options.paths.filter((path) => found.entries.get(path)?.kind !== 'file')
+      // what was a directory, or is one, may have lost what was below it
+      await this.#noticed([...new Set([...files, ...others, ...this.#knowledge.below(others)])])
+    }
+    if (options.paths === undefined && this.#knowledge.whole) await this.#knowledge.compare(new Set(files))
     return this.#outside.translate(found, options.signal)
+  }
+
+  /** What was hinted at is looked at by path. Whoever wrote it was not us: GeoServer, if that runs, knows of it. */
+  async #noticed(paths: readonly string[]): Promise<void> {
+    if (this.#teller !== undefined) await this.#teller.noticed(paths)
+    else for (const path of paths) await this.#knowledge.look(path)
+  }
+
+  rankOf(path: string): number {
+    return rankOf(this.#classifier.classify(path))
+  }
+
+  broken(limit: number): ReturnType<NonNullable<Adapter['broken']>> {
+    return brokenIn(this.#knowledge.inventory, limit)
   }
 
   async *read(entry: FileEntry, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -135,8 +164,13 @@ export class GeoServerAdapter implements Adapter {
     else yield await this.#outside.read(entry, (path) => this.#listener({ paths: [path] }))
   }
 
-  apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal): Promise<ApplyResult[]> {
-    const turn = this.#applying.then(() => this.#apply(items, bodies, signal))
+  apply(
+    items: readonly ApplyItem[],
+    bodies: BodySource,
+    signal?: AbortSignal,
+    coming?: Coming
+  ): Promise<ApplyResult[]> {
+    const turn = this.#applying.then(() => this.#apply(items, bodies, signal, coming))
     this.#applying = turn.catch(() => {})
     return turn
   }
@@ -149,28 +183,55 @@ export class GeoServerAdapter implements Adapter {
     this.#outside.noteAside(path, await this.#inner.putAside(path, saveTo))
   }
 
-  async #apply(items: readonly ApplyItem[], bodies: BodySource, signal?: AbortSignal): Promise<ApplyResult[]> {
+  async #apply(
+    items: readonly ApplyItem[],
+    bodies: BodySource,
+    signal?: AbortSignal,
+    coming?: Coming
+  ): Promise<ApplyResult[]> {
     const preparation = new Preparation(this.#prepare, bodies)
     let set: Prepared[]
+    let closure: Closure
     try {
-      await this.#teller?.ready()
-      set = await preparation.all(items, signal)
+      closure = await this.#judge.judge(items, bodies, coming)
+      const first = closure.waiting
+      set = await preparation.all(
+        items.filter((item) => !first.has(item)),
+        signal
+      )
     } catch (error) {
       // the directory is not there, or the node is stopping: nothing was touched
       return items.map((item) => outcomeOf(item, error, signal))
     }
-    const open = ordered(set.filter(({ result }) => result === undefined))
-    const inner = open.flatMap((prepared) => marked(prepared))
-    const results = await this.#told(inner, () => this.#inner.apply(inner, preparation.source, signal))
-    const of = new Map(inner.map((item, at) => [item, results[at]!]))
-    let at = 0
-    const answers = new Map(
-      open.map((prepared) => {
-        const own = inner.slice(at, (at += prepared.inner.length)).map((item) => of.get(item)!)
-        return [prepared.item, this.#answer(prepared, own)]
-      })
-    )
-    return set.map(({ item, result }) => result ?? answers.get(item)!)
+    const waiting = closure.without(new Set(set.flatMap(({ item, result }) => (result === undefined ? [] : [item]))))
+    const open = set.filter(({ item, result }) => result === undefined && !waiting.has(item))
+    const answers = await this.#place(ordered(open), closure, preparation.source, signal)
+    for (const { item, result } of set) if (result !== undefined) answers.set(item, result)
+    for (const [item, waits] of waiting) answers.set(item, { item, outcome: 'waits', entry: null, waits })
+    await this.#judge.applied(items.filter((item) => answers.get(item)!.outcome === 'done'))
+    return items.map((item) => answers.get(item)!)
+  }
+
+  /** Puts what is prepared in place, in its order. */
+  async #place(
+    open: readonly Prepared[],
+    closure: Closure,
+    source: BodySource,
+    signal?: AbortSignal
+  ): Promise<Map<ApplyItem, ApplyResult>> {
+    const ofInner = new Map(open.flatMap((each) => marked(each).map((item) => [item, each.item])))
+    const inner = [...ofInner.keys()]
+    const withhold = (failed: readonly ApplyItem[]): ReadonlyMap<ApplyItem, Waits> => {
+      const waiting = closure.without(new Set(failed.map((item) => ofInner.get(item)!)))
+      return new Map(inner.flatMap((item) => [[item, waiting.get(ofInner.get(item)!)] as const]).filter(isKnown))
+    }
+    const results = await this.#told(inner, () => this.#inner.applyWhole(inner, source, withhold, signal))
+    const own = new Map<ApplyItem, ApplyResult[]>()
+    for (const [at, item] of inner.entries()) {
+      const outer = ofInner.get(item)!
+      own.set(outer, [...(own.get(outer) ?? []), results[at]!])
+    }
+    return new Map(open.map((prepared) => [prepared.item, this.#answer(prepared, own.get(prepared.item)!)]))
   }
 
   #told<T>(items: readonly ApplyItem[], apply: () => Promise<T>): Promise<T> {
@@ -182,7 +243,7 @@ export class GeoServerAdapter implements Adapter {
   /** With a directory everything in it moves. */
   #moved({ from, path, expect }: ApplyItem & { do: 'move' }): string[] {
     if (expect.kind === 'file') return [from, path]
-    return this.#knowledge!.below(from).flatMap((file) => [file, path + file.slice(from.length)])
+    return this.#knowledge.below([from]).flatMap((file) => [file, path + file.slice(from.length)])
   }
 
   /** The result of an item from those of what was done for it. */
@@ -194,6 +255,10 @@ export class GeoServerAdapter implements Adapter {
     this.#outside.remember(entry.path, entry.body, stands.body, stands.meaning)
     return { item, outcome: 'done', entry: { ...entry, body: stands.body } }
   }
+}
+
+function isKnown(pair: readonly [ApplyItem, Waits | undefined]): pair is readonly [ApplyItem, Waits] {
+  return pair[1] !== undefined
 }
 
 function filesOf(item: ApplyItem): string[] {

@@ -21,6 +21,8 @@ export class Inventory {
   readonly #referrers = new Map<string, Set<string>>()
   /** Path of a style's body -> paths of the styles that name it. */
   readonly #bodies = new Map<string, Set<string>>()
+  /** Path of a graphic -> paths of the bodies that draw with it. */
+  readonly #graphics = new Map<string, Set<string>>()
   /** Ids with more than one owner, and ids that are referred to and have none. */
   readonly #shared = new Set<string>()
   readonly #wanted = new Set<string>()
@@ -45,6 +47,7 @@ export class Inventory {
   set(facts: FileFacts): void {
     this.delete(facts.path)
     this.#files.set(facts.path, facts)
+    for (const graphic of facts.graphics ?? []) add(this.#graphics, graphic, facts.path)
     const { object } = facts
     if (object === undefined) return
     if (isOwner(object)) {
@@ -64,6 +67,7 @@ export class Inventory {
     const before = this.#files.get(path)
     if (before === undefined) return
     this.#files.delete(path)
+    for (const graphic of before.graphics ?? []) remove(this.#graphics, graphic, path)
     const { object } = before
     if (object === undefined) return
     if (isOwner(object)) {
@@ -85,6 +89,11 @@ export class Inventory {
     return path === undefined ? undefined : { path, object: this.#files.get(path)!.object! }
   }
 
+  /** Paths of the objects under an id. */
+  owners(id: string): readonly string[] {
+    return [...(this.#owners.get(id) ?? [])]
+  }
+
   /** Paths of what refers to an id. */
   referrers(id: string): readonly string[] {
     return [...(this.#referrers.get(id) ?? [])]
@@ -93,6 +102,11 @@ export class Inventory {
   /** The styles that draw by the file at a path. */
   stylesWith(body: string): Held[] {
     return [...(this.#bodies.get(body) ?? [])].map((path) => ({ path, object: this.#files.get(path)!.object! }))
+  }
+
+  /** Paths of what refers to the file at a path: styles to their body, bodies to graphics. */
+  usersOf(path: string): readonly string[] {
+    return [...(this.#bodies.get(path) ?? []), ...(this.#graphics.get(path) ?? [])]
   }
 
   /** References to ids that no object has, in the order of paths. */
@@ -107,6 +121,13 @@ export class Inventory {
     return found.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
   }
 
+  /** Styles whose body is not there, with its path. */
+  unmetBodies(): Array<{ path: string; body: string }> {
+    return [...this.#bodies].flatMap(([body, paths]) =>
+      this.#files.has(body) ? [] : [...paths].map((path) => ({ path, body }))
+    )
+  }
+
   /** Ids that several objects claim, with their paths. */
   duplicates(): Array<{ id: string; paths: string[] }> {
     return [...this.#shared].toSorted().map((id) => ({ id, paths: [...this.#owners.get(id)!].toSorted() }))
@@ -119,8 +140,8 @@ export class Inventory {
   }
 }
 
-/** The default workspace's file is a copy and no object of its own. */
-function isOwner({ kind, id }: GeoObject): boolean {
+/** Whether the id is its own: the default workspace's file is a copy, and a tile layer has the id of its layer. */
+export function isOwner({ kind, id }: GeoObject): boolean {
   return id !== '' && IDENTIFIED_KINDS.has(kind)
 }
 

@@ -44,13 +44,21 @@ export async function loadInventory(
   await readWindow()
 }
 
-/** What one file says, read as far as it must be; null when it is gone by now. Never throws. */
-export async function factsAt(root: string, path: string, fileClass: FileClass): Promise<FileFacts | null> {
+/**
+ * What one file says, read as far as it must be; null when it is gone by now. `from`: where it lies, when `path` is where
+ * it is to lie. Never throws.
+ */
+export async function factsAt(
+  root: string,
+  path: string,
+  fileClass: FileClass,
+  from = path
+): Promise<FileFacts | null> {
   // what must not leave the node is not looked into either
   const looked = travels(fileClass.sharing) || fileClass.sharing === 'opt-in'
   if (!looked || !isRead(path, fileClass)) return { path, class: fileClass }
   try {
-    const bytes = await readBounded(join(root, path))
+    const bytes = await readBounded(join(root, from))
     return readFacts(path, fileClass, bytes)
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null

@@ -51,6 +51,8 @@ export interface FileFacts {
   readonly class: FileClass
   readonly object?: GeoObject
   readonly problem?: FileProblem
+  /** Paths of the graphics of this directory that the body of a style draws with; absent where there are none. */
+  readonly graphics?: readonly string[]
 }
 
 export interface FileProblem {
@@ -105,7 +107,9 @@ export function readFacts(path: string, fileClass: FileClass, bytes: Uint8Array)
   const wanted = OBJECT_ROOTS[fileClass.kind]
   if (wanted === undefined) {
     const checked = checkXml(bytes)
-    return checked.ok ? known : { ...known, problem: checked.problem }
+    if (!checked.ok) return { ...known, problem: checked.problem }
+    const graphics = fileClass.kind === 'style-body' ? graphicsIn(path, bytes) : []
+    return graphics.length === 0 ? known : { ...known, graphics }
   }
   const read = readXml(bytes)
   if (!read.ok) return { ...known, problem: read.problem }
@@ -196,6 +200,26 @@ function elementsAt(root: XmlElement, path: readonly string[]): XmlElement[] {
 function bodyPath(path: string, root: XmlElement): string | undefined {
   const name = textOf(root, 'filename')
   return name === undefined ? undefined : path.slice(0, path.lastIndexOf('/') + 1) + name
+}
+
+/** Graphics of one body that are looked at. */
+export const MAX_GRAPHICS = 1_000
+const HREF = /\bhref\s*=\s*(?:"([^"<]{1,1024})"|'([^'<]{1,1024})')/g
+
+/**
+ * What a body in SLD names by a path relative to its own directory. Addresses, fonts and names that are made up while
+ * drawing are nobody's files.
+ */
+function graphicsIn(path: string, bytes: Uint8Array): string[] {
+  const directory = path.slice(0, path.lastIndexOf('/') + 1)
+  const found = new Set<string>()
+  for (const [, double, single] of Buffer.from(bytes).toString().matchAll(HREF)) {
+    const name = (double ?? single)!.replace(/[?#].*$/s, '')
+    if (name === '' || /^[a-z][a-z0-9+.-]*:|^\/|\$\{|%|&|\\|(^|\/)\.{1,2}(\/|$)|\/\//i.test(name)) continue
+    found.add(directory + name)
+    if (found.size >= MAX_GRAPHICS) break
+  }
+  return [...found]
 }
 
 /** Keys under which stores keep passwords. */

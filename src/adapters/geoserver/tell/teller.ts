@@ -15,7 +15,7 @@ import type { FileFacts } from '../objects.js'
 import { escaped } from '../xml.js'
 import { planOf, type Call, type FileChange, type Plan } from './calls.js'
 import type { Debt } from './debt.js'
-import type { Knowledge } from './knowledge.js'
+import type { Knowledge } from '../knowledge.js'
 import type { Caller } from './caller.js'
 import { reloadWaitMs, WINDOW_MS, type Turn } from './windows.js'
 
