@@ -33,11 +33,15 @@ export function importOrder(diff: Diff, adapter: Pick<Adapter, 'rankOf'>): Impor
   }
 }
 
-/** What lies where something else comes, or above or below that. */
+/**
+ * What lies where something else comes, or above or below that; and what was in a directory that moved, for it moved along,
+ * and what lies in its place now would be taken for it.
+ */
 function whatMakesWay(diff: Diff): (row: BaseRow) => boolean {
   const coming = new Set([...diff.added, ...diff.moved.map(({ now }) => now)].map(({ path }) => path))
   const above = new Set<string>()
   for (const path of coming)
     for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) above.add(path.slice(0, cut))
-  return ({ path }) => above.has(path) || isWithin(path, coming)
+  const left = new Set(diff.moved.map(({ base }) => base.path))
+  return ({ path }) => above.has(path) || isWithin(path, coming) || isWithin(path, left)
 }

@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { writeTree } from '../adapters/geoserver/tree.js'
@@ -12,20 +10,12 @@ import { SLD, smallTree } from '../geoserver/world.js'
 import { vectorsOf } from './catalog.js'
 import { succeeded, withCluster, type Cluster } from './cluster.js'
 import { reportsNothing } from './failure.js'
+import { freePort } from './free-port.js'
 import type { Node } from './node.js'
 import { until } from './until.js'
 
 const LAYER = 'workspaces/coast/depth/contours/layer.xml'
 const AUTHORIZATION = `Basic ${Buffer.from('admin:geoserver').toString('base64')}`
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** A node and the GeoServer beside it, which starts later. */
 interface Pair {

@@ -4,14 +4,13 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { Classifier, travels } from '../../src/adapters/geoserver/classify.js'
-import { outward } from '../../src/adapters/geoserver/travel.js'
 import { smallTree, writeTree } from '../adapters/geoserver/tree.js'
 import { startStandIn } from '../geoserver/server.js'
 import { entriesOf, vectorsOf } from './catalog.js'
 import { succeeded, withCluster } from './cluster.js'
 import { reports, reportsNothing } from './failure.js'
 import { copyFixture, NO_SHARED_DATA, sharedData } from './fixtures.js'
+import { equalByMeaning, shared } from './geoserver-meaning.js'
 import { History } from './history.js'
 import type { Node } from './node.js'
 import { until } from './until.js'
@@ -21,38 +20,12 @@ const STORE = 'workspaces/coast/depth/datastore.xml'
 const LAYER = 'workspaces/coast/depth/contours/layer.xml'
 const CANARY = 'canary-hunter2'
 
-/** What travels of each file of a node's directory. */
-async function shared(node: Node): Promise<Map<string, string>> {
-  const classifier = new Classifier()
-  const found = new Map<string, string>()
-  for (const [path, hash] of await node.files()) {
-    const { kind, sharing } = classifier.classify(path)
-    if (!travels(sharing)) continue
-    if (sharing === 'shared') found.set(path, hash)
-    else {
-      const made = outward({ path, kind }, readFileSync(join(node.dir, path)))
-      found.set(path, made.ok ? made.value.bytes.toString() : made.problem.word)
-    }
-  }
-  return found
-}
-
 function put(node: Node, path: string, text: string): void {
   mkdirSync(dirname(join(node.dir, path)), { recursive: true })
   writeFileSync(join(node.dir, path), text)
 }
 
 const textAt = (node: Node, path: string): string => readFileSync(join(node.dir, path), 'utf8')
-
-async function equalByMeaning(nodes: readonly Node[]): Promise<Map<string, string>> {
-  return until('all directories mean the same', async () => {
-    const roots = await Promise.all(nodes.map((node) => node.space()))
-    assert.equal(new Set(roots.map(({ root }) => root)).size, 1)
-    const [first, ...others] = await Promise.all(nodes.map(shared))
-    for (const other of others) assert.deepEqual([...other].toSorted(), [...first!].toSorted())
-    return first
-  })
-}
 
 /** The password as GeoServer has it before it encrypts it. */
 function storeWith(password: string): string {

@@ -28,6 +28,10 @@ export class History {
     this.steps = lines.map((line) => JSON.parse(line) as Step)
   }
 
+  content(hash: string): Buffer {
+    return readFileSync(join(this.#folder, 'blobs', hash))
+  }
+
   /** Writes what the directory holds after the first `count` steps; returns the steps that are left. */
   begin(dir: string, count: number): readonly Step[] {
     for (const step of this.steps.slice(0, count)) this.#note(step)
@@ -106,7 +110,7 @@ export class History {
 
   #put(dir: string, path: string, hash: string, writing: Writing): void {
     const file = join(dir, path)
-    const content = readFileSync(join(this.#folder, 'blobs', hash))
+    const content = this.content(hash)
     mkdirSync(dirname(file), { recursive: true })
     if (writing === 'geoserver') {
       if (!existsSync(file)) writeFileSync(file, '')

@@ -162,15 +162,15 @@ test('what others refer to is written down first and removed last, and what make
   const diff = {
     added: [file('z1'), file('a2'), { path: 'd', kind: 'dir', inode: '' } as const],
     changed: [{ base: row('c3'), now: file('c3') }],
-    moved: [],
-    gone: [row('old2'), row('old3'), row('dir1', 'dir'), row('a2/inside3'), row('old1')],
+    moved: [{ base: row('folder', 'dir'), now: { path: 'named', kind: 'dir', inode: '' } as const }],
+    gone: [row('folder/f3'), row('old2'), row('old3'), row('dir1', 'dir'), row('a2/inside3'), row('old1')],
     refreshed: []
   }
   const rankOf = (path: string): number => Number(/\d/.exec(path)?.[0] ?? 0)
   const order = importOrder(diff, { rankOf })
   assert.deepEqual(
     order.firstGone.map(({ path }) => path),
-    ['a2/inside3']
+    ['a2/inside3', 'folder/f3']
   )
   assert.deepEqual(
     order.directories.map(({ path }) => path),
@@ -189,7 +189,7 @@ test('what others refer to is written down first and removed last, and what make
     plain.files.map((item) => ('now' in item ? item.now.path : item.path)),
     ['c3', 'a2', 'z1']
   )
-  assert.equal(plain.firstGone.length, 5)
+  assert.equal(plain.firstGone.length, 6)
 })
 
 test('of more than fits one set what others refer to comes first, and removals last', async () => {

@@ -124,6 +124,8 @@ export class GeoServerAdapter implements Adapter {
 
   async start(): Promise<void> {
     await this.#inner.start()
+    // it goes on behind; whoever needs it waits for it, and hears when it cannot be read
+    this.#knowledge.load().catch(() => {})
     await this.#teller?.start(this.recovered.flatMap(({ item }) => filesOf(item)))
   }
 
