@@ -9,11 +9,9 @@
  * directory and is told. Prints a report as JSON and ends with 1 when something was broken or touched.
  */
 import '../src/polyfill.js'
-import { statSync } from 'node:fs'
-import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Cluster } from '../test/e2e/cluster.js'
-import { unpack } from '../test/e2e/fixtures.js'
+import { folderOf } from '../test/e2e/fixtures.js'
 import { replayGeoServer } from '../test/e2e/geoserver-replay.js'
 import { History } from '../test/e2e/history.js'
 
@@ -34,13 +32,6 @@ if (values.data === undefined) {
     'usage: npm run geoserver-replay -- --data DIR_OR_ARCHIVE [--from N] [--steps N] [--geoservers]\n'
   )
   process.exit(2)
-}
-
-/** A folder with steps.jsonl, or the archive of one: the folder in it is called as the archive's last two words. */
-function folderOf(data: string): string {
-  if (statSync(data).isDirectory()) return data
-  const words = basename(data, '.tar.gz').split('-')
-  return join(unpack(data), `${words.at(1)}-${words.at(-1)}`)
 }
 
 const cluster = new Cluster()

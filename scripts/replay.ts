@@ -8,11 +8,9 @@
  * write each step. Ends with 1 when a step was not equal everywhere.
  */
 import '../src/polyfill.js'
-import { statSync } from 'node:fs'
-import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Cluster } from '../test/e2e/cluster.js'
-import { unpack } from '../test/e2e/fixtures.js'
+import { folderOf } from '../test/e2e/fixtures.js'
 import { History, type Step } from '../test/e2e/history.js'
 import { replay } from '../test/e2e/replay.js'
 
@@ -33,13 +31,6 @@ if (values.data === undefined) {
     'usage: npm run replay -- --data DIR_OR_ARCHIVE [--steps N] [--from N] [--rotate] [--geoserver-writes]\n'
   )
   process.exit(2)
-}
-
-/** A folder with steps.jsonl, or the archive of one: the folder in it is called as the archive's last two words. */
-function folderOf(data: string): string {
-  if (statSync(data).isDirectory()) return data
-  const words = basename(data, '.tar.gz').split('-')
-  return join(unpack(data), `${words.at(1)}-${words.at(-1)}`)
 }
 
 const history = new History(folderOf(values.data))

@@ -1,8 +1,8 @@
 /** Directories to begin with: a small one of our own, and the large real ones where they are at hand. */
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { atExit, PACKAGE_ROOT } from './program.js'
 
 /** Git keeps no empty directories; a data directory has some. */
@@ -45,6 +45,13 @@ export function unpack(archive: string): string {
   atExit(() => rmSync(place, { recursive: true, force: true }))
   execFileSync('tar', ['xzf', archive, '-C', place])
   return place
+}
+
+/** A folder with steps.jsonl, or the archive of one: the folder in it is called as the archive's last two words. */
+export function folderOf(data: string): string {
+  if (statSync(data).isDirectory()) return data
+  const words = basename(data, '.tar.gz').split('-')
+  return join(unpack(data), `${words.at(1)}-${words.at(-1)}`)
 }
 
 export const NO_SHARED_DATA = 'the real data directories are not here: set GRAPEVINE_SHARED to their folder'
