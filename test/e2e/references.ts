@@ -65,6 +65,12 @@ export interface Verdict {
   readonly brokenAtTheEnd: ReadonlySet<string>
 }
 
+/** With a directory that is renamed what is broken in it moves along. */
+function movedAlong(each: string, { mended }: Turn): boolean {
+  const what = each.split(' -> ')[1]!
+  return mended.some((other) => other.endsWith(` -> ${what}`))
+}
+
 /** Holds each write of a receiver against its source. `around` in the order of time. */
 export function judge(
   turns: readonly Turn[],
@@ -85,7 +91,7 @@ export function judge(
     }
     for (const each of turn.broke) {
       broken.add(each)
-      if (now?.broken.has(each) === true) continue
+      if (now?.broken.has(each) === true || movedAlong(each, turn)) continue
       if (now?.replaced.has(each.split(' -> ')[1]!) === true) {
         count++
         open.set(each, turn)
