@@ -350,7 +350,7 @@ function fromText(name: SettingName, value: string | readonly string[] | boolean
         .map((part) => part.trim())
         .filter((part) => part !== '')
     case 'number':
-      return /^-?\d{1,15}$/.test(value) ? Number(value) : value
+      return /^-?\d{1,15}(\.\d{1,6})?$/.test(value) ? Number(value) : value
     case 'boolean':
       return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value
     case 'text':

@@ -148,6 +148,8 @@ test('lists, words and texts are checked, and the error names setting and place'
       JSON.stringify(file)
     )
   await assert.rejects(load(t, {}, { env: { GRAPEVINE_MDNS: 'maybe' } }), { message: /mdns in GRAPEVINE_MDNS/ })
+  assert.equal((await load(t, {}, { flags: { geoserverReloadShare: '0.5' } })).geoserverReloadShare, 0.5)
+  await assert.rejects(load(t, {}, { flags: { settleMs: '1.5' } }), { message: /settleMs in --settle-ms/ })
   await assert.rejects(load(t, {}, { flags: { settleMs: '1e3' } }), { message: /settleMs in --settle-ms/ })
   await load(t, {
     peers: ['/dns4/node.example/tcp/4470/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp', '/ip6/::1/tcp/0'],
