@@ -80,24 +80,26 @@ export class Importer {
       touched
     )
     const { directories, files, firstGone, lastGone } = importOrder(diff, this.#deps.adapter)
-    await this.#inOrder(firstGone, touched, (base) => this.#remove(base))
-    await this.#inOrder(directories, touched, (entry) => this.#addDirectory(entry, options.time))
+    await this.#inOrder(firstGone, touched, async (base) => () => this.#remove(base))
+    await this.#inOrder(directories, touched, async (entry) => () => this.#addDirectory(entry, options.time))
     await this.#inOrder(files, touched, (item) =>
       'base' in item ? this.#change(item.base, item.now) : this.#addFile(item, options.time)
     )
-    await this.#inOrder(lastGone, touched, (base) => this.#remove(base))
+    await this.#inOrder(lastGone, touched, async (base) => () => this.#remove(base))
     await this.#deps.base.flush()
     return touched
   }
 
+  /** Contents are read and stored side by side, and written down in the order given, whichever was read first. */
   async #inOrder<T extends Item>(
     items: readonly T[],
     touched: string[],
-    work: (item: T) => Promise<string | undefined>
+    prepare: (item: T) => Promise<WriteDown>
   ): Promise<void> {
     for (let from = 0; from < items.length; from += WINDOW) {
       const some = items.slice(from, from + WINDOW)
-      const ids = await Promise.all(some.map((item) => this.#unlessForbidden(pathIn(item), () => work(item))))
+      const writes = await Promise.all(some.map((item) => prepare(item)))
+      const ids = await Promise.all(some.map((item, at) => this.#unlessForbidden(pathIn(item), writes[at]!)))
       for (const id of ids) if (id !== undefined) touched.push(id)
     }
   }
@@ -124,15 +126,15 @@ export class Importer {
     return result.id
   }
 
-  async #addFile(entry: TargetEntry, time?: number): Promise<string | undefined> {
-    if (entry.kind !== 'file') return undefined
+  async #addFile(entry: TargetEntry, time?: number): Promise<WriteDown> {
+    if (entry.kind !== 'file') return NOTHING
     const found = this.#deps.reader.resolve(entry.path)
     // the same bytes are there already, as the winner or as one side of a conflict: nothing to add
     if (found !== undefined && this.#heldAt(found.id) === undefined) {
       const stands = this.#standing(found, entry)
       if (stands.length > 0) {
         this.#deps.base.set(baseRow(found.id, entry, stands.map(seenKey)))
-        return found.id
+        return async () => found.id
       }
     }
     return this.#withBytes(entry, async (use, bytes) => {
@@ -169,10 +171,10 @@ export class Importer {
     return values.filter((_, at) => bodies[at]!.body.hash === entry.body.hash)
   }
 
-  async #change(base: BaseRow, now: TargetEntry): Promise<string | undefined> {
-    if (now.kind !== 'file') return undefined
+  async #change(base: BaseRow, now: TargetEntry): Promise<WriteDown> {
+    if (now.kind !== 'file') return NOTHING
     const exec = now.exec === base.exec ? {} : { exec: now.exec }
-    if (now.body.hash === base.hash) return this.#changeTo(base, now, () => exec, 0)
+    if (now.body.hash === base.hash) return () => this.#changeTo(base, now, () => exec, 0)
     return this.#withBytes(now, (use, bytes) =>
       this.#changeTo(base, now, (draft) => ({ ...exec, body: use(draft) }), bytes)
     )
@@ -249,27 +251,39 @@ export class Importer {
     this.#deps.base.set(baseRow(id, entry, seen.map(seenKey)))
   }
 
-  /** Reads a file and hands over how a draft names its bytes; what cannot be read becomes a problem. */
+  /** Reads a file, or stores it; `work` is handed how a draft names its bytes. What cannot be read becomes a problem. */
   async #withBytes(
     entry: TargetEntry & { kind: 'file' },
     work: (use: (draft: Draft) => BodyRef, bytes: number) => Promise<string>
-  ): Promise<string | undefined> {
-    const { adapter, bodies, problems } = this.#deps
-    try {
+  ): Promise<WriteDown> {
+    const { adapter, bodies } = this.#deps
+    const written = await this.#unlessUnreadable(entry, async (): Promise<WriteDown> => {
       const small = entry.body.size <= MAX_INLINE_BODY_BYTES
       const bytes = small ? await collect(adapter.read(entry)) : undefined
       if (bytes === undefined) {
         const stored = await bodies.store(adapter.read(entry))
-        if (stored.hash !== entry.body.hash) return undefined
+        if (stored.hash !== entry.body.hash) return NOTHING
       }
-      return await work((draft) => (bytes === undefined ? entry.body : draft.body(bytes)), bytes?.length ?? 100)
+      return () => work((draft) => (bytes === undefined ? entry.body : draft.body(bytes)), bytes?.length ?? 100)
+    })
+    return written === undefined ? NOTHING : () => this.#unlessUnreadable(entry, written)
+  }
+
+  async #unlessUnreadable<T>({ path }: TargetEntry, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work()
     } catch (error) {
       if (!(error instanceof GrapevineError) || STORE_FAULTS.has(error.code)) throw error
-      if (error.code !== 'file-changed') problems.open(entry.path, error, this.#deps.now())
+      if (error.code !== 'file-changed') this.#deps.problems.open(path, error, this.#deps.now())
       return undefined
     }
   }
 }
+
+/** Writes something down; resolves with the id of the entry, if there is one. */
+type WriteDown = () => Promise<string | undefined>
+
+const NOTHING: WriteDown = async () => undefined
 
 type Item = TargetEntry | BaseRow | Diff['changed'][number]
 

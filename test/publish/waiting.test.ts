@@ -213,3 +213,18 @@ test('of more than fits one set what others refer to comes first, and removals l
   assert.deepEqual(names(4), ['gone1', 'f3', 'f1', 'f2'])
   assert.deepEqual(nextOf(all, 1, { ...deps, adapter: {} }), [gone])
 })
+
+test('what others refer to is written down first however long it takes to read', async () => {
+  const [a, b] = (await sites(2)) as [Site, Site]
+  a.adapter.rankOf = (path) => (path.startsWith('first') ? 0 : 1)
+  // the large one is stored before it is written down, the small one is at hand
+  a.adapter.put('first', 'x'.repeat(1_000_000))
+  a.adapter.put('second', 'y')
+  await share([a, b])
+  const ids = ['first', 'second'].map((path) => a.node.at(path).id)
+  const edits = a.node.records().flatMap(({ body }) => body.ops.flatMap((op) => (op.k === 'edit' ? [op.entry] : [])))
+  assert.deepEqual(
+    edits.filter((id) => ids.includes(id)),
+    ids
+  )
+})
