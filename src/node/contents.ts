@@ -37,7 +37,8 @@ export function servedFrom(blobs: BlobStore, replica: Replica): BlobServerDeps['
       const bytes = inline(ref.hash)
       return bytes !== undefined && bytes.length === ref.size && index === 0 ? bytes : blobs.chunk(ref, index)
     },
-    treeNode: (ref, address) => blobs.treeNode(ref, address)
+    treeNode: (ref, address) => blobs.treeNode(ref, address),
+    layout: blobs.layout
   }
 }
 
