@@ -68,7 +68,7 @@ export class Checkpointing {
     await checkpoints.prune()
     const due = checkpoints.due(clock.now() - this.#options.checkpointAgeMs)
     if (due !== undefined) await checkpoints.attest(due)
-    if (this.#mayPropose() && checkpoints.since >= MIN_RECORDS) await checkpoints.propose()
+    if (this.#mayPropose() && !checkpoints.isPending && checkpoints.since >= MIN_RECORDS) await checkpoints.propose()
   }
 
   /** The writers take turns by the time that has passed since anybody proposed: one proposal at a time is enough. */

@@ -154,6 +154,11 @@ export class Checkpoints {
     return count
   }
 
+  /** Whether one is proposed that may still come into force: another would only be in its way. */
+  get isPending(): boolean {
+    return this.#deps.ledger.proposals.some((each) => this.#follows(each) && !this.#deps.ledger.isDead(each))
+  }
+
   /** Writes a proposal: everything applied here becomes a checkpoint, if all members come to the same. */
   propose(): Promise<SignedRecord> {
     const { top } = this.#deps.base

@@ -39,7 +39,7 @@ export interface Attestation {
 }
 
 /** Proposals of one author remembered; of more, those least deep are forgotten. */
-const MAX_PROPOSALS = 4
+const MAX_PROPOSALS = 64
 const PROPOSAL_ROWS = 'C/p/'
 const ATTEST_ROWS = 'C/a/'
 
