@@ -8,7 +8,7 @@ import { encodeUpdate, type DeleteRange } from '../../src/catalog/update.js'
 import type { RecordLine } from '../../src/control/target.js'
 import { bodyRefOf, bytesOf, sealRecord, type Op, type RecordBody, type SignedRecord } from '../../src/wire/index.js'
 import type { Node } from '../e2e/node.js'
-import { until } from '../e2e/until.js'
+import { PATIENCE_MS, until } from '../e2e/until.js'
 import type { Attacker, Lane } from './attacker.js'
 import type { World } from './world.js'
 
@@ -104,10 +104,11 @@ export class Forger {
     return this.judged(last)
   }
 
-  async judged(record: SignedRecord): Promise<RecordLine> {
+  /** `ms`: how long that may take. */
+  async judged(record: SignedRecord, ms = PATIENCE_MS): Promise<RecordLine> {
     const lines: RecordLine[] = []
     for (const node of this.#world.honest)
-      lines.push(await until(`${node.name} has judged it`, () => judgedAt(node, record)))
+      lines.push(await until(`${node.name} has judged it`, () => judgedAt(node, record), ms))
     const verdicts = new Set(lines.map(({ state, reason }) => `${state} ${reason ?? ''}`))
     assert.equal(verdicts.size, 1, `the honest nodes are not of one mind: ${[...verdicts].join('; ')}`)
     return lines[0]!

@@ -10,7 +10,7 @@ import { encodeUpdate } from '../../src/catalog/update.js'
 import type { Op, SignedRecord } from '../../src/wire/index.js'
 import { until } from '../e2e/until.js'
 import { edit, file, Forger, newEntry, place, watch, type Forged } from './forger.js'
-import { attacks, sized, type World } from './world.js'
+import { attacks, LONG_MS, sized, type World } from './world.js'
 
 const attack = attacks()
 
@@ -230,9 +230,9 @@ attack(
       forger.offer(record.log, [record.bytes], record.id.slice(0, 16))
       // more logs at once than these are not even listened to
       if (at % 200 !== 0) continue
-      await forger.judged(record)
+      await forger.judged(record, LONG_MS)
       const here = async (): Promise<boolean> => (await a.client.doc('crowded.txt')).clients.length === at + 1
-      await until(`${at} of them are here`, here)
+      await until(`${at} of them are here`, here, LONG_MS)
     }
     // one honest write sees them all and ends it
     await a.client.put('crowded.txt', one('honest'))
