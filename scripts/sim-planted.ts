@@ -17,9 +17,10 @@ async function huntOne(bug: PlantedBug, seeds: number): Promise<Found> {
   const { root, remove } = plant(REPOSITORY, bug)
   const child = worker(root)
   let hangs: NodeJS.Timeout | undefined
-  let seed = 1
+  const from = bug.from ?? 1
+  let seed = from
   try {
-    for (; seed <= seeds; seed++) {
+    for (; seed < from + seeds; seed++) {
       hangs = setTimeout(() => child.kill('SIGKILL'), MAX_SEED_MS)
       const { failed } = await ask(child, { from: seed, count: 1 })
       clearTimeout(hangs)

@@ -12,7 +12,9 @@ export interface PlantedBug {
   /** The failure of this field that it is an example of. */
   readonly is: string
   readonly edits: readonly Edit[]
-  /** The first seed that found it, from 1 on. */
+  /** Where the hunt for it begins; absent: at 1. */
+  readonly from?: number
+  /** The first seed that found it, from there on. */
   readonly seed: number
   /** A part of what was said then. */
   readonly said: RegExp

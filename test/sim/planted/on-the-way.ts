@@ -87,7 +87,7 @@ export const ON_THE_WAY: readonly PlantedBug[] = [
         after: 'return record.body.deps.find((dep) => dep.seq < 0)'
       },
       {
-        file: 'log/record-log.ts',
+        file: 'log/pasts.ts',
         before: 'if (row === undefined || row.id !== dep.id) return undefined',
         after: 'if (row === undefined) continue'
       }

@@ -1,0 +1,91 @@
+/** Failures of replacing history. */
+import type { PlantedBug } from './bug.js'
+import { CHECKPOINTS_FROM } from '../world.js'
+
+export const WITH_CHECKPOINTS: readonly PlantedBug[] = [
+  {
+    name: 'history-goes-at-once',
+    is: 'history goes with the checkpoint that covers it, and what was written at its edge cannot be judged',
+    edits: [
+      {
+        file: 'replica/checkpoint/checkpoints.ts',
+        before: 'await this.#offered({ top, floor: before?.top, proofs',
+        after: 'await this.#offered({ top, floor: before && top, proofs'
+      }
+    ],
+    from: CHECKPOINTS_FROM,
+    seed: CHECKPOINTS_FROM,
+    said: /./
+  },
+  {
+    name: 'members-come-later',
+    is: 'records are judged before the members are known that the history before them knew of',
+    edits: [
+      {
+        file: 'replica/checkpoint/base.ts',
+        before: 'if ((log.get(of)?.applied ?? 0) < seq) return of',
+        after: 'if (seq < 0) return of'
+      }
+    ],
+    from: CHECKPOINTS_FROM,
+    seed: CHECKPOINTS_FROM,
+    said: /./
+  },
+  {
+    name: 'rivals-both-in-force',
+    is: 'members vouch for two checkpoints that follow the same one',
+    edits: [
+      {
+        file: 'replica/checkpoint/ledger.ts',
+        before: 'return word === undefined || knows(word.log, word.seq)',
+        after: 'return word === undefined || knows(word.log, 0)'
+      }
+    ],
+    from: CHECKPOINTS_FROM,
+    seed: CHECKPOINTS_FROM,
+    said: /./
+  },
+  {
+    name: 'border-forgotten',
+    is: 'what was written at the edge of a checkpoint is rejected by those who took the checkpoint over',
+    edits: [
+      {
+        file: 'replica/checkpoint/base.ts',
+        before: 'return found?.id === id ? found : undefined',
+        after: "return found?.id === '' ? found : undefined"
+      }
+    ],
+    from: CHECKPOINTS_FROM,
+    seed: CHECKPOINTS_FROM,
+    said: /./
+  },
+  {
+    name: 'bodies-let-go',
+    is: 'a content goes that a value still names',
+    edits: [
+      {
+        file: 'replica/checkpoint/prune.ts',
+        before: 'for (const { hash } of bodiesOf(reader.entry(id)?.state ?? { tuples: [] })) candidates.delete(hash)',
+        after:
+          'for (const { hash } of bodiesOf(reader.entry(id)?.state ?? { tuples: [] }).slice(1)) candidates.delete(hash)'
+      }
+    ],
+    from: CHECKPOINTS_FROM,
+    seed: CHECKPOINTS_FROM,
+    said: /./
+  },
+  {
+    name: 'one-does-for-all',
+    is: 'history goes when most members have it',
+    edits: [
+      {
+        file: 'replica/checkpoint/ledger.ts',
+        before: 'if (this.awaited(proposal).length > 0) return undefined',
+        after: 'if (this.awaited(proposal).length > 1) return undefined'
+      }
+    ],
+    from: CHECKPOINTS_FROM,
+    seed: CHECKPOINTS_FROM,
+    said: /./
+  }
+]
