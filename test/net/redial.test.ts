@@ -5,7 +5,9 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { nodeIdOf } from '../../src/identity/index.js'
 import type { Candidate, Discovery } from '../../src/net/index.js'
 import {
+  LET_GO_REST_MS,
   LINKS_DIALLED_UP_TO,
+  LINKS_KEPT,
   PARALLEL_DIALS,
   REDIAL_FEW_MS,
   REDIAL_MAX_MS,
@@ -340,3 +342,51 @@ class Signal implements Discovery {
     this.#found?.(candidate)
   }
 }
+
+describe('a member that is left alone', () => {
+  it('is not dialled while links are enough, though its address was given, and again when they are few or time is over', async () => {
+    let now = 0
+    let links = LINKS_KEPT
+    const dialled: string[] = []
+    const redial = new Redial({
+      clock: { ...clock, monotonic: () => now, timer: () => () => undefined },
+      random: { ...random, float: () => 0.5 },
+      logger: silentLogger,
+      self: 'us',
+      dial: async ([address]) => {
+        dialled.push(address!)
+        throw new Error('nobody is there')
+      },
+      connected: () => false,
+      linkCount: () => links,
+      isMember: () => true,
+      mustMeet: () => false
+    })
+    const them = nodeIdOf(publicKeyOf(randomBytes(32)))
+    redial.give(`/ip4/10.0.0.1/tcp/1/p2p/${them}`)
+    redial.rest(them)
+    redial.start()
+    const looked = async (): Promise<number> => {
+      now += REDIAL_MAX_MS
+      // first it becomes due, then it is its turn
+      redial.wake()
+      now += REDIAL_MIN_MS
+      redial.wake()
+      await new Promise((resolve) => setImmediate(resolve))
+      return dialled.length
+    }
+    assert.equal(await looked(), 0)
+    redial.explore()
+    assert.equal(dialled.length, 0, 'nor when any other would be')
+    links = LINKS_KEPT - 1
+    assert.equal(await looked(), 1)
+    links = LINKS_KEPT
+    redial.rest(them)
+    now += LET_GO_REST_MS - 1
+    redial.explore()
+    assert.equal(dialled.length, 1)
+    now += 1
+    redial.explore()
+    assert.equal(dialled.length, 2)
+  })
+})
