@@ -58,7 +58,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'config',
     'control/target'
   ],
-  config: [],
+  config: ['rates'],
+  rates: [],
   errors: [],
   closed: [],
   durable: [],
