@@ -3,7 +3,7 @@
  * part for a stopped home. Every shape here is JSON: bytes are hex or come as streams, times are ISO 8601 text.
  */
 import type { NodeId } from '../runtime.js'
-import type { WaitingView } from './waiting-views.js'
+import type { QuarantineView, WaitingView } from './waiting-views.js'
 import type { ErrorCode } from '../errors.js'
 import type {
   AppointedView,
@@ -209,37 +209,6 @@ export interface WriteReceipt {
   changed: boolean
   /** Other nodes that hold it durably; only when they were waited for. */
   replicas?: number
-}
-
-/** A record that runs into a fault of this version: kept, without effect here, and what builds on it waits. */
-export interface HeldRecordView {
-  record: string
-  space: string
-  author: NodeId
-  log: string
-  seq: number
-  /** What was thrown, one line. */
-  reason: string
-  since: string
-  /** Records held here that wait for it. */
-  waiting: number
-  /** Entries it touches, by the path they have or would have. */
-  paths: string[]
-}
-
-/** An entry that could not be written to the target. */
-export interface FailingEntryView {
-  path: string
-  id: string
-  /** `retried`: by itself. `held`: when it changes, with a full scan, at a start. `dropped`: when it changes. */
-  state: 'retried' | 'held' | 'dropped'
-  reason: string
-  since: string
-}
-
-export interface QuarantineView {
-  records: HeldRecordView[]
-  entries: FailingEntryView[]
 }
 
 /** What a scrub has read so far. */

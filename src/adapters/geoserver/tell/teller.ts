@@ -3,7 +3,8 @@
  * 1. What is to be told is noted before the files change, and is owed until GeoServer took it: over a restart of the node,
  *    and for as long as GeoServer is down.
  * 2. Changes that come together are told together, after a moment of quiet. What came and went meanwhile is not told.
- * 3. Reloads are gathered, and begin only in this node's turn. While one is due nothing else is called: it covers it.
+ * 3. Reloads are gathered, begin only in this node's turn, and take at most some 2 % of GeoServer's time. While one is due
+ *    nothing else is called: it covers it.
  * 4. What GeoServer does not know, where a call names it, only a reload helps.
  * 5. After a reload every object is read back: GeoServer answers well whatever it could not load.
  * 6. What fails is tried again, more and more seldom, and shown with its reason; everything else goes on.
@@ -25,6 +26,10 @@ export const QUIET_MS = 300
 export const RELOAD_QUIET_MS = 3_000
 /** However much still comes, a reload that is due waits no longer for quiet, ms. */
 export const RELOAD_PATIENCE_MS = 20_000
+/** After a reload maps are drawn undisturbed for so many times as long as it took, */
+export const RELOAD_REST = 50
+/** but new layers wait no longer than this for it, ms. */
+export const MAX_RELOAD_REST_MS = 5 * 60_000
 /** GeoServer looks for changed styles and tile layers every 10 s, and takes a moment. */
 export const NOTICED_MS = 12_000
 /** First and longest pause after a failure, ms. */
@@ -95,6 +100,8 @@ export class Teller {
   #reason: string | undefined
   #reloads = 0
   #lastReload: { at: number; ms: number } | undefined
+  /** Until then no reload begins, ms that never go back. */
+  #restUntil = 0
 
   constructor(deps: TellerDeps) {
     this.#deps = deps
@@ -316,7 +323,8 @@ export class Teller {
     const now = clock.monotonic()
     this.#reloadDueSince ??= now
     const quiet = Math.min(this.#lastOwedAt + RELOAD_QUIET_MS, this.#reloadDueSince + RELOAD_PATIENCE_MS) - now
-    return quiet > 0 ? quiet : reloadWaitMs(turn(), clock.now())
+    const wait = Math.max(quiet, this.#restUntil - now)
+    return wait > 0 ? wait : reloadWaitMs(turn(), clock.now())
   }
 
   async #reload(plan: Plan, owed: ReadonlyArray<readonly [string, FileFacts | undefined]>): Promise<void> {
@@ -327,6 +335,7 @@ export class Teller {
     const ms = Math.round(clock.monotonic() - began)
     this.#reloads += 1
     this.#lastReload = { at, ms }
+    this.#restUntil = clock.monotonic() + Math.min(MAX_RELOAD_REST_MS, ms * RELOAD_REST)
     this.#reloadDueSince = undefined
     this.#forReload.clear()
     for (const [path] of owed) this.#failed.delete(path)

@@ -8,7 +8,14 @@ import { Classifier } from '../../../../src/adapters/geoserver/classify.js'
 import { Debt, type TellMemory } from '../../../../src/adapters/geoserver/tell/debt.js'
 import { Knowledge } from '../../../../src/adapters/geoserver/knowledge.js'
 import { Caller } from '../../../../src/adapters/geoserver/tell/caller.js'
-import { NOTICED_MS, QUIET_MS, RELOAD_QUIET_MS, Teller } from '../../../../src/adapters/geoserver/tell/teller.js'
+import {
+  MAX_RELOAD_REST_MS,
+  NOTICED_MS,
+  QUIET_MS,
+  RELOAD_QUIET_MS,
+  RELOAD_REST,
+  Teller
+} from '../../../../src/adapters/geoserver/tell/teller.js'
 import { WINDOW_MS, type Turn } from '../../../../src/adapters/geoserver/tell/windows.js'
 import { until } from '../../../e2e/until.js'
 import { smallTree, worldOf, type Tree, type World } from '../../../geoserver/world.js'
@@ -207,6 +214,31 @@ describe('rule 3: reloads are gathered and wait for their turn', () => {
     assert.equal(counts(made).reloads, 1)
     assert.ok(made.clock.monotonic() >= 2 * WINDOW_MS)
   })
+
+  for (const [took, rest] of [
+    [1_000, 1_000 * RELOAD_REST],
+    [10_000, MAX_RELOAD_REST_MS]
+  ] as const)
+    test(`after a reload of ${took} ms the next waits for ${rest} ms`, async (t) => {
+      let ms: number = took
+      const made: Rig = await rig(t, {
+        beforeCall: async () => {
+          const end = made.clock.monotonic() + ms
+          await until('the call is answered', () => made.clock.monotonic() >= end)
+        }
+      })
+      await made.write(layerFiles('one'))
+      await made.settled(() => made.teller.view().reloads === 1)
+      ms = 0
+      await made.settled()
+      const before = made.clock.monotonic()
+      await made.write(layerFiles('two'))
+      await made.settled(() => made.teller.view().state === 'reload-due')
+      await made.clock.pass(rest - 3_000 - (made.clock.monotonic() - before))
+      assert.equal(made.teller.view().reloads, 1)
+      await made.settled()
+      assert.equal(made.teller.view().reloads, 2)
+    })
 })
 
 test('rule 1: what GeoServer was not told while it was down it is told when it is back', async (t) => {
