@@ -3,7 +3,7 @@
  * others' directories after every single write: none may have a reference that leads nowhere where the source has none.
  *
  *   npm run geoserver-replay -- --data DIR_OR_ARCHIVE [--from N] [--steps N] [--nodes 3] [--geoservers]
- *                               [--broken-after-ms 300]
+ *                               [--broken-after-ms 3000]
  *
  * `--from`: so many steps are there at the start. `--geoservers`: a stand-in for GeoServer runs over each receiving
  * directory and is told. Prints a report as JSON and ends with 1 when something was broken or touched.
@@ -24,7 +24,7 @@ const { values } = parseArgs({
     steps: { type: 'string' },
     nodes: { type: 'string', default: '3' },
     geoservers: { type: 'boolean', default: false },
-    'broken-after-ms': { type: 'string', default: '300' }
+    'broken-after-ms': { type: 'string', default: '3000' }
   }
 })
 if (values.data === undefined) {

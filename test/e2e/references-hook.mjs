@@ -1,7 +1,8 @@
 /**
  * Which references of a data directory lead nowhere, looked at after every single change. Loaded into a daemon before
  * anything else (`--import`) it watches every change the process makes below `REFERENCES_DIR` and writes a line to
- * `REFERENCES_LOG` whenever that set becomes another: `{ at, writes, path, broke, mended }`, and with an end the number of
+ * `REFERENCES_LOG` whenever that set becomes another: `{ at, writes, path, was, broke, mended }` (`was`: the id that the
+ * object there had), and with an end the number of
  * all changes. Plain JavaScript, because it runs in the built program, and with eyes of its own: it shares nothing with the
  * adapter, so that one mistake cannot hide the other.
  */
@@ -158,17 +159,25 @@ function watch(root, log) {
   }
   const look = (place) => {
     const path = relative(root, place)
-    if (path === '' || path.startsWith('..') || SKIPPED.test(path)) return
-    writes++
+    if (path === '' || path.startsWith('..') || SKIPPED.test(path)) return undefined
+    const was = state.ownId(path)
     const isDirectory = fs.statSync(place, { throwIfNoEntry: false })?.isDirectory() === true
     const inside = state.paths().filter((other) => other === path || other.startsWith(`${path}/`))
     for (const other of [...inside, ...(isDirectory ? filesBelow(root, path) : [path])])
       state.set(other, textAt(root, other))
+    return { path, was }
+  }
+  /** One call may touch two places: a renamed directory takes along what is broken in it. */
+  const lookAt = (places) => {
+    const seen = places.flatMap((place) => look(place) ?? [])
+    if (seen.length === 0) return
+    writes++
+    const { path, was } = seen.at(-1)
     const broke = [...state.broken].filter((each) => !before.has(each))
     const mended = [...before].filter((each) => !state.broken.has(each))
     if (broke.length + mended.length === 0) return
     before = new Set(state.broken)
-    fs.appendFileSync(log, `${JSON.stringify({ at: Date.now(), writes, path, broke, mended })}\n`)
+    fs.appendFileSync(log, `${JSON.stringify({ at: Date.now(), writes, path, was, broke, mended })}\n`)
   }
   for (const name of ['rename', 'link', 'unlink', 'rm', 'rmdir', 'mkdir', 'writeFile', 'copyFile', 'truncate']) {
     const original = promises[name]
@@ -178,7 +187,7 @@ function watch(root, log) {
       try {
         return await original.apply(this, args)
       } finally {
-        for (const place of places) if (place !== '') look(place)
+        lookAt(places.filter((place) => place !== ''))
       }
     }
   }

@@ -35,6 +35,8 @@ export interface Turn {
   readonly at: number
   readonly writes: number
   readonly path?: string
+  /** The id that the object at the path had before. */
+  readonly was?: string
   readonly broke: readonly string[]
   readonly mended: readonly string[]
 }
@@ -92,7 +94,9 @@ export function judge(
     for (const each of turn.broke) {
       broken.add(each)
       if (now?.broken.has(each) === true || movedAlong(each, turn)) continue
-      if (now?.replaced.has(each.split(' -> ')[1]!) === true) {
+      const what = each.split(' -> ')[1]!
+      // another id in the place of the one that is missing now, wherever the directory was called before
+      if (turn.was === what || now?.replaced.has(what) === true) {
         count++
         open.set(each, turn)
       } else violations.push(`step ${now?.step ?? 0}: ${each}, by the write of ${turn.path ?? '?'}`)
