@@ -139,6 +139,23 @@ export const SETTINGS = {
       'How many of the members may have their GeoServers reload at a time; one may in any case. The same on every node: each works out its own turn from it.',
     flag: '--geoserver-reload-share <part>'
   }),
+  driftRules: setting(
+    z
+      .array(
+        z
+          .string()
+          .max(1_024)
+          .regex(/^(report|restore|adopt)\s+\S/, 'is not "report PATTERN", "restore PATTERN" or "adopt PATTERN"')
+      )
+      .max(1_000),
+    {
+      default: [],
+      unit: 'rules',
+      about:
+        'What becomes of a change in the directory where this node may not write to the catalog: `report PATTERN` (so without a rule): it is shown, and makes way when the catalog changes there; `restore PATTERN`: it makes way at once; `adopt PATTERN`: it is proposed to nodes that may write there, and a node that may write takes over what is proposed to it where its own rules say `adopt`. What makes way is kept in the home. `*` is anything within a name, `**` any number of names, the last rule that matches wins; at most 1,000.',
+      flag: '--drift-rule <rule>'
+    }
+  ),
   logLevel: setting(z.enum(['debug', 'info', 'warn', 'error', 'silent']), {
     default: 'info',
     unit: 'word',

@@ -105,6 +105,8 @@ export type WatchHint = { readonly paths: readonly string[] } | { readonly all: 
 
 export interface Adapter extends Startable {
   readonly kind: string
+  /** Absent where nothing is known about contents: two edits of one file stay a conflict then. */
+  readonly contents?: Contents
   /** What the watcher noticed is handed to `listener`, gathered over a short time. Called before start(). */
   onHint(listener: (hint: WatchHint) => void): void
   /** Looks at everything, or only at the given paths and what is below them (a path that is gone is simply absent). */
@@ -141,4 +143,41 @@ export interface Adapter extends Startable {
   ignores(path: string, kind: 'file' | 'dir'): boolean
   /** Moves what is at `path` out of the target to `saveTo` (a directory outside the target), keeping its bytes. */
   setAside(path: string, saveTo: string): Promise<void>
+  /**
+   * Copies the file at `path`, as it lies there, to `saveTo` (a directory outside the target) and leaves it where it is.
+   * Resolves with where the copy lies; throws `file-changed` when no file is there.
+   */
+  keepCopy(path: string, saveTo: string): Promise<string>
+}
+
+/**
+ * What an adapter knows about contents, wherever they lie: pure functions, so that every node that is given the same
+ * contents makes the same of them, byte for byte. Contents are as they travel.
+ */
+export interface Contents {
+  /** The object a file at this path holds; `bytes` gives its content where its name is not in the path. Null: none. */
+  objectAt(path: string, bytes: () => Uint8Array | undefined): NamedObject | null
+  /** Whether anything but "it is a file" is known of what lies at this path. */
+  knows(path: string): boolean
+  /** Two edits of one content in one; null when they cannot be told apart surely. Which of them is `a` makes no difference. */
+  merge(path: string, base: Uint8Array, a: Uint8Array, b: Uint8Array): Uint8Array | null
+  /** Ids in a content: its own, by which others refer to it, and all it names. Null when it holds no such thing. */
+  identity(path: string, bytes: Uint8Array): Identity | null
+  /** The content with other ids in the place of these, and the path where it then belongs; null when it cannot be read. */
+  withIds(
+    path: string,
+    bytes: Uint8Array,
+    ids: ReadonlyMap<string, string>
+  ): { readonly path: string; readonly bytes: Uint8Array } | null
+}
+
+export interface Identity {
+  readonly own: string | null
+  readonly named: readonly string[]
+}
+
+/** An object as people know it: a layer, a style. `name` has its workspace before it, as in `coast:contours`. */
+export interface NamedObject {
+  readonly kind: string
+  readonly name: string
 }

@@ -12,6 +12,7 @@ export {
 } from './directory/index.js'
 export {
   checkDataDirectory,
+  geoServerContents,
   GeoServerAdapter,
   MemoryTravelMemory,
   type GeoServerDeps,

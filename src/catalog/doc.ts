@@ -35,6 +35,18 @@ export interface DocInspection {
   readonly pending: boolean
 }
 
+/** The live tuples of a doc made of these updates. */
+export function tuplesOf(updates: readonly Uint8Array[]): DocTuple[] {
+  const tuples: DocTuple[] = []
+  for (const [client, list] of hydrate(updates).store.clients)
+    for (const struct of list)
+      if (struct instanceof Y.Item && !struct.deleted && struct.content instanceof Y.ContentAny)
+        struct.content.arr.forEach((content, at) =>
+          tuples.push({ client, clock: struct.id.clock + at, content: content as TupleContent })
+        )
+  return tuples
+}
+
 /** What the doc holds, read from the doc itself and not from our row beside it. */
 export function inspectDoc(state: EntryState): DocInspection {
   const doc = hydrate(state.doc)

@@ -3,6 +3,7 @@ import * as backup from './backup.js'
 import * as cat from './cat.js'
 import type { CommandDefinition } from './context.js'
 import * as compact from './compact.js'
+import * as drift from './drift.js'
 import * as exported from './export.js'
 import * as geoserver from './geoserver.js'
 import * as history from './history.js'
@@ -59,6 +60,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   compact,
   quarantine,
   waiting,
+  drift,
   rebuild,
   reidentify,
   geoserver

@@ -1,11 +1,16 @@
-/** `grapevine geoserver`: what can be said of a GeoServer data directory without a node. The exit code is the answer. */
+/**
+ * `grapevine geoserver`: what can be said of a GeoServer data directory without a node (the exit code is the answer), and the
+ * objects of the catalog.
+ */
 import { resolve } from 'node:path'
+import type { EntryLine, ObjectView } from '../control/target.js'
 import { GrapevineError } from '../errors.js'
 import type { CommandDefinition, Context } from './context.js'
 import type { DirectoryView } from './lifecycle.js'
-import { print } from './print.js'
+import { groupsOf, print, printJsonArray } from './print.js'
 import { Progress } from './progress.js'
-import { pairs, safe } from './terminal.js'
+import { withReader } from './reading.js'
+import { pairs, safe, shortId, shortTime, table } from './terminal.js'
 
 export interface CheckOptions {
   dir: string
@@ -69,10 +74,74 @@ function faulty(dir: string, { faults }: DirectoryView): GrapevineError {
   })
 }
 
+/** Words people use -> kinds of objects. */
+const KINDS: Readonly<Record<string, readonly string[]>> = {
+  workspaces: ['workspace'],
+  namespaces: ['namespace'],
+  stores: ['datastore', 'coveragestore', 'wmsstore', 'wmtsstore'],
+  resources: ['featuretype', 'coverage', 'wmslayer', 'wmtslayer'],
+  layers: ['layer'],
+  styles: ['style'],
+  groups: ['layergroup'],
+  tiles: ['tile-layer']
+}
+/** Objects whose names are aligned with each other. */
+const GROUP = 500
+
+async function list({ kind }: { kind?: string }, context: Context): Promise<void> {
+  const kinds = kind === undefined ? undefined : KINDS[kind]
+  if (kind !== undefined && kinds === undefined)
+    throw new GrapevineError('usage', `there are no objects of the kind ${JSON.stringify(kind)}`, {
+      next: `name one of ${Object.keys(KINDS).join(', ')}`
+    })
+  await withReader(context, async (reader) => {
+    const objects = objectsAmong(reader.list(''), kinds)
+    if (context.json) return printJsonArray(context, objects)
+    let none = true
+    for await (const group of groupsOf(objects, GROUP)) {
+      await context.out.write(objectTable(group, context.out.columns))
+      none = false
+    }
+    if (none) await context.out.write('nothing\n')
+  })
+}
+
+type ObjectLine = EntryLine & { readonly object: ObjectView }
+
+async function* objectsAmong(
+  entries: AsyncIterable<EntryLine>,
+  kinds: readonly string[] | undefined
+): AsyncGenerator<ObjectLine> {
+  for await (const entry of entries) {
+    const { object } = entry
+    if (object !== undefined && (kinds?.includes(object.kind) ?? true)) yield { ...entry, object }
+  }
+}
+
+function objectTable(lines: readonly ObjectLine[], width: number): string {
+  return table(
+    [
+      { title: 'kind', of: ({ object }: ObjectLine) => object.kind },
+      { title: 'changed (UTC)', of: ({ time }) => shortTime(time) },
+      { title: 'author', of: ({ author }) => shortId(author) },
+      { title: '!', of: ({ conflict }) => (conflict ? '!' : '') },
+      { title: 'name', of: ({ object }) => object.name }
+    ],
+    lines,
+    width
+  )
+}
+
 export const definition: CommandDefinition = {
   name: 'geoserver',
   about: 'look at GeoServer data directories',
   commands: [
+    {
+      name: 'ls',
+      about: 'list the objects of the catalog: kind, time (UTC), author, ! for a conflict, name',
+      arguments: [{ name: '[kind]', about: `${Object.keys(KINDS).join(', ')}; everything by default` }],
+      run: list
+    },
     {
       name: 'check',
       about: 'list what is broken in a data directory, and what in it does not travel; exit 0 without faults',

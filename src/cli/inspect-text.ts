@@ -31,6 +31,9 @@ export function entryText(entry: EntryView, width: number): string {
     ['path', entry.path],
     ['id', entry.id],
     ['kind', `${entry.kind}${entry.exec ? ', executable' : ''}${entry.deleted ? ', deleted' : ''}`],
+    ...(entry.object === undefined
+      ? []
+      : [['object', `${entry.object.kind} ${entry.object.name}`] as [string, string]]),
     ['size', String(entry.size)],
     ['content', entry.hash === undefined ? '-' : entry.hash],
     ['parent', entry.parent],

@@ -9,9 +9,11 @@ import { bytesOf, call, linesOf, textOf, type Call, type Connection } from './ex
 import { MAX_VERIFY_WAIT_MS, REQUEST_TIMEOUT_MS } from './limits.js'
 import { ENTRY_HEADER } from './reply.js'
 import type {
+  AdoptionView,
   AppointedView,
   ControlTarget,
   DocView,
+  DriftView,
   EntryLine,
   EntryView,
   EventView,
@@ -27,6 +29,7 @@ import type {
   QuarantineView,
   RecordLine,
   RemovalView,
+  RestoredView,
   RotationView,
   SalvageLine,
   ScrubLine,
@@ -231,6 +234,20 @@ export class ControlClient implements ControlTarget {
 
   dropQuarantined(what: string): Promise<QuarantineView> {
     return this.#json({ method: 'POST', route: '/v1/quarantine/drops', body: JSON.stringify({ what }) })
+  }
+
+  drift(): Promise<DriftView[]> {
+    return this.#json({ method: 'GET', route: '/v1/drift' })
+  }
+
+  restoreDrift(paths?: readonly string[]): Promise<RestoredView[]> {
+    return this.#json({ method: 'POST', route: '/v1/drift/restorations', body: JSON.stringify({ paths }) })
+  }
+
+  /** Large contents take as long as they take: there is no deadline. */
+  adoptDrift(paths?: readonly string[]): Promise<AdoptionView[]> {
+    const body = JSON.stringify({ paths })
+    return this.#json({ method: 'POST', route: '/v1/drift/adoptions', body, timeoutMs: undefined })
   }
 
   /** The bytes of a backup; breaks off with `daemon-unreachable` when the daemon does. */

@@ -27,12 +27,13 @@ export const EVENTS = {
       local: 'flag',
       conflict: 'flag',
       size: 'number?',
-      hash: 'text?'
+      hash: 'text?',
+      object: 'text?'
     }
   },
   'entry-removed': {
     when: 'an entry was removed; the path is its last one, or its name where what it was in is gone too',
-    facts: { path: 'text', id: 'text', local: 'flag' }
+    facts: { path: 'text', id: 'text', local: 'flag', object: 'text?' }
   },
   'conflict-opened': {
     when: 'values neither of which saw the other met in an entry (`field`), a change met a deletion (`edit-delete`), entries met at one name (`name`) or were moved into each other (`cycle`)',
@@ -62,6 +63,18 @@ export const EVENTS = {
   },
   'file-written': { when: 'the target holds a change of the catalog', facts: { path: 'text', what: 'text' } },
   'file-imported': { when: 'a change of the target entered the catalog', facts: { path: 'text', what: 'text' } },
+  'entry-reconciled': {
+    when: 'this node brought together what nodes did to a file apart: edits were `merged`, objects of one `same-name` got one id, or a `reference` to such an object was mended',
+    facts: { path: 'text', how: 'text' }
+  },
+  'drift-found': {
+    when: 'the target was changed where this node may not write to the catalog; the policy says what becomes of it',
+    facts: { path: 'text', change: 'text', policy: 'text' }
+  },
+  'drift-ended': {
+    when: 'such a change made way (`restored`, its bytes lie at `kept`), is in the catalog now (`adopted`), or was taken back by hand (`undone`)',
+    facts: { path: 'text', change: 'text', how: 'text', kept: 'text?' }
+  },
   'problem-opened': { when: 'something needs attention', facts: problem },
   'problem-closed': { when: 'what needed attention is over', facts: problem },
   'blob-progress': { when: 'more of a large body arrived', facts: { hash: 'text', size: 'number', have: 'number' } },

@@ -15,6 +15,10 @@ export const MAX_PUT_MANY_FILES = 10_000
 export const MAX_SEQ = 2 ** 48 - 1
 /** A whole path, UTF-8 bytes. */
 export const MAX_PATH_BYTES = 4_096
+/** Paths of one request about drift. */
+export const MAX_DRIFT_PATHS = 1_000
+/** JSON body of such a request, bytes: that many of the longest paths. */
+export const MAX_DRIFT_BYTES = 8 * 1024 * 1024
 /** Uses of one invitation. */
 export const MAX_INVITE_USES = 10_000
 /** A certificate by the root, characters. */

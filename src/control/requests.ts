@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { GrapevineError } from '../errors.js'
 import {
   MAX_CERTIFICATE_LENGTH,
+  MAX_DRIFT_PATHS,
   MAX_INVITE_MS,
   MAX_INVITE_USES,
   MAX_LOG_LINES,
@@ -56,6 +57,7 @@ export const removalBody = z.strictObject({
 })
 
 export const retryBody = z.strictObject({ what: path.optional() })
+export const driftBody = z.strictObject({ paths: z.array(path).min(1).max(MAX_DRIFT_PATHS).optional() })
 export const dropBody = z.strictObject({ what: path })
 
 export const moveBody = z.strictObject({ from: path, to: path, before: path.optional() })

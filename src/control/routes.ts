@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http'
 import type { z } from 'zod'
 import { GrapevineError, reasonOf } from '../errors.js'
 import type { Logger } from '../runtime.js'
-import { MAX_PUT_MANY_BYTES, MAX_REQUEST_BYTES } from './limits.js'
+import { MAX_DRIFT_BYTES, MAX_PUT_MANY_BYTES, MAX_REQUEST_BYTES } from './limits.js'
 import { sendBody, sendBytes, sendError, sendEvents, sendJson, sendListing } from './reply.js'
 import * as shape from './requests.js'
 import type { ControlTarget } from './target.js'
@@ -35,6 +35,7 @@ export function createRoutes(deps: RoutesDeps, options: RoutesOptions): Routes {
   addInspectRoutes(app, deps)
   addWritingRoutes(app, deps, options)
   addCustodyRoutes(app, deps, options)
+  addDriftRoutes(app, deps)
   app.notFound((c) => {
     const error = new GrapevineError('usage', `there is no route ${c.req.method} ${c.req.path}`, {
       next: 'see src/control/API.md for the routes'
@@ -260,6 +261,23 @@ function addCustodyRoutes(app: Routes, { target }: RoutesDeps, { stopping }: Rou
     '/v1/losses/acknowledged',
     json(shape.noQuery, () => target.acknowledgeLosses())
   )
+}
+
+function addDriftRoutes(app: Routes, { target }: RoutesDeps): void {
+  app.get(
+    '/v1/drift',
+    json(shape.noQuery, () => target.drift())
+  )
+  const named = async (c: Request): Promise<readonly string[] | undefined> =>
+    shape.checked(shape.driftBody, await shape.readJson(c.env.incoming, MAX_DRIFT_BYTES), 'drift').paths
+  app.post('/v1/drift/restorations', async (c) => {
+    const views = await target.restoreDrift(await named(c))
+    return sent(c, (response) => sendJson(response, 200, views))
+  })
+  app.post('/v1/drift/adoptions', async (c) => {
+    const views = await target.adoptDrift(await named(c))
+    return sent(c, (response) => sendJson(response, 200, views))
+  })
 }
 
 /** A route that only reads its query and answers one JSON value. */

@@ -5,6 +5,8 @@
 import type { NodeId } from '../runtime.js'
 import type { QuarantineView, WaitingView } from './waiting-views.js'
 import type { ErrorCode } from '../errors.js'
+import type { AdoptionView, DriftView, RestoredView } from './drift-views.js'
+import type { QuarantineView } from './quarantine-views.js'
 import type {
   AppointedView,
   InvitationView,
@@ -18,6 +20,8 @@ import type {
 } from './member-views.js'
 
 export type * from './checkpoint-views.js'
+export type * from './drift-views.js'
+export type * from './quarantine-views.js'
 export type * from './member-views.js'
 export type * from './waiting-views.js'
 
@@ -127,6 +131,15 @@ export interface EntryLine {
   time: string
   author: NodeId
   conflict: boolean
+  /** What the adapter knows the file to hold; absent: nothing besides that it is a file. */
+  object?: ObjectView
+}
+
+/** An object of the system behind the target, such as a layer. */
+export interface ObjectView {
+  kind: string
+  /** With its workspace before it, as in `coast:contours`. */
+  name: string
 }
 
 export interface TupleView {
@@ -259,6 +272,9 @@ export interface EventView {
     | 'fork-found'
     | 'file-written'
     | 'file-imported'
+    | 'entry-reconciled'
+    | 'drift-found'
+    | 'drift-ended'
     | 'problem-opened'
     | 'problem-closed'
     | 'blob-progress'
@@ -345,6 +361,12 @@ export interface ControlTarget extends CatalogReader {
   retryQuarantined(what?: string): Promise<QuarantineView>
   /** Leaves the entry at a path as the target has it until it changes. Throws not-found, and drop-refused for a record. */
   dropQuarantined(what: string): Promise<QuarantineView>
+  /** Changes of the target that this node may not make in the catalog, by path. */
+  drift(): Promise<DriftView[]>
+  /** Those at and below the paths make way, all without any. Throws not-found. */
+  restoreDrift(paths?: readonly string[]): Promise<RestoredView[]>
+  /** Those are proposed to nodes that may write there. Throws not-found. */
+  adoptDrift(paths?: readonly string[]): Promise<AdoptionView[]>
   /** Events from now on until the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<EventView>
   /** Starts an orderly stop; resolves before the process ends. */

@@ -4,8 +4,10 @@ import type { BlobFetcher } from '../blobs/index.js'
 import { checkPath, PathEditor, ROOT_ID, type PathEdit } from '../catalog/index.js'
 import type {
   InspectTopic,
+  AdoptionView,
   AppointedView,
   ControlTarget,
+  DriftView,
   EventView,
   InvitationView,
   InviteRequest,
@@ -16,6 +18,7 @@ import type {
   PutOptions,
   QuarantineView,
   RemovalView,
+  RestoredView,
   RotationView,
   StatusView,
   TellingStatus,
@@ -37,6 +40,7 @@ import { compact } from './checkpointing.js'
 import { nameOfKey } from './checkpoint-view.js'
 import type { Clocks } from './clocks.js'
 import type { Events } from './events.js'
+import type { DriftDesk } from './drift-desk.js'
 import { forkProblems } from './fork-problems.js'
 import { createInvitation, revokeInvitation } from './invitations.js'
 import { dropQuarantined, heldProblems, quarantineOf, retryQuarantined } from './quarantine.js'
@@ -50,11 +54,13 @@ import { verifyAll } from './verify.js'
 import { waitingOf, type Broken } from './waiting.js'
 import { Views, type ViewDeps } from './views.js'
 
-export interface ControlDeps extends ViewDeps {
+export interface ControlDeps extends Omit<ViewDeps, 'contents'> {
+  readonly views: Pick<Views, 'contents'>
   readonly network: Network
   readonly fetcher: BlobFetcher
   /** Absent on a node that only keeps the catalog. */
   readonly target: TargetSync | undefined
+  readonly drift: DriftDesk | undefined
   readonly events: Events
   readonly logger: Logger
   readonly dir: string
@@ -78,7 +84,7 @@ export class NodeControl extends Views implements ControlTarget {
   readonly #deps: ControlDeps
 
   constructor(deps: ControlDeps) {
-    super(deps)
+    super({ ...deps, contents: deps.views.contents })
     this.#deps = deps
   }
 
@@ -327,6 +333,18 @@ export class NodeControl extends Views implements ControlTarget {
     return dropQuarantined(this.replica, this.#deps.target, what)
   }
 
+  async drift(): Promise<DriftView[]> {
+    return this.#deps.drift?.list() ?? []
+  }
+
+  async restoreDrift(paths?: readonly string[]): Promise<RestoredView[]> {
+    return (await this.#deps.drift?.restore(paths)) ?? []
+  }
+
+  async adoptDrift(paths?: readonly string[]): Promise<AdoptionView[]> {
+    return (await this.#deps.drift?.adopt(paths)) ?? []
+  }
+
   // --- events and end -------------------------------------------------------------------------------------------------
 
   events(signal: AbortSignal): AsyncIterable<EventView> {
@@ -349,7 +367,7 @@ function targetStatus(
     adapter,
     dir,
     state: target.state,
-    drift: [...target.drift],
+    drift: target.drift.paths(),
     ...(lastScan && { lastScan: { ...lastScan, at: dateOf(lastScan.at) } }),
     broken: broken(0).count,
     ...(told && { telling: tellingStatus(told) })

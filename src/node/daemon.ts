@@ -21,6 +21,7 @@ import { HOME_DIRS, homeLived, readHome, writeSums, type Home } from './home.js'
 import { JoinService } from './join-service.js'
 import { makeKeepers, type Keepers } from './keepers.js'
 import { listenAgain } from './listen-again.js'
+import { contentsFor } from './make-adapter.js'
 import { membershipOf } from './membership.js'
 import { newLifeOf, type NewLife } from './life.js'
 import { switchToNextKey } from './next-key.js'
@@ -95,8 +96,7 @@ export class Daemon {
   async start(): Promise<void> {
     const home = await readHome(this.#config.home)
     if (!(await homeLived(home.path))) await writeSums(home.path)
-    const parts = await this.#build(home)
-    this.#parts = parts
+    const parts = (this.#parts = await this.#build(home))
     try {
       await this.#begin(parts)
     } catch (error) {
@@ -149,7 +149,23 @@ export class Daemon {
       { transport: network, store: blobs, clock: systemClock, random: systemRandom, logger },
       { bytesPerSecond: bytesPerSecond(this.#config.maxDownload) }
     )
-    const views = new Views({ home, replica, blobs, index: opened.index })
+    const views = new Views({ home, replica, blobs, index: opened.index, contents: contentsFor(this.#config) })
+    const keepers = makeKeepers(
+      {
+        home,
+        opened,
+        network,
+        fetcher,
+        views,
+        logger,
+        rebuild: (reason) => void this.#rebuild(reason),
+        renewIndex: () => void this.#anew(dropIndex),
+        ending: () => this.#state !== 'running',
+        switchKey: () => this.#anew(switchToNextKey),
+        emit: (fact) => this.#events.emit(fact)
+      },
+      this.#config
+    )
     const target =
       this.#config.adapter === 'none'
         ? undefined
@@ -160,6 +176,7 @@ export class Daemon {
             opened,
             views,
             fetcher,
+            adoption: keepers.adoption,
             emit: (fact) => this.#events.emit(fact),
             ending: () => this.#state === 'stopping' || this.#state === 'stopped'
           })
@@ -169,21 +186,6 @@ export class Daemon {
       replica,
       stores: target === undefined ? [opened.index] : [opened.index, target.store]
     })
-    const keepers = makeKeepers(
-      {
-        home,
-        opened,
-        network,
-        fetcher,
-        logger,
-        rebuild: (reason) => void this.#rebuild(reason),
-        renewIndex: () => void this.#anew(dropIndex),
-        ending: () => this.#state !== 'running',
-        switchKey: () => this.#anew(switchToNextKey),
-        emit: (fact) => this.#events.emit(fact)
-      },
-      this.#config
-    )
     const blobServer = new BlobServer(
       { store: servedFrom(blobs, replica), clock: systemClock },
       { bytesPerSecond: bytesPerSecond(this.#config.maxUpload) }
@@ -198,7 +200,7 @@ export class Daemon {
       this.#logger.error('A part of the log is damaged; what peers hold is fetched from them.', { ...damaged })
     fetcher.on((event) => {
       if (event.type === 'completed') {
-        target?.sync.bodyArrived(event.ref.hash)
+        target?.bodyArrived(event.ref.hash)
         this.#events.emit({ event: 'blob-completed', hash: event.ref.hash, size: event.ref.size })
       } else if (event.type === 'progress')
         this.#events.emit({ event: 'blob-progress', hash: event.hash, size: event.size, have: event.have })
@@ -221,6 +223,7 @@ export class Daemon {
       events: this.#events,
       logger: this.#logger,
       target: target?.sync,
+      drift: target?.drift,
       dir: this.#config.dir,
       adapter: this.#config.adapter,
       telling: () => target?.telling(),
@@ -327,7 +330,7 @@ export class Daemon {
     const { recovery, target, fetcher, network, opened, custodian, twin, clocks, upkeep } = parts
     for (const part of [recovery, clocks, twin, upkeep, ...parts.changing]) part.stop()
     await custodian.stop()
-    await target?.sync.stop()
+    await target?.stop()
     await fetcher.stop()
     await network.stop()
     await this.#addresses?.saved()
@@ -375,7 +378,7 @@ export class Daemon {
   #entriesChanged(ids: ReadonlySet<string>, local: boolean): void {
     const parts = this.#parts
     if (parts === undefined) return
-    parts.target?.sync.changed(ids)
+    parts.target?.changed(ids)
     this.#wantBodies(parts, ids)
     for (const listener of this.#listeners) listener(ids, local)
     this.#events.entriesChanged(parts.views, parts.opened.replica.reader, ids, local)

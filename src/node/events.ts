@@ -1,7 +1,7 @@
 /** Facts in the past tense, to everybody who watches. A watcher that falls behind loses its oldest and is told so. */
 import type { CatalogReader } from '../catalog/index.js'
 import type { Fact } from '../control/index.js'
-import type { EventView } from '../control/target.js'
+import type { EventView, ObjectView } from '../control/target.js'
 import { nodeIdOf, type Members } from '../identity/index.js'
 import { quarantined, type Replica, type ReplicaEvents } from '../replica/index.js'
 import type { Logger, NodeId } from '../runtime.js'
@@ -27,12 +27,19 @@ export class Events {
     for (const id of ids) {
       const line = views.lineOf(id)
       if (line === undefined) {
-        this.emit({ event: 'entry-removed', path: reader.lastPathOf(id), id, local })
+        const path = reader.lastPathOf(id)
+        this.emit({
+          event: 'entry-removed',
+          path,
+          id,
+          local,
+          ...named(views.contents?.objectAt(path, () => undefined))
+        })
         continue
       }
       const { path, kind, author, conflict, size, hash } = line
       const content = hash === undefined ? {} : { size, hash }
-      this.emit({ event: 'entry-changed', path, id, kind, author, local, conflict, ...content })
+      this.emit({ event: 'entry-changed', path, id, kind, author, local, conflict, ...content, ...named(line.object) })
     }
   }
 
@@ -106,4 +113,9 @@ export class Events {
       signal.removeEventListener('abort', ended)
     }
   }
+}
+
+/** `layer coast:contours`, where the adapter knows what a file holds. */
+function named(object: ObjectView | null | undefined): { object?: string } {
+  return object ? { object: `${object.kind} ${object.name}` } : {}
 }

@@ -3,6 +3,7 @@ import type { BlobFetcher, BlobServer } from '../blobs/index.js'
 import type { Fact } from '../control/index.js'
 import type { Replica } from '../replica/index.js'
 import type { TransportHandler } from '../runtime.js'
+import type { Adoption } from './adoption.js'
 import type { Clocks } from './clocks.js'
 
 export interface HandlerDeps {
@@ -10,10 +11,11 @@ export interface HandlerDeps {
   readonly fetcher: BlobFetcher
   readonly blobServer: BlobServer
   readonly clocks: Clocks
+  readonly adoption: Adoption
   emit(fact: Fact): void
 }
 
-export function handlerOf({ replica, fetcher, blobServer, clocks, emit }: HandlerDeps): TransportHandler {
+export function handlerOf({ replica, fetcher, blobServer, clocks, adoption, emit }: HandlerDeps): TransportHandler {
   return {
     peerUp: (peer) => {
       replica.peerUp(peer)
@@ -27,7 +29,8 @@ export function handlerOf({ replica, fetcher, blobServer, clocks, emit }: Handle
       emit({ event: 'peer-disconnected', node })
     },
     notified: (from, frame) => replica.notified(from, frame),
-    requested: (from, lane, frame) => (lane === 'blob' ? blobServer.answer(from, frame) : replica.requested(frame)),
+    requested: async (from, lane, frame) =>
+      lane === 'blob' ? blobServer.answer(from, frame) : (adoption.answer(from, frame) ?? replica.requested(frame)),
     gossip: (from, frame) => replica.gossip(from, frame)
   }
 }

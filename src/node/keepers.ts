@@ -7,6 +7,8 @@ import { systemClock, systemRandom } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
 import { Adopting } from './adopting.js'
 import { Checkpointing, type CheckpointingOptions } from './checkpointing.js'
+import { DriftRules } from '../publish/index.js'
+import { Adoption } from './adoption.js'
 import { Clocks } from './clocks.js'
 import { Custodian } from './custodian.js'
 import type { Home } from './home.js'
@@ -18,12 +20,14 @@ import { HomeSecrets } from './secrets.js'
 import { askTheWayBack } from './setup.js'
 import { TwinWatch } from './twin.js'
 import { Upkeep } from './upkeep.js'
+import type { Views } from './views.js'
 
 export interface KeepersDeps {
   readonly home: Home
   readonly opened: Opened
   readonly network: Network
   readonly fetcher: BlobFetcher
+  readonly views: Views
   readonly logger: Logger
   rebuild(reason: string): void
   /** A checkpoint is to be taken over into an index of its own. */
@@ -36,6 +40,7 @@ export interface KeepersDeps {
 
 export interface Keepers {
   readonly custodian: Custodian
+  readonly adoption: Adoption
   readonly clocks: Clocks
   readonly twin: TwinWatch
   readonly upkeep: Upkeep
@@ -48,7 +53,7 @@ export interface Keepers {
 
 export function makeKeepers(
   deps: KeepersDeps,
-  options: { scrubBytesPerSecond: number; certificateLifeMs: number } & CheckpointingOptions
+  options: { scrubBytesPerSecond: number; certificateLifeMs: number; driftRules: string[] } & CheckpointingOptions
 ): Keepers {
   const { home, opened, network, fetcher, logger, rebuild, switchKey, emit } = deps
   const { replica, blobs, report, heldBefore } = opened
@@ -130,11 +135,17 @@ export function makeKeepers(
     transport: network,
     taken: () => deps.renewIndex()
   })
+  const adoption = new Adoption({
+    ...{ home, replica, blobs, fetcher, clock, logger, views: deps.views },
+    transport: network,
+    rules: new DriftRules(options.driftRules)
+  })
   const changing = [secrets, returning, keyRotation, checkpointing]
   return {
     secrets,
     keyRotation,
     adopting,
+    adoption,
     changing,
     upkeep,
     custodian,

@@ -2,8 +2,10 @@
 import { join } from 'node:path'
 import {
   createDirectoryAdapter,
+  geoServerContents,
   GeoServerAdapter,
   type Adapter,
+  type Contents,
   type RootIdentity,
   type Telling,
   type TellingView
@@ -61,6 +63,11 @@ export function makeAdapter(adapterDeps: AdapterDeps): TargetAdapter {
       broken: { rule: config.geoserverBroken, afterMs: config.geoserverBrokenAfterMs }
     }
   )
+}
+
+/** What is known about the objects in the target; undefined where nothing is. Throws `config-invalid`. */
+export function contentsFor({ adapter, geoserverRules }: Partial<Config>): Contents | undefined {
+  return adapter === 'geoserver' ? geoServerContents(geoserverRules ?? []) : undefined
 }
 
 /** Nobody is told where no address is given. */

@@ -1,11 +1,13 @@
 /** Reads a stopped node's home: the catalog, its docs and its log, as they are on disk. */
 import { join } from 'node:path'
+import { readConfigFile } from '../config.js'
 import { systemClock } from '../runtime-node.js'
 import { silentLogger } from '../runtime.js'
 import { destroyStore } from '../store/index.js'
 import { Custodian } from './custodian.js'
 import { custodyOf } from './custody.js'
 import { HOME_DIRS, readHome } from './home.js'
+import { contentsFor } from './make-adapter.js'
 import { noTransport, openHome } from './open.js'
 import { Views } from './views.js'
 
@@ -35,7 +37,10 @@ export async function openOffline(path: string): Promise<{ reader: Views; close(
   )
   await custodian.start()
   return {
-    reader: new Views({ home, replica, blobs, index: opened.index, custody: custodyOf(home, opened, custodian) }),
+    reader: new Views({
+      ...{ home, replica, blobs, index: opened.index, custody: custodyOf(home, opened, custodian) },
+      contents: contentsFor(await readConfigFile(path))
+    }),
     close: async () => {
       await custodian.stop()
       await opened.close()

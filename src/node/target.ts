@@ -6,16 +6,27 @@ import type { RootIdentity, TellingView } from '../adapters/index.js'
 import type { BlobFetcher } from '../blobs/index.js'
 import type { Config } from '../config.js'
 import type { Fact } from '../control/index.js'
-import { mayWriteAt } from '../catalog/index.js'
 import type { Members } from '../identity/index.js'
 import { GrapevineError, reasonOf } from '../errors.js'
-import { Base, TargetSync, type Problem, type TargetSyncEvents } from '../publish/index.js'
+import {
+  Base,
+  type Reconciler,
+  TargetSync,
+  type DriftEnd,
+  type DriftItem,
+  type Problem,
+  type TargetSyncEvents
+} from '../publish/index.js'
 import { systemClock } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
 import { destroyStore, openStore, Overlay, type LevelStore } from '../store/index.js'
 import { hexOf } from '../wire/index.js'
+import type { Adoption } from './adoption.js'
+import { DriftDesk } from './drift-desk.js'
 import { HOME_DIRS, type Home } from './home.js'
 import { makeAdapter, type TargetAdapter } from './make-adapter.js'
+import { makeReconciler } from './make-reconciler.js'
+import { mayWrite } from './may-write.js'
 import type { Opened } from './open.js'
 import { readRoot, writeRoot } from './root-file.js'
 import type { Broken } from './waiting.js'
@@ -32,6 +43,7 @@ export interface NodeTargetDeps {
   readonly opened: Opened
   readonly views: Views
   readonly fetcher: BlobFetcher
+  readonly adoption: Adoption
   emit(fact: Fact): void
   /** Whether the node is being stopped. */
   ending(): boolean
@@ -39,6 +51,8 @@ export interface NodeTargetDeps {
 
 export class NodeTarget {
   readonly sync: TargetSync
+  readonly drift: DriftDesk
+  readonly #reconciler: Reconciler | undefined
   readonly store: LevelStore
   readonly #adapter: TargetAdapter
   readonly #deps: NodeTargetDeps
@@ -48,7 +62,7 @@ export class NodeTarget {
     deps: NodeTargetDeps,
     { adapter, store, rows, root }: Remembered & { adapter: TargetAdapter; rows: Overlay }
   ) {
-    const { config, home, logger, opened, views, fetcher } = deps
+    const { config, home, logger, opened, views, fetcher, adoption } = deps
     const { replica, blobs } = opened
     this.#deps = deps
     this.#adapter = adapter
@@ -68,15 +82,21 @@ export class NodeTarget {
           source: (ref) => views.bytes(ref),
           store: (bytes) => blobs.put(bytes)
         },
-        mayWrite: (path, kind) => {
-          const self = replica.members.get(home.keys.publicKey)
-          return ['admin', 'author'].includes(self?.role ?? '') && mayWriteAt(self?.scope, path, kind)
-        },
+        mayWrite: (path, kind) => mayWrite(replica.members, home.keys.publicKey, path, kind),
+        driftPolicy: (path) => adoption.rules.policyOf(path),
         asideDir: join(home.path, HOME_DIRS.aside)
       },
       { rescanIntervalMs: config.rescanIntervalMs, adopt: this.#adopt(), newcomer: home.cluster.joined },
       this.#events()
     )
+    this.#reconciler = makeReconciler(adapter, deps, () => rankAmong(replica.members, home.keys.publicKey).rank)
+    this.drift = new DriftDesk({
+      sync: this.sync,
+      adoption,
+      read: (file) => adapter.read(file),
+      clock: systemClock,
+      logger
+    })
   }
 
   /** Opens what was known of the directory; nothing in it is read or written before `start`. */
@@ -110,6 +130,8 @@ export class NodeTarget {
       await this.#noteRoot()
       if (this.#deps.ending()) return await this.#adapter.stop()
       await this.sync.start()
+      this.drift.start()
+      await this.#reconciler?.start()
     } catch (error) {
       await this.#adapter.stop()
       const problem =
@@ -123,6 +145,23 @@ export class NodeTarget {
       })
       this.sync.problems.open('', problem, Date.now())
     }
+  }
+
+  /** Entries of the catalog changed. */
+  changed(ids: Iterable<string>): void {
+    this.sync.changed(ids)
+    this.#reconciler?.changed(ids)
+  }
+
+  bodyArrived(hash: string): void {
+    this.sync.bodyArrived(hash)
+    this.#reconciler?.bodyArrived(hash)
+  }
+
+  async stop(): Promise<void> {
+    await this.#reconciler?.stop()
+    await this.drift.stop()
+    await this.sync.stop()
   }
 
   /** Durable before anything is remembered of the directory, so that it is never held against another one. */
@@ -153,6 +192,19 @@ export class NodeTarget {
     }
   }
 
+  #drifted(item: DriftItem, end?: DriftEnd): void {
+    const { logger, emit } = this.#deps
+    const { path, change, policy } = item
+    this.drift.changed(item, end)
+    if (end === undefined) {
+      logger.warn('The target was changed where this node may not write; nothing was sent.', { path, change, policy })
+      emit({ event: 'drift-found', path, change, policy })
+      return
+    }
+    logger.info('A change of the target that this node may not make is over.', { path, ...end })
+    emit({ event: 'drift-ended', path, change, ...end })
+  }
+
   #events(): TargetSyncEvents {
     const { logger, emit } = this.#deps
     return {
@@ -168,6 +220,7 @@ export class NodeTarget {
       },
       imported: (path, what) => emit({ event: 'file-imported', path, what }),
       written: (path, what) => emit({ event: 'file-written', path, what }),
+      drift: (item, end) => this.#drifted(item, end),
       scanned: (entries, ms) => emit({ event: 'scan-finished', entries, ms })
     }
   }

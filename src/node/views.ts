@@ -1,4 +1,5 @@
 /** What people and programs see of a replica: the reading half of the control API, for a running daemon and a stopped home alike. */
+import type { Contents } from '../adapters/index.js'
 import type { BlobStore } from '../blobs/index.js'
 import { entryHash, inspectDoc, ROOT_ID, winnerOf, type Entry, type Tuple } from '../catalog/index.js'
 import type {
@@ -42,6 +43,8 @@ export interface ViewDeps {
   /** Absent where only entries and bytes are read. */
   readonly home: Home
   readonly custody?: Custody
+  /** What is known about the objects that files hold; undefined: nothing. */
+  readonly contents?: Pick<Contents, 'objectAt'> | undefined
 }
 
 export class Views implements ReadTarget {
@@ -50,6 +53,7 @@ export class Views implements ReadTarget {
   readonly #index: Pick<LevelStore, 'stats'>
   readonly #home: Home
   readonly #custody: Custody | undefined
+  readonly contents: ViewDeps['contents']
 
   /** Log -> node id of its author: encoding one costs as much as reading an entry. */
   readonly #names = new Map<string, string>()
@@ -59,6 +63,7 @@ export class Views implements ReadTarget {
     this.blobs = deps.blobs
     this.#home = deps.home
     this.#custody = deps.custody
+    this.contents = deps.contents
     this.#index = deps.index
   }
 
@@ -115,7 +120,9 @@ export class Views implements ReadTarget {
       author: newest === undefined ? '' : this.authorName(newest.log),
       conflict: this.#conflictsOf(entry).length > 0
     }
-    return body === undefined ? line : { ...line, hash: body.hash }
+    if (body === undefined) return line
+    const object = this.contents?.objectAt(path, () => this.replica.reader.inlineBody(body))
+    return { ...line, hash: body.hash, ...(object && { object }) }
   }
 
   async open(

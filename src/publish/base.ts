@@ -5,7 +5,7 @@
  */
 import type { TargetEntry } from '../adapters/contract.js'
 import { prefixRange, type Overlay, type Store } from '../store/index.js'
-import { decodeCborRaw, encodeCbor } from '../wire/index.js'
+import { decodeCborRaw, encodeCbor, sha256 } from '../wire/index.js'
 
 export interface BaseRow {
   readonly id: string
@@ -135,4 +135,9 @@ export function baseRow(id: string, entry: TargetEntry, seen: readonly string[])
       ? { hash: entry.body.hash, size: entry.body.size, exec: entry.exec }
       : { hash: '', size: 0, exec: false }
   return { id, path: entry.path, kind: entry.kind, ...file, inode: entry.inode, seen, lingering: false }
+}
+
+/** The id of a base row for a path at which the catalog has nothing. */
+export function noEntry(path: string): string {
+  return sha256(Buffer.from(`no entry ${path}`)).toString('hex', 0, 16)
 }

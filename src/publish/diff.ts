@@ -42,11 +42,13 @@ export function splitDiff(
   diff: Diff,
   mayWrite: (path: string, kind: 'file' | 'dir') => boolean
 ): { ours: Diff; drift: Diff } {
-  const ours: Diff = { added: [], changed: [], moved: [], gone: [], refreshed: diff.refreshed }
+  const may = ({ path }: TargetEntry | BaseRow): boolean => mayWrite(path, 'file')
+  // what moved along with something that is no move of this node's is where it was, as far as the catalog goes
+  const refreshed = diff.refreshed.filter(({ base, now }) => base.path === now.path || (may(base) && may(now)))
+  const ours: Diff = { added: [], changed: [], moved: [], gone: [], refreshed }
   const drift: Diff = { added: [], changed: [], moved: [], gone: [], refreshed: [] }
   // a directory that leads to where this node writes may be made, and nothing else be done to it
   for (const now of diff.added) (mayWrite(now.path, now.kind) ? ours : drift).added.push(now)
-  const may = ({ path }: TargetEntry | BaseRow): boolean => mayWrite(path, 'file')
   for (const pair of diff.changed) (may(pair.now) ? ours : drift).changed.push(pair)
   for (const pair of diff.moved) (may(pair.base) && may(pair.now) ? ours : drift).moved.push(pair)
   for (const row of diff.gone) (may(row) ? ours : drift).gone.push(row)

@@ -9,3 +9,6 @@ export {
 export { Base } from './base.js'
 export type { Bodies, ChangeSink } from './importer.js'
 export type { Problem } from './problems.js'
+export type { DriftEnd, DriftItem } from './drift.js'
+export { DriftRules, type DriftPolicy } from './drift-rules.js'
+export { Reconciler, type ReconcilerDeps } from './reconciler.js'

@@ -1,8 +1,7 @@
 /** `--adopt cluster`: what differs from the cluster's content is set aside, bytes kept; what is equal is kept as it is. */
 import type { Adapter, ApplyItem, BodySource, TargetEntry } from '../adapters/contract.js'
 import type { CatalogReader } from '../catalog/index.js'
-import { sha256 } from '../wire/index.js'
-import { baseRow, type Base } from './base.js'
+import { baseRow, noEntry, type Base } from './base.js'
 import type { Diff } from './diff.js'
 
 export interface MakeWayDeps {
@@ -44,9 +43,4 @@ async function clearDirectory(
   const [result] = await adapter.apply([item], bodies.source, signal)
   if (result?.outcome === 'done') return
   base.set({ ...baseRow(noEntry(entry.path), entry, []), lingering: true })
-}
-
-/** The id of a base row for a path at which the catalog has nothing. */
-function noEntry(path: string): string {
-  return sha256(Buffer.from(`no entry ${path}`)).toString('hex', 0, 16)
 }

@@ -8,12 +8,11 @@
  * 3. A local edit replaces only what the target had seen; what it had not seen becomes a conflict.
  * 4. Nothing is written over content that is not what we last saw there.
  * 5. An entry whose bytes are not here yet waits, and the target keeps what it has.
- * 6. A node that may not write reports a local change as drift; its bytes are set aside before they are replaced.
+ * 6. A local change of a node that may not write is drift (`drift.ts`): shown, and copied aside before it is replaced.
  */
 import type { Adapter, ApplyItem, ApplyResult, BodySource, ScanResult, WatchHint } from '../adapters/contract.js'
-import { isWithin, outermost } from '../adapters/paths.js'
+import { outermost } from '../adapters/paths.js'
 import type { CatalogReader } from '../catalog/index.js'
-import { reasonOf } from '../errors.js'
 import type { Clock, Logger } from '../runtime.js'
 import type { BodyRef } from '../wire/index.js'
 import { applySet } from './apply-set.js'
@@ -21,6 +20,8 @@ import { Alarms } from './alarms.js'
 import { baseRow, type Base } from './base.js'
 import { comingBesides, nextOf, type ComingDeps } from './coming.js'
 import { diffScan, splitDiff, type Diff } from './diff.js'
+import { Drift, type DriftEnd, type DriftItem } from './drift.js'
+import type { DriftPolicy } from './drift-rules.js'
 import { Failing } from './failing.js'
 import { Importer, type Bodies, type ChangeSink } from './importer.js'
 import { makeWay } from './make-way.js'
@@ -41,6 +42,8 @@ export interface TargetSyncDeps {
   readonly bodies: Bodies & { has(ref: BodyRef): boolean; want(ref: BodyRef): void; source: BodySource }
   /** Whether this node may write to the catalog, at this path. */
   mayWrite(path: string, kind: 'file' | 'dir'): boolean
+  /** What becomes of a local change where it may not. */
+  driftPolicy(path: string): DriftPolicy
   /** A directory outside the target for what must make way. */
   readonly asideDir: string
 }
@@ -59,6 +62,7 @@ export interface TargetSyncEvents {
   imported?(path: string, what: string): void
   written?(path: string, what: string): void
   scanned?(entries: number, ms: number): void
+  drift?(item: DriftItem, end?: DriftEnd): void
 }
 
 export interface LastScan {
@@ -87,7 +91,7 @@ export class TargetSync {
   readonly problems: Problems
   /** Entries that the adapter could not apply. */
   readonly failing: Failing
-  readonly drift = new Set<string>()
+  readonly drift: Drift
   readonly #dirty = new Set<string>()
   /** Entries that are complete in the catalog and not in the target yet. */
   readonly waiting: WaitingRoom
@@ -128,6 +132,12 @@ export class TargetSync {
     })
     const { reader, base, adapter } = deps
     this.#coming = { reader, base, adapter, has: (body) => deps.bodies.has(body) }
+    this.drift = new Drift({
+      ...deps,
+      policyOf: (path) => deps.driftPolicy(path),
+      now: () => deps.clock.now(),
+      changed: (item, end) => events.drift?.(item, end)
+    })
     this.#missing = new Missing({
       pathOf: (id) => deps.base.byId(id)?.path,
       now: () => deps.clock.monotonic()
@@ -211,6 +221,13 @@ export class TargetSync {
     const dropped = this.failing.drop(path)
     await this.#deps.base.flush()
     return dropped
+  }
+
+  /** Drift at and below these paths makes way, all of it when absent. Returns what that is, before it has. */
+  restoreDrift(paths: readonly string[] = ['']): DriftItem[] {
+    const items = this.drift.wishBelow(paths)
+    if (items.length > 0) this.hint({ paths: items.flatMap(({ path, from }) => [path, from ?? path]) })
+    return items
   }
 
   #lookAtAgain(ids: readonly string[]): void {
@@ -328,7 +345,7 @@ export class TargetSync {
       for (const id of await makeWay(this.#deps, diff, this.#abort.signal)) this.#dirty.add(id)
     } else {
       const { ours, drift } = splitDiff(diff, (path, kind) => this.#deps.mayWrite(path, kind))
-      this.#noteDrift(drift, paths)
+      for (const id of await this.drift.take(drift, paths, this.#missing.paths())) this.#dirty.add(id)
       const touched = await this.#importer.import(ours, this.#first && this.#yields ? { time: 0 } : {})
       for (const id of touched) this.#dirty.add(id)
     }
@@ -337,31 +354,13 @@ export class TargetSync {
     this.#first = false
   }
 
-  /** What differs within `paths` (everything when absent) is drift; what differs there no more is none. */
-  #noteDrift(diff: Diff, scope: readonly string[] | undefined): void {
-    const paths = new Set([
-      ...diff.added.map((entry) => entry.path),
-      ...diff.changed.map(({ now }) => now.path),
-      ...diff.moved.map(({ now }) => now.path),
-      ...diff.gone.map((row) => row.path)
-    ])
-    const looked = new Set(scope ?? [''])
-    for (const path of this.drift) if (isWithin(path, looked) && !paths.has(path)) this.drift.delete(path)
-    for (const path of paths) {
-      if (!this.drift.has(path))
-        this.#deps.logger.warn('The target was changed on a node that may not write; nothing was sent.', { path })
-      this.drift.add(path)
-    }
-    for (const { base, now } of diff.refreshed) this.#deps.base.set({ ...base, inode: now.inode })
-    for (const row of [...diff.changed.map(({ base }) => base), ...diff.gone]) this.#dirty.add(row.id)
-  }
-
   // --- catalog -> target --------------------------------------------------------------------------------------------
 
   /** Applies a set; false when something is left that must be tried again later. */
   async #apply(): Promise<boolean> {
     const { adapter, bodies } = this.#deps
     const ids = nextOf(this.#dirty, MAX_SET, this.#coming)
+    await this.drift.meet()
     const plan = await this.#planner.plan(ids, (body) => bodies.has(body))
     for (const id of ids) this.#dirty.delete(id)
     this.waiting.taken(ids)
@@ -418,7 +417,7 @@ export class TargetSync {
       await this.#keep(desired, result)
       this.problems.close(path)
       this.failing.applied(desired.id)
-      this.drift.delete(path)
+      this.drift.ended(path, 'restored')
       this.waiting.over(desired.id)
       this.#tries.delete(desired.id)
       this.#events.written?.(path, result.item.do)
@@ -432,21 +431,12 @@ export class TargetSync {
   }
 
   /** The target holds something else than we last saw: it is looked at before anything is written there. */
-  async #differs(desired: Desired, item: ApplyItem): Promise<boolean> {
+  #differs(desired: Desired, item: ApplyItem): boolean {
     if (item.do === 'remove' && item.expect.kind === 'dir') return this.#linger(desired, item.path)
-    if (this.#deps.mayWrite(item.path, item.do === 'mkdir' ? 'dir' : 'file')) {
-      this.#hintQuietly(item.do === 'move' ? [item.from, item.path] : [item.path])
-      return this.#tryAgain(desired.id)
-    }
-    if (item.do !== 'mkdir')
-      await this.#deps.adapter
-        .setAside(item.path, this.#deps.asideDir)
-        .catch((error: unknown) =>
-          this.#deps.logger.warn('A changed file could not be set aside.', { path: item.path, reason: reasonOf(error) })
-        )
-    const row = this.#deps.base.byId(desired.id)
-    if (row !== undefined) this.#deps.base.delete(row)
-    return true
+    const ours = this.#deps.mayWrite(item.path, item.do === 'mkdir' ? 'dir' : 'file')
+    const paths = ours ? [item.path] : this.drift.wish(item.path)
+    this.#hintQuietly(item.do === 'move' ? [item.from, ...paths] : paths)
+    return this.#tryAgain(desired.id)
   }
 
   /** At once a few times, because a scan usually settles it; after that later. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { smallTree, writeTree, type Tree } from '../adapters/geoserver/tree.js'
-import { shellWithoutDaemon } from './shell.js'
+import { shellWithDaemon, shellWithoutDaemon } from './shell.js'
 
 async function directoryOf(t: TestContext, tree: Tree): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'grapevine-cli-'))
@@ -56,4 +56,31 @@ test('geoserver check goes by --rule, and refuses one it does not understand', a
   assert.match(stdout, /^note {2}node-local {2}data\/a\.tif: the configuration says: local data\/\*$/m)
   assert.equal((await run('geoserver', 'check', dir, '--rule', 'hide data')).code, 2)
   assert.equal((await run('geoserver', 'check', join(dir, 'none'))).code, 5)
+})
+
+test('geoserver ls lists the objects of the catalog, all of them or of one kind', async (t) => {
+  const { run, target } = await shellWithDaemon(t, { columns: 80 })
+  assert.equal((await run('geoserver', 'ls')).stdout, 'nothing\n')
+  for (const [path, kind, name] of [
+    ['workspaces/coast/depth/datastore.xml', 'datastore', 'coast:depth'],
+    ['workspaces/coast/depth/contours/layer.xml', 'layer', 'coast:con\u001b[2Jtours']
+  ] as const) {
+    target.add(path, 'x')
+    target.objects.set(path, { kind, name })
+  }
+  target.add('www/index.html', 'x')
+  target.conflict = true
+  assert.deepEqual((await run('geoserver', 'ls')).stdout.split('\n'), [
+    'kind       changed (UTC)        author       !  name',
+    'layer      2026-11-21 19:13:05  12D3…c6iDEp  !  coast:con\\x1b[2Jtours',
+    'datastore  2026-11-21 19:13:05  12D3…c6iDEp  !  coast:depth',
+    ''
+  ])
+  assert.doesNotMatch((await run('geoserver', 'ls', 'layers')).stdout, /datastore/)
+  const stores = JSON.parse((await run('geoserver', 'ls', 'stores', '--json')).stdout) as Array<{ path: string }>
+  assert.deepEqual(
+    stores.map(({ path }) => path),
+    ['workspaces/coast/depth/datastore.xml']
+  )
+  assert.match((await run('geoserver', 'ls', 'maps')).stderr, /usage: there are no objects of the kind "maps"/)
 })

@@ -33,6 +33,7 @@ test('the commands are exactly those of the reference', () => {
       'restore',
       'quarantine',
       'waiting',
+      'drift',
       'rebuild',
       'scrub',
       'compact',

@@ -198,6 +198,30 @@ test('quarantine lists what could not be applied, tries it again and leaves entr
   assert.match((await run('quarantine', 'drop')).stderr, /^grapevine: usage: /)
 })
 
+test('drift lists what was changed here, lets it make way and proposes it', async (t) => {
+  const { run, target } = await shellWithDaemon(t, { columns: 120 })
+  target.drifting = [
+    { ...target.drifting[0]!, path: 'a\u001b[2J' },
+    { path: 'd', kind: 'dir', change: 'added', since: target.drifting[0]!.since, policy: 'report' }
+  ]
+  assert.deepEqual((await run('drift', 'ls')).stdout.split('\n'), [
+    'path      change  policy  since (UTC)',
+    'a\\x1b[2J  moved   adopt   2026-11-21 19:13:05',
+    'd/        added   report  2026-11-21 19:13:05',
+    'a\\x1b[2J was not taken over: beta: its rules about drift do not say "adopt" for this path',
+    ''
+  ])
+  assert.equal(JSON.parse((await run('drift', 'ls', '--json')).stdout)[1].change, 'added')
+  assert.match((await run('drift', 'restore', '/a b/', 'c')).stdout, /^a\\x1b\[2J restored; kept as \/home\/aside/)
+  assert.match(
+    (await run('drift', 'adopt')).stdout,
+    /taken over by beta\n.* not taken over: no node that may write there is connected\n/
+  )
+  for (const call of ['restoreDrift a b,c', 'adoptDrift']) assert.ok(target.calls.includes(call), call)
+  target.drifting = []
+  for (const word of ['ls', 'restore', 'adopt']) assert.equal((await run('drift', word)).stdout, 'nothing\n')
+})
+
 test('invite revoke works on a home whose daemon is stopped', async (t) => {
   const { run, lifecycle, home } = await shellWithoutDaemon(t)
   assert.equal((await run('invite', 'revoke', INVITE)).stdout, `revoked ${INVITE}\n`)

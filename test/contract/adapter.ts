@@ -472,6 +472,20 @@ export function adapterContract(name: string, make: () => Promise<AdapterUnderTe
         assert.deepEqual([...(await adapter.scan()).entries.keys()], ['d'])
       })
 
+      test('as a copy leaves the file where it is, and says where the copy lies', async () => {
+        await made.makeDir('d')
+        const places: string[] = []
+        for (const content of ['first', 'second']) {
+          await made.put('d/a', content)
+          places.push(await adapter.keepCopy('d/a', made.outside))
+          assert.equal((await made.bytesAt('d/a'))?.bytes.toString(), content)
+        }
+        assert.deepEqual(await Promise.all(places.map((place) => readFile(place, 'utf8'))), ['first', 'second'])
+        await assert.rejects(adapter.keepCopy('gone', made.outside), isError('file-changed'))
+        await assert.rejects(adapter.keepCopy('d', made.outside), isError('file-changed'))
+        await assert.rejects(adapter.keepCopy('../x', made.outside), isError('name-not-allowed'))
+      })
+
       test('of something that is gone says so', async () => {
         await assert.rejects(adapter.setAside('gone', made.outside), isError('file-changed'))
         await assert.rejects(adapter.setAside('../x', made.outside), isError('name-not-allowed'))

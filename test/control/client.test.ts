@@ -48,6 +48,11 @@ test('every call of the target arrives with its arguments and answers what the t
     ['retryQuarantined', () => client.retryQuarantined()],
     ['retryQuarantined a/b', () => client.retryQuarantined('a/b')],
     ['dropQuarantined a/b', () => client.dropQuarantined('a/b')],
+    ['drift', () => client.drift()],
+    ['restoreDrift', () => client.restoreDrift()],
+    ['restoreDrift a/b,c', () => client.restoreDrift(['a/b', 'c'])],
+    ['adoptDrift', () => client.adoptDrift()],
+    ['adoptDrift a/b', () => client.adoptDrift(['a/b'])],
     ['shutdown', () => client.shutdown()]
   ]
   for (const [call, run] of cases) {

@@ -2,6 +2,10 @@
 import { EventEmitter, on } from 'node:events'
 import { GrapevineError } from '../../src/errors.js'
 import type {
+  AdoptionView,
+  DriftView,
+  ObjectView,
+  RestoredView,
   AppointedView,
   ControlTarget,
   DocView,
@@ -77,6 +81,19 @@ export class FakeTarget implements ControlTarget {
       size: 4,
       path: 'styles/a.sld',
       id: '98'.repeat(16)
+    }
+  ]
+  /** What files hold, by path. */
+  readonly objects = new Map<string, ObjectView>()
+  drifting: DriftView[] = [
+    {
+      path: 'styles/a.sld',
+      kind: 'file',
+      change: 'moved',
+      from: 'styles/b.sld',
+      since: TIME,
+      policy: 'adopt',
+      refused: 'beta: its rules about drift do not say "adopt" for this path'
     }
   ]
   quarantined: QuarantineView = {
@@ -425,6 +442,24 @@ export class FakeTarget implements ControlTarget {
     return { records: [], entries: [] }
   }
 
+  async drift(): Promise<DriftView[]> {
+    this.#called('drift')
+    return this.drifting
+  }
+
+  async restoreDrift(paths: readonly string[] = []): Promise<RestoredView[]> {
+    this.#called(`restoreDrift ${paths.join()}`.trim())
+    return this.drifting.map(({ path }) => ({ path, outcome: 'restored', kept: `/home/aside/${path}` }))
+  }
+
+  async adoptDrift(paths: readonly string[] = []): Promise<AdoptionView[]> {
+    this.#called(`adoptDrift ${paths.join()}`.trim())
+    return this.drifting.flatMap(({ path }): AdoptionView[] => [
+      { path, outcome: 'adopted', by: 'beta' },
+      { path: `${path}.old`, outcome: 'refused', reason: 'no node that may write there is connected' }
+    ])
+  }
+
   async *events(signal: AbortSignal): AsyncGenerator<EventView> {
     this.#called('events')
     this.subscribers++
@@ -520,7 +555,9 @@ export class FakeTarget implements ControlTarget {
   #line(path: string): EntryLine {
     const { bytes, exec } = this.#stored(path)
     const { hash, size } = bodyRefOf(bytes)
-    return { path, id: idOf(path), kind: 'file', size, hash, exec, time: TIME, author: NODE_A, conflict: this.conflict }
+    const object = this.objects.get(path)
+    const line = { path, id: idOf(path), kind: 'file' as const, size, hash, exec, time: TIME, author: NODE_A }
+    return { ...line, conflict: this.conflict, ...(object && { object }) }
   }
 
   *#lines(path: string): Generator<EntryLine> {

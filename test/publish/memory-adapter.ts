@@ -181,6 +181,11 @@ export class MemoryAdapter implements Adapter {
   }
 
   async setAside(path: string, saveTo: string): Promise<void> {
+    await this.keepCopy(path, saveTo)
+    this.nodes.delete(path)
+  }
+
+  async keepCopy(path: string, saveTo: string): Promise<string> {
     const refusal = checkPath(path)
     if (refusal !== null) throw refusal
     const found = this.bytesAt(path)
@@ -188,14 +193,14 @@ export class MemoryAdapter implements Adapter {
     const target = join(saveTo, path)
     await mkdir(dirname(target), { recursive: true })
     for (let turn = 0; ; turn++) {
+      const place = turn === 0 ? target : `${target}.${turn}`
       try {
-        await writeFile(turn === 0 ? target : `${target}.${turn}`, found.bytes, { flag: 'wx' })
-        break
+        await writeFile(place, found.bytes, { flag: 'wx' })
+        return place
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
       }
     }
-    this.nodes.delete(path)
   }
 
   // --- applying ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import type { Adapter } from '../../src/adapters/contract.js'
 import { mayWriteAt } from '../../src/catalog/index.js'
 import { silentLogger } from '../../src/runtime.js'
 import { Base } from '../../src/publish/base.js'
-import { TargetSync, type TargetSyncOptions } from '../../src/publish/index.js'
+import { DriftRules, TargetSync, type TargetSyncOptions } from '../../src/publish/index.js'
 import { MemoryStore, Overlay } from '../../src/store/index.js'
 import { bodyRefOf, type BodyRef, type Role } from '../../src/wire/index.js'
 import { Lab, meet, type LabNode } from '../replica/lab.js'
@@ -27,6 +27,9 @@ export class Site<A extends Adapter = MemoryAdapter> {
   lastFault = ''
   readonly imported: string[] = []
   readonly written: string[] = []
+  readonly drifted: string[] = []
+  /** What becomes of drift here. */
+  driftRules: string[] = []
   #running = false
   /** Grows with every crash; the process before can reach neither target nor base any more. */
   #life = 0
@@ -69,12 +72,14 @@ export class Site<A extends Adapter = MemoryAdapter> {
           const self = members.get(node.keys.publicKey)
           return ['admin', 'author'].includes(self?.role ?? '') && mayWriteAt(self?.scope, path, kind)
         },
+        driftPolicy: (path) => new DriftRules(this.driftRules).policyOf(path),
         asideDir: this.asideDir
       },
       { rescanIntervalMs: 3_600_000_000, adopt: 'merge', newcomer: false, ...this.options },
       {
         imported: (path, what) => this.imported.push(`${what} ${path}`),
-        written: (path, what) => this.written.push(`${what} ${path}`)
+        written: (path, what) => this.written.push(`${what} ${path}`),
+        drift: ({ path, change }, end) => this.drifted.push(`${end?.how ?? 'found'} ${change} ${path}`)
       }
     )
     await this.sync.start()

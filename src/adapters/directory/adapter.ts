@@ -7,7 +7,7 @@ import { GrapevineError, isErrno } from '../../errors.js'
 import type { Clock, Logger } from '../../runtime.js'
 import type { Adapter, ApplyItem, ApplyResult, BodySource, ScanResult, TargetEntry, WatchHint } from '../contract.js'
 import { applySet, type ApplyDeps, type Withhold } from './apply.js'
-import { setAside } from './aside.js'
+import { keepCopy, setAside } from './aside.js'
 import { streamFile } from './content.js'
 import { statOf } from './current.js'
 import { changing, notShared, unreadable } from './faults.js'
@@ -194,6 +194,10 @@ export class DirectoryAdapter implements Adapter {
     const place = await setAside(this.#deps, path, saveTo)
     this.#deps.logger.info('a file was set aside', { path, savedAs: place })
     return place
+  }
+
+  keepCopy(path: string, saveTo: string): Promise<string> {
+    return keepCopy(this.#deps, path, saveTo)
   }
 
   async #start(): Promise<void> {

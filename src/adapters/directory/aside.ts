@@ -1,4 +1,4 @@
-/** Moves something out of the target to a safe place, keeping its bytes and never replacing what was saved earlier. */
+/** Brings something of the target to a safe place, keeping its bytes and never replacing what was saved earlier. */
 import { constants } from 'node:fs'
 import { copyFile, lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -8,25 +8,47 @@ import { checkPath, showName } from '../names.js'
 import { assertInPlace, Differs, inParent, type ChangeDeps } from './change.js'
 import { statOf } from './current.js'
 import { changing } from './faults.js'
+import type { Dir } from './root.js'
 
-/** Returns where it lies now. A path where nothing is throws `file-changed`. */
-export async function setAside(deps: ChangeDeps, path: string, saveTo: string): Promise<string> {
+/** Moves it out. Returns where it lies now. A path where nothing is throws `file-changed`. */
+export function setAside(deps: ChangeDeps, path: string, saveTo: string): Promise<string> {
+  return outOf(deps, path, async (dir, name) => {
+    if ((await statOf(dir, name)) === null) throw changing(path, 'is gone already', true)
+    const place = await freePlace(saveTo, path)
+    await assertInPlace(dir, path)
+    await moveTo(dir.at(name), place)
+    await syncDirectory(dirname(place))
+    await dir.sync()
+    deps.cache.delete(path)
+    return place
+  })
+}
+
+/** Copies a file and leaves it where it is. Returns where the copy lies; where no file is, throws `file-changed`. */
+export function keepCopy(deps: ChangeDeps, path: string, saveTo: string): Promise<string> {
+  return outOf(deps, path, async (dir, name) => {
+    if ((await statOf(dir, name))?.isFile() !== true) throw changing(path, 'is no file any more', true)
+    const place = await freePlace(saveTo, path)
+    await assertInPlace(dir, path)
+    await copyDurably(dir.at(name), place)
+    await syncDirectory(dirname(place))
+    return place
+  })
+}
+
+async function outOf(
+  deps: ChangeDeps,
+  path: string,
+  take: (dir: Dir, name: string) => Promise<string>
+): Promise<string> {
   const refusal = checkPath(path)
   if (refusal !== null) throw refusal
   await deps.root.check()
   try {
-    return await inParent(deps.root, path, async (dir, name) => {
-      if ((await statOf(dir, name)) === null) throw changing(path, 'is gone already', true)
-      const place = await freePlace(saveTo, path)
-      await assertInPlace(dir, path)
-      await moveTo(dir.at(name), place)
-      await syncDirectory(dirname(place))
-      await dir.sync()
-      deps.cache.delete(path)
-      return place
-    })
+    return await inParent(deps.root, path, take)
   } catch (error) {
     if (error instanceof Differs) throw changing(path, 'moved while it was set aside', true)
+    if (isErrno(error, 'ENOENT')) throw changing(path, 'is gone already', true)
     throw diskError(error, 'target-write-failed', `${showName(path)} could not be set aside`, { path: showName(path) })
   }
 }

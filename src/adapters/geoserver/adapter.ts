@@ -2,7 +2,17 @@
  * A GeoServer data directory as a target: the directory adapter, through which only passes what belongs to all nodes.
  * README.md tells the rules.
  */
-import type { Adapter, ApplyItem, ApplyResult, BodySource, Coming, ScanResult, Waits, WatchHint } from '../contract.js'
+import type {
+  Adapter,
+  ApplyItem,
+  ApplyResult,
+  BodySource,
+  Coming,
+  Contents,
+  ScanResult,
+  Waits,
+  WatchHint
+} from '../contract.js'
 import { outcomeOf } from '../directory/check.js'
 import { DirectoryAdapter, type DirectoryDeps, type DirectoryOptions } from '../directory/index.js'
 import { BrokenRule, type BrokenReferences } from './broken-rule.js'
@@ -10,6 +20,7 @@ import { Classifier } from './classify.js'
 import type { Closure } from './closure.js'
 import { brokenIn, Judge } from './judge.js'
 import { Knowledge } from './knowledge.js'
+import { contentsOf } from './contents.js'
 import { markOf, recoveredResult } from './marks.js'
 import type { TravelMemory } from './memory.js'
 import { mayGoTogether, ordered, rankOf } from './order.js'
@@ -50,6 +61,7 @@ const MAX_REMEMBERED_DIRECTORIES = 50_000
 
 export class GeoServerAdapter implements Adapter {
   readonly kind = 'geoserver'
+  readonly contents: Contents
   readonly #inner: DirectoryAdapter
   readonly #outside: Outside
   readonly #prepare: PrepareDeps
@@ -65,6 +77,7 @@ export class GeoServerAdapter implements Adapter {
   /** Throws `config-invalid` for a rule that cannot be understood. */
   constructor(deps: GeoServerDeps, options: GeoServerOptions) {
     const classifier = new Classifier(options.rules)
+    this.contents = contentsOf(classifier)
     const { rules: _rules, secretsFile, broken = AT_ONCE, ...directory } = options
     this.#inner = new DirectoryAdapter(deps, {
       ...directory,
@@ -183,6 +196,10 @@ export class GeoServerAdapter implements Adapter {
 
   async setAside(path: string, saveTo: string): Promise<void> {
     this.#outside.noteAside(path, await this.#inner.putAside(path, saveTo))
+  }
+
+  keepCopy(path: string, saveTo: string): Promise<string> {
+    return this.#inner.keepCopy(path, saveTo)
   }
 
   async #apply(

@@ -1,5 +1,6 @@
 /** What a path of the data directory is, for whom, and why: the table of `file-rules.ts` and the operator's own lines. */
 import { GrapevineError } from '../../errors.js'
+import { globOf } from '../paths.js'
 import { FILE_RULES, type FileKind, type FileRule, type Sharing } from './file-rules.js'
 
 export interface FileClass {
@@ -95,22 +96,4 @@ function badRule(message: string): GrapevineError {
   return new GrapevineError('config-invalid', message, {
     next: 'write it as in "share security/layers.properties" or "local data/**"'
   })
-}
-
-/** See the head of `file-rules.ts`. Only bounded pieces, so that no path makes it slow. */
-function globOf(pattern: string): RegExp {
-  let source = ''
-  let depth = 0
-  for (let at = 0; at < pattern.length; at++) {
-    const rest = pattern.slice(at)
-    if (rest === '/**') [source, at] = [`${source}(?:/.*)?`, at + 2]
-    else if (rest.startsWith('**/')) [source, at] = [`${source}(?:.*/)?`, at + 2]
-    else if (rest.startsWith('**')) [source, at] = [`${source}.*`, at + 1]
-    else if (rest[0] === '*') source += '[^/]*'
-    else if (rest[0] === '{') [source, depth] = [`${source}(?:`, depth + 1]
-    else if (rest[0] === '}' && depth > 0) [source, depth] = [`${source})`, depth - 1]
-    else if (rest[0] === ',' && depth > 0) source += '|'
-    else source += rest[0]!.replace(/[.+?^$()|[\]\\{}]/g, '\\$&')
-  }
-  return new RegExp(`^${source}${')'.repeat(depth)}$`, 's')
 }

@@ -4,6 +4,8 @@
  */
 import type { FileKind } from './file-rules.js'
 import type { FileClass } from './classify.js'
+import { formOf, isSecretName, type PasswordForm } from './password-forms.js'
+import { spotsIn } from './spots.js'
 import { checkXml, childOf, readXml, textOf, type XmlElement, type XmlProblem } from './xml.js'
 
 /** What a reference is for: the element it stands in, or `style-body` and `tile-layer` for the two by file and by name. */
@@ -42,8 +44,6 @@ export interface GeoObject {
   /** The prefix of a namespace. */
   readonly prefix?: string
 }
-
-export type PasswordForm = 'plain' | 'encrypted' | 'parameter' | 'reference'
 
 /** What was found at a path. */
 export interface FileFacts {
@@ -222,34 +222,31 @@ function graphicsIn(path: string, bytes: Uint8Array): string[] {
   return [...found]
 }
 
-/** Keys under which stores keep passwords. */
-export const PASSWORD_KEYS: ReadonlySet<string> = new Set(['passwd', 'password'])
-
-/** The elements of a store that hold a password. */
+/** The elements of a store that hold a password and nothing else. */
 export function passwordElements(root: XmlElement): XmlElement[] {
-  const entries = childOf(root, 'connectionParameters')?.children ?? []
-  const named = entries.filter(
-    ({ name, attributes }) => name === 'entry' && PASSWORD_KEYS.has((attributes['key'] ?? '').toLowerCase())
-  )
   // a cascaded server's password is an element of its own
-  return [...named, ...root.children.filter(({ name }) => name === 'password')]
+  return valueElements(root).filter((element) => isSecretName(element.attributes['key'] ?? element.name))
 }
 
-/** `${NAME}` alone, as GeoServer fills it from the environment, with or without the mark of a plain password. */
-const PARAMETER = /^(?:plain:)?\$\{[^{}\s]+\}$/
-export const REFERENCE_PREFIX = 'grapevine-secret:'
-
-export function formOf(password: string): PasswordForm {
-  if (PARAMETER.test(password)) return 'parameter'
-  if (password.startsWith(REFERENCE_PREFIX)) return 'reference'
-  return /^(?:crypt1|crypt2|digest1):/.test(password) ? 'encrypted' : 'plain'
+/** The elements of a store that hold one text: its parameters and metadata, and those below the root. */
+export function valueElements(root: XmlElement): XmlElement[] {
+  const entries = ['connectionParameters', 'metadata'].flatMap((name) => childOf(root, name)?.children ?? [])
+  return [...entries.filter(({ name }) => name === 'entry'), ...root.children].filter(
+    ({ children, text }) => children.length === 0 && text.trim() !== ''
+  )
 }
 
 /** The form that says most about how the store's passwords are kept: a plain one is worth knowing of. */
 function passwordForm(root: XmlElement): PasswordForm | undefined {
-  const forms = passwordElements(root)
-    .map(({ text }) => text.trim())
-    .filter((text) => text !== '' && text !== 'plain:')
-    .map(formOf)
+  const whole = passwordElements(root)
+  const forms = [
+    ...whole
+      .map(({ text }) => text.trim())
+      .filter((text) => text !== '' && text !== 'plain:')
+      .map(formOf),
+    ...valueElements(root)
+      .filter((element) => !whole.includes(element))
+      .flatMap(({ text }) => spotsIn(text).map(({ form }) => form))
+  ]
   return (['plain', 'encrypted', 'reference', 'parameter'] as const).find((form) => forms.includes(form))
 }

@@ -162,7 +162,7 @@ function placeIn(parent: XmlElement, { siblings, before }: Taken): number {
   return place
 }
 
-function whiteSpaceBefore(text: string, start: number): number {
+export function whiteSpaceBefore(text: string, start: number): number {
   let at = start
   while (at > 0 && /\s/.test(text[at - 1]!)) at--
   return at

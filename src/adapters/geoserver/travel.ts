@@ -4,6 +4,7 @@
  * 2. Everything else travels byte for byte, so equal files are equal on the wire however they were reached.
  * 3. A password becomes a named reference on the way out. On the way in the local file's own password fills it, and where
  *    there is none the secret of that name; where there is neither, the file is not written.
+ *    So does one within a text, such as an address or a connection string (`spots.ts`).
  * 4. The name of a secret follows from the store it is in and is not taken from the wire: nobody fetches another store's
  *    password by naming it, and a store that is renamed is not changed by that.
  * 5. What is no well-formed document of its kind neither leaves nor arrives: what is in it cannot be told apart.
@@ -11,8 +12,10 @@
 import { createHash } from 'node:crypto'
 import type { FileKind } from './file-rules.js'
 import { localFields } from './field-rules.js'
-import { formOf, isRootOf, passwordElements, REFERENCE_PREFIX, STORE_KINDS, type FileProblem } from './objects.js'
+import { isRootOf, passwordElements, STORE_KINDS, valueElements, type FileProblem } from './objects.js'
+import { formOf, REFERENCE_PREFIX } from './password-forms.js'
 import { edited, join, split, type Split, type Taken } from './splice.js'
+import { spotsIn, withSpots, type Spot } from './spots.js'
 import { escaped, readXml, type XmlDocument, type XmlElement } from './xml.js'
 
 export interface Place {
@@ -109,7 +112,36 @@ function taken({ kind }: Place, document: XmlDocument): Split {
       const text = escaped(REFERENCE_PREFIX + key)
       return { start: element.innerStart, end: element.innerEnd, text }
     })
-  return split(document, localFields(kind), edits)
+  const within = textsWithSpots(kind, document.root).flatMap(({ key, element, spots }) => {
+    const own = spots.filter(({ form }) => form === 'plain' || form === 'encrypted')
+    const values = own.map((spot) => ({ spot, value: `${REFERENCE_PREFIX}${key}.${spot.name}` }))
+    return values.length === 0 ? [] : [innerEdit(element, withSpots(element.text, values))]
+  })
+  return split(document, localFields(kind), [...edits, ...within])
+}
+
+function innerEdit({ innerStart, innerEnd }: XmlElement, text: string): { start: number; end: number; text: string } {
+  return { start: innerStart, end: innerEnd, text: escaped(text) }
+}
+
+interface TextWithSpots {
+  readonly key: string
+  readonly element: XmlElement
+  readonly spots: readonly Spot[]
+}
+
+/** The texts of a store with passwords in them, those aside that are a password as a whole. */
+function textsWithSpots(kind: FileKind, root: XmlElement): TextWithSpots[] {
+  if (!STORE_KINDS.has(kind)) return []
+  const whole = new Set(passwordElements(root))
+  return valueElements(root)
+    .filter((element) => !whole.has(element))
+    .map((element) => ({ key: keyOf(element), element, spots: spotsIn(element.text) }))
+    .filter(({ spots }) => spots.length > 0)
+}
+
+function keyOf(element: XmlElement): string {
+  return (element.attributes['key'] ?? element.name).toLowerCase()
 }
 
 interface Password {
@@ -124,16 +156,24 @@ function passwords(kind: FileKind, root: XmlElement): Password[] {
   return passwordElements(root)
     .filter(({ text }) => text.trim() !== '' && text.trim() !== 'plain:')
     .map((element) => ({
-      key: (element.attributes['key'] ?? element.name).toLowerCase(),
+      key: keyOf(element),
       element,
       form: formOf(element.text.trim())
     }))
 }
 
-/** The passwords a local file has itself, as they are written there. */
+/** The passwords a local file has itself: as they are written there, and those within a text as they read. */
 function passwordsOf({ kind }: Place, { text, root }: XmlDocument): Map<string, string> {
   const own = passwords(kind, root).filter(({ form }) => form === 'plain' || form === 'encrypted')
-  return new Map(own.map(({ key, element }) => [key, text.slice(element.innerStart, element.innerEnd)]))
+  const within = textsWithSpots(kind, root).flatMap(({ key, spots }) =>
+    spots
+      .filter(({ form }) => form === 'plain' || form === 'encrypted')
+      .map((spot): [string, string] => [`${key}.${spot.name}`, spot.value])
+  )
+  return new Map([
+    ...own.map(({ key, element }): [string, string] => [key, text.slice(element.innerStart, element.innerEnd)]),
+    ...within
+  ])
 }
 
 /** Rules 3 and 4. */
@@ -147,15 +187,30 @@ function filled(
   for (const { key, element, form } of passwords(kind, root)) {
     if (form !== 'reference') continue
     const name = secretName(path, key)
-    const value = own.get(key) ?? asGeoServerWrites(secretOf(name))
+    const value = own.get(key) ?? asGeoServerWrites(key, secretOf(name))
     if (value === undefined) return { lacks: name }
     edits.push({ start: element.innerStart, end: element.innerEnd, text: value })
+  }
+  for (const { key, element, spots } of textsWithSpots(kind, root)) {
+    const values: Array<{ spot: Spot; value: string }> = []
+    for (const spot of spots) {
+      if (spot.form !== 'reference') continue
+      const name = secretName(path, `${key}.${spot.name}`)
+      const value = own.get(`${key}.${spot.name}`) ?? secretOf(name)
+      if (value === undefined) return { lacks: name }
+      values.push({ spot, value })
+    }
+    if (values.length > 0) edits.push(innerEdit(element, withSpots(element.text, values)))
   }
   return { bytes: Buffer.from(edited(text, edits)) }
 }
 
-/** A password in plain text carries a mark; GeoServer encrypts it at the next save. */
-function asGeoServerWrites(secret: string | undefined): string | undefined {
+/**
+ * A password in plain text carries a mark; GeoServer encrypts it at the next save. Other secrets it hands to the store as they
+ * are written.
+ */
+function asGeoServerWrites(key: string, secret: string | undefined): string | undefined {
   if (secret === undefined) return undefined
-  return escaped(/^(?:plain|crypt1|crypt2|digest1):|^\$\{/.test(secret) ? secret : `plain:${secret}`)
+  const marked = !/(?:passwd|password|pwd)$/i.test(key) || /^(?:plain|crypt1|crypt2|digest1):|^\$\{/.test(secret)
+  return escaped(marked ? secret : `plain:${secret}`)
 }

@@ -42,6 +42,7 @@ class Lives implements Adapter {
   read: Adapter['read'] = (entry, signal) => this.#now.read(entry, signal)
   ignores: Adapter['ignores'] = (path, kind) => this.#now.ignores(path, kind)
   setAside: Adapter['setAside'] = (path, to) => this.#now.setAside(path, to)
+  keepCopy: Adapter['keepCopy'] = (path, to) => this.#now.keepCopy(path, to)
   settled = (): Promise<void> => this.#now.settled()
 
   get recovered(): readonly ApplyResult[] {

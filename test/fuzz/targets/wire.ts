@@ -27,7 +27,11 @@ import {
   decodeNotice,
   decodeOffer,
   decodeRecord,
+  decodeProposal,
+  decodeProposalAnswer,
   decodeRequest,
+  encodeProposal,
+  encodeProposalAnswer,
   decodeToken,
   encodeAnswer,
   encodeAppointmentRequest,
@@ -198,9 +202,23 @@ async function entryRows(): Promise<Array<[string, Uint8Array]>> {
   return rows
 }
 
+const PROPOSALS = [
+  encodeProposal({ path: 'a/b', change: 'remove', entry: '01'.repeat(16), seen: ['1:0', '7:3'] }),
+  encodeProposal({
+    path: 'a/b',
+    change: 'write',
+    seen: [],
+    body: { hash: '02'.repeat(32), size: 3 },
+    bytes: Buffer.from('abc'),
+    exec: true
+  })
+]
+
 export const WIRE: readonly Target[] = [
   message('notice', 6, named('notice'), decodeNotice),
   message('request', 4, named('request'), decodeRequest),
+  message('proposal', 4, PROPOSALS, decodeProposal),
+  message('proposal answer', 2, [encodeProposalAnswer({ outcome: 'refused', reason: 'no' })], decodeProposalAnswer),
   {
     name: 'answer',
     share: 6,
