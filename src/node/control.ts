@@ -333,9 +333,7 @@ export class NodeControl extends Views implements ControlTarget {
     return dropQuarantined(this.replica, this.#deps.target, what)
   }
 
-  async drift(): Promise<DriftView[]> {
-    return this.#deps.drift?.list() ?? []
-  }
+  drift = async (): Promise<DriftView[]> => this.#deps.drift?.list() ?? []
 
   async restoreDrift(paths?: readonly string[]): Promise<RestoredView[]> {
     return (await this.#deps.drift?.restore(paths)) ?? []

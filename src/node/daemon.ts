@@ -83,7 +83,6 @@ export class Daemon {
   get multiaddrs(): string[] {
     return this.#parts?.network.multiaddrs() ?? []
   }
-
   get node(): string {
     return this.#parts?.home.node ?? ''
   }

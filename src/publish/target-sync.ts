@@ -360,7 +360,7 @@ export class TargetSync {
   async #apply(): Promise<boolean> {
     const { adapter, bodies } = this.#deps
     const ids = nextOf(this.#dirty, MAX_SET, this.#coming)
-    await this.drift.meet()
+    if (this.drift.size > 0) await this.drift.meet()
     const plan = await this.#planner.plan(ids, (body) => bodies.has(body))
     for (const id of ids) this.#dirty.delete(id)
     this.waiting.taken(ids)
