@@ -5,6 +5,7 @@
 import { isUtf8 } from 'node:buffer'
 import { decode as cborDecode, encode as cborEncode, rfc8949EncodeOptions, Tokenizer, type DecodeOptions } from 'cborg'
 import { GrapevineError } from '../errors.js'
+import { decodePlain, encodePlain, OTHER } from './cbor-plain.js'
 import { MAX_CBOR_DEPTH } from './limits.js'
 
 const DECODE: DecodeOptions = {
@@ -63,11 +64,23 @@ class StrictTokenizer extends Tokenizer {
 }
 
 export function encodeCbor(value: unknown): Uint8Array {
+  const encoded = encodePlain(value)
+  return encoded === OTHER ? encodeCborSlowly(value) : encoded
+}
+
+/** Any value, by the library. */
+export function encodeCborSlowly(value: unknown): Uint8Array {
   return cborEncode(value, rfc8949EncodeOptions)
 }
 
 /** Decodes or throws a plain Error; callers turn it into their own typed error. */
 export function decodeCborRaw(bytes: Uint8Array): unknown {
+  const value = decodePlain(bytes)
+  return value === OTHER ? decodeCborSlowly(bytes) : value
+}
+
+/** The same by the library, which has the last word about what is strict. */
+export function decodeCborSlowly(bytes: Uint8Array): unknown {
   return cborDecode(bytes, { ...DECODE, tokenizer: new StrictTokenizer(bytes, DECODE) })
 }
 

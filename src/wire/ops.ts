@@ -49,9 +49,9 @@ export type Op = EditOp | BodyOp | CheckpointOp | AttestOp | MemberOp | UnknownO
 export function encodeOp(op: Op): Record<string, unknown> {
   switch (op.k) {
     case 'edit':
-      return { k: 'edit', e: bytesOf(op.entry), u: op.update }
+      return { e: bytesOf(op.entry), k: 'edit', u: op.update }
     case 'body':
-      return { k: 'body', b: op.bytes }
+      return { b: op.bytes, k: 'body' }
     case 'checkpoint':
       return { k: 'checkpoint', ...(op.before === undefined ? {} : { b: checkpointRow(op.before) }) }
     case 'attest':
