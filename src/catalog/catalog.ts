@@ -4,19 +4,23 @@
  */
 import { GrapevineError } from '../errors.js'
 import { prefixRange, type Overlay, type Store } from '../store/index.js'
-import { sha256, type Op, type SignedRecord } from '../wire/index.js'
+import { sha256Hex, type Op, type SignedRecord } from '../wire/index.js'
 import { Buckets } from './buckets.js'
 import { compactIfLong } from './doc.js'
-import { applyUpdate, emptyEntry, encodeEntry, entryHash, type EntryState, type UpdateContext } from './entry.js'
+import { applyUpdate, emptyEntry, entryHash, type EntryState, type UpdateContext } from './entry.js'
+import { EntryRow } from './entry-row.js'
 import type { FrozenEntry } from './frozen.js'
 import { clientIdOf } from './ids.js'
-import { entryKey, Stage, type Cell } from './stage.js'
-import { decodeIds, Tree } from './tree.js'
+import { entryKey, NO_ROWS, type IndexRows } from './rows.js'
+import { Stage, type Cell } from './stage.js'
+import { Tree } from './tree.js'
 import { decodeUpdate, type EditUpdate } from './update.js'
 import { checkField, type AuthorOf, type EntryMeaning } from './view.js'
 
 export interface CatalogDeps {
   readonly rows: Overlay
+  /** The same as the catalog reads it. */
+  readonly index: IndexRows
   readonly store: Store
   readonly authorOf: AuthorOf
 }
@@ -108,7 +112,17 @@ export class Catalog {
   }
 
   stage(): Stage {
-    return new Stage(this.#deps.rows, this.#deps.authorOf)
+    return new Stage(this.#deps.index, this.#deps.authorOf)
+  }
+
+  /** A stage that is never committed, over entries that are as they are given here. */
+  #stageOver(stateOf: (id: string) => EntryState | undefined): Stage {
+    const { authorOf } = this.#deps
+    const entry = (id: string): EntryRow | undefined => {
+      const state = stateOf(id)
+      return state && new EntryRow(id, state, authorOf)
+    }
+    return new Stage({ ...NO_ROWS, entry }, authorOf)
   }
 
   /** Folds one record; throws `record-malformed` and changes nothing when any of its ops does not hold. */
@@ -123,7 +137,10 @@ export class Catalog {
     keepBody(stage, op)
     if (op.k !== 'edit') return
     const { author, epoch, seq, time } = record.body
-    stageEdit(stage, op.entry, decodeUpdate(op.update), op.update, {
+    // what is kept of it must not keep all that it came in
+    const { update } = op
+    const bytes = update.length === update.buffer.byteLength ? update : new Uint8Array(update)
+    stageEdit(stage, op.entry, decodeUpdate(bytes), bytes, {
       log: record.log,
       seq,
       time,
@@ -140,17 +157,17 @@ export class Catalog {
     const stage = this.stage()
     for (const op of record.body.ops) {
       keepBody(stage, op)
-      if (op.k === 'edit') stage.write(stage.cell(op.entry))
+      if (op.k === 'edit') stage.cell(op.entry).written = true
     }
     return this.commit(stage, record)
   }
 
   /** Whether a record would have been taken where its author had written `own`, its earlier records by entry. */
   wouldHold(record: SignedRecord, own: ReadonlyMap<string, History>): boolean {
-    const before = new Map(
-      [...own].map(([id, { from }]) => [entryKey(id), from && encodeEntry(ownPart(from, record.log))])
-    )
-    const stage = new Stage({ get: (key) => before.get(key) }, this.#deps.authorOf)
+    const stage = this.#stageOver((id) => {
+      const from = own.get(id)?.from
+      return from && ownPart(from, record.log)
+    })
     try {
       for (const [id, { touches }] of own)
         for (const { record: earlier, knows } of touches)
@@ -170,11 +187,11 @@ export class Catalog {
     touches: readonly Touch[],
     from: EntryState | undefined
   ): { state: EntryState; meaning: EntryMeaning } {
-    const stage = new Stage({ get: () => (from === undefined ? undefined : encodeEntry(from)) }, this.#deps.authorOf)
+    const stage = this.#stageOver((which) => (which === id ? from : undefined))
     for (const { record, knows } of touches)
       for (const op of record.body.ops) if (op.k === 'edit' && op.entry === id) this.#stageOp(stage, op, record, knows)
     const cell = stage.cell(id)
-    return { state: cell.state, meaning: stage.meaning(cell) }
+    return { state: cell.state, meaning: cell.meaning }
   }
 
   /** Makes entries anew from what a checkpoint has of them and the records that count, each entry's in causal order. */
@@ -182,9 +199,9 @@ export class Catalog {
     const stage = this.stage()
     for (const [id, { from, touches }] of entries) {
       const cell = stage.cell(id)
-      stage.write(cell)
+      cell.written = true
       const { clients, tuples, doc } = from ?? emptyEntry()
-      Object.assign(cell.state, { clients: clients.map((row) => ({ ...row })), tuples: [...tuples], doc: [...doc] })
+      Object.assign(cell.state, { clients, tuples, doc })
       for (const { record, knows } of touches)
         for (const op of record.body.ops) {
           if (op.k === 'body' || (op.k === 'edit' && op.entry === id)) this.#stageOp(stage, op, record, knows)
@@ -199,7 +216,7 @@ export class Catalog {
     const stage = this.stage()
     for (const { id, state } of entries) {
       const cell = stage.cell(id)
-      stage.write(cell)
+      cell.written = true
       Object.assign(cell.state, { clients: state.clients, tuples: state.tuples, doc: state.doc })
     }
     new Tree(stage).settle([...stage.cells.values()].filter((cell) => cell.written))
@@ -208,7 +225,7 @@ export class Catalog {
 
   /** A small body that came with a checkpoint. */
   keepBody(bytes: Uint8Array): void {
-    this.#deps.rows.put(bodyKey(sha256(bytes).toString('hex')), bytes)
+    this.#deps.rows.put(bodyKey(sha256Hex(bytes)), bytes)
   }
 
   /** Moves what a settled stage holds into the index: all of it, or nothing when anything throws. */
@@ -218,7 +235,7 @@ export class Catalog {
     for (const cell of stage.cells.values()) this.#stageCell(stage, cell, record, conflicts, hashes)
     const entries = changedEntries(stage)
     for (const name of stage.delta.names) {
-      const claimants = decodeIds(stage.get(name))
+      const claimants = stage.claimants(name)
       this.#setConflict(stage, name, claimants.length > 1 ? { kind: 'name', id: claimants[0]! } : undefined, conflicts)
       // who owns a name decides how the others show
       for (const id of claimants) entries.add(id)
@@ -231,10 +248,17 @@ export class Catalog {
       if (value === null) this.#deps.rows.delete(key)
       else this.#deps.rows.put(key, value)
     }
+    this.#keepPaths(stage)
     this.buckets.save(this.#deps.rows)
     this.#deps.rows.put(COUNTS_KEY, Buffer.from(`${this.#entries} ${this.#conflicts}`))
     for (const told of this.#watchers) told(entries)
     return { entries, conflicts }
+  }
+
+  #keepPaths({ delta, paths }: Stage): void {
+    const { index } = this.#deps
+    if (delta.parted.size > 0) return index.parted(delta.parted)
+    for (const [path, id] of paths) index.noteDirectory(path, id)
   }
 
   #stageCell(
@@ -244,19 +268,22 @@ export class Catalog {
     conflicts: ConflictChange[],
     hashes: HashChange[]
   ): void {
-    const { id } = cell
+    const { id, before, state } = cell
+    let hash = before?.hash
     if (cell.written) {
-      compactIfLong(cell.state)
-      // an entry with nothing live counts for nothing, as `hashBefore` has it: else the order of arrival would show
-      hashes.push([id, cell.hashBefore, cell.state.tuples.length === 0 ? undefined : entryHash(id, cell.state)])
+      compactIfLong(state)
+      // an entry with nothing live counts for nothing, as `before` has it: else the order of arrival would show
+      hash = state.tuples.length === 0 ? undefined : entryHash(id, state)
+      hashes.push([id, before?.hash, hash])
       // an entry made anew has the history it had
       if (record !== undefined) this.#noteRecord(stage, cell, record)
-      const meaning = stage.meaning(cell)
-      const kind = meaning.conflicts.length > 0 ? 'field' : meaning.editDelete ? 'edit-delete' : undefined
-      this.#setConflict(stage, `e/${id}`, kind && { kind, id }, conflicts)
+      const kind = conflictIn(cell.meaning)
+      if (kind !== undefined || (before !== undefined && conflictIn(before.meaning) !== undefined))
+        this.#setConflict(stage, `e/${id}`, kind && { kind, id }, conflicts)
     }
-    this.#setConflict(stage, `c/${id}`, cell.state.level > 0 ? { kind: 'cycle', id } : undefined, conflicts)
-    stage.put(entryKey(cell.id), encodeEntry(cell.state))
+    if (state.level > 0 || (before?.state.level ?? 0) > 0)
+      this.#setConflict(stage, `c/${id}`, state.level > 0 ? { kind: 'cycle', id } : undefined, conflicts)
+    stage.put(entryKey(id), cell.finish(hash))
   }
 
   #noteRecord(stage: Stage, cell: Cell, record: Committed): void {
@@ -298,8 +325,12 @@ function ownPart(state: EntryState, log: string): EntryState {
   }
 }
 
+function conflictIn(meaning: EntryMeaning): 'field' | 'edit-delete' | undefined {
+  return meaning.conflicts.length > 0 ? 'field' : meaning.editDelete ? 'edit-delete' : undefined
+}
+
 function keepBody(stage: Stage, op: Op): void {
-  if (op.k === 'body') stage.put(bodyKey(sha256(op.bytes).toString('hex')), op.bytes)
+  if (op.k === 'body') stage.put(bodyKey(sha256Hex(op.bytes)), op.bytes)
 }
 
 /** Entries that were written, or came into the listing or left it; not those that only count one child more. */
@@ -323,6 +354,6 @@ export function stageEdit(
 ): void {
   for (const [field, value] of update.tuples) checkField(field, value)
   const cell = stage.cell(entry)
-  stage.write(cell)
+  cell.written = true
   applyUpdate(cell.state, update, context, bytes)
 }

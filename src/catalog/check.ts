@@ -1,17 +1,17 @@
 /** Whether what the index holds of the catalog is what it was: read from the store itself, past every cache. */
 import { GrapevineError, reasonOf } from '../errors.js'
 import { prefixRange, type Store } from '../store/index.js'
-import { sha256 } from '../wire/index.js'
+import { sha256Hex } from '../wire/index.js'
 import { addHash, WORDS } from './buckets.js'
 import { bodyKey } from './catalog.js'
 import { decodeEntry, entryHash } from './entry.js'
-import { ENTRY_ROWS } from './stage.js'
+import { ENTRY_ROWS } from './rows.js'
 
 const BODIES = bodyKey('')
 
 /** False when a row is a small body and does not match its hash. */
 export function isSoundRow(key: string, value: Uint8Array): boolean {
-  return !key.startsWith(BODIES) || sha256(value).toString('hex') === key.slice(BODIES.length)
+  return !key.startsWith(BODIES) || sha256Hex(value) === key.slice(BODIES.length)
 }
 
 /** The sum of one bucket as its stored entries make it, and how many bytes were read. Throws `store-damaged`. */

@@ -109,7 +109,7 @@ export class Draft {
   #freeId(parent: string, name: string, kind: EntryKind): string {
     for (let turn = 0; turn < 0xffff; turn++) {
       const id = entryIdOfPath(parent, name, kind, turn)
-      if (this.stage.placement(this.stage.cell(id)) === undefined) return id
+      if (this.stage.cell(id).placement === undefined) return id
     }
     throw new GrapevineError('path-taken', 'this name has been reused too often', {
       next: 'use another name',
@@ -130,7 +130,7 @@ export class Draft {
     checkName(name)
     this.#refuseLoop(id, parent)
     const cell = this.stage.cell(id)
-    const meaning = this.stage.meaning(cell)
+    const meaning = cell.meaning
     const at = placementOf(id, cell.state, meaning)
     const place: Place = {
       parent,
@@ -153,7 +153,7 @@ export class Draft {
           next: 'choose another destination'
         })
       const cell = this.stage.cell(at)
-      at = placementOf(at, cell.state, this.stage.meaning(cell))?.parent ?? ROOT_ID
+      at = placementOf(at, cell.state, cell.meaning)?.parent ?? ROOT_ID
     }
   }
 
@@ -162,7 +162,7 @@ export class Draft {
     const cell = this.stage.cell(id)
     const gone = cell.state.tuples.filter((tuple) => seen?.has(seenKey(tuple)) ?? true)
     if (gone.length === 0) return
-    this.#write(cell, [[TOMBSTONE, keptFields(this.stage.meaning(cell), gone)]], gone)
+    this.#write(cell, [[TOMBSTONE, keptFields(cell.meaning, gone)]], gone)
   }
 
   /**

@@ -5,7 +5,8 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { bytesOf, hexOf, refuseRecord, sha256 } from '../wire/index.js'
-import { encodeUpdate, encodeValue, type DeleteRange, type EditUpdate, type Value } from './update.js'
+import { encoded, scratched, writeBytes } from './scratch.js'
+import { encodeUpdate, writeValue, type DeleteRange, type EditUpdate, type Value } from './update.js'
 
 export interface ClientRow {
   /** Yjs client id. */
@@ -13,7 +14,7 @@ export interface ClientRow {
   /** The log whose author writes under it. */
   readonly log: string
   /** Tuples it has ever written here. */
-  clock: number
+  readonly clock: number
 }
 
 export interface Tuple {
@@ -34,11 +35,12 @@ export interface Dot {
   readonly time: number
 }
 
+/** What it holds is replaced and never changed in place: the same lists may be those of an older state. */
 export interface EntryState {
-  clients: ClientRow[]
-  tuples: Tuple[]
+  clients: readonly ClientRow[]
+  tuples: readonly Tuple[]
   /** Yjs v1 updates that make up the doc: a state, then those applied since. */
-  doc: Uint8Array[]
+  doc: readonly Uint8Array[]
   /** Live children, by effective place. */
   kids: number
   /** The record that wrote here first, as far as this node's order of arrival goes: the beginning of its history. */
@@ -54,13 +56,16 @@ export function emptyEntry(): EntryState {
 }
 
 export function encodeEntry(state: EntryState): Uint8Array {
-  const out = encoding.createEncoder()
+  return encoded((out) => writeEntry(out, state))
+}
+
+function writeEntry(out: encoding.Encoder, state: EntryState): void {
   encoding.writeVarUint(out, ROW_VERSION)
   encoding.writeVarUint(out, state.kids)
   encoding.writeVarUint(out, state.level)
   encoding.writeVarUint(out, state.born === undefined ? 0 : 1)
   if (state.born !== undefined) {
-    encoding.writeUint8Array(out, bytesOf(state.born.log))
+    writeBytes(out, logBytes(state.born.log))
     encoding.writeVarUint(out, state.born.seq)
     encoding.writeVarUint(out, state.born.time)
   }
@@ -68,7 +73,7 @@ export function encodeEntry(state: EntryState): Uint8Array {
   for (const row of state.clients) {
     encoding.writeVarUint(out, row.client)
     encoding.writeVarUint(out, row.clock)
-    encoding.writeUint8Array(out, bytesOf(row.log))
+    writeBytes(out, logBytes(row.log))
   }
   const places = new Map(state.clients.map(({ client }, at) => [client, at]))
   encoding.writeVarUint(out, state.tuples.length)
@@ -81,14 +86,35 @@ export function encodeEntry(state: EntryState): Uint8Array {
     encoding.writeAny(out, tuple.value as encoding.AnyEncodable)
   }
   encoding.writeVarUint(out, state.doc.length)
-  for (const update of state.doc) encoding.writeVarUint8Array(out, update)
-  return encoding.toUint8Array(out)
+  for (const update of state.doc) writeSized(out, update)
+}
+
+function writeSized(out: encoding.Encoder, bytes: Uint8Array): void {
+  encoding.writeVarUint(out, bytes.length)
+  writeBytes(out, bytes)
+}
+
+/** Few logs write many entries: the bytes of the last ids are kept. */
+const logIds = new Map<string, Uint8Array>()
+const MAX_KEPT_LOG_IDS = 1_024
+
+function logBytes(log: string): Uint8Array {
+  let bytes = logIds.get(log)
+  if (bytes === undefined) {
+    bytes = bytesOf(log)
+    if (logIds.size >= MAX_KEPT_LOG_IDS) logIds.clear()
+    logIds.set(log, bytes)
+  }
+  return bytes
 }
 
 export function decodeEntry(bytes: Uint8Array): EntryState {
   const input = decoding.createDecoder(bytes)
   if (decoding.readVarUint(input) !== ROW_VERSION) throw new Error('an entry row of an unknown version')
   const state = emptyEntry()
+  const clients: ClientRow[] = []
+  const tuples: Tuple[] = []
+  const doc: Uint8Array[] = []
   state.kids = decoding.readVarUint(input)
   state.level = decoding.readVarUint(input)
   if (decoding.readVarUint(input) === 1) {
@@ -101,14 +127,14 @@ export function decodeEntry(bytes: Uint8Array): EntryState {
   for (let left = decoding.readVarUint(input); left > 0; left--) {
     const client = decoding.readVarUint(input)
     const clock = decoding.readVarUint(input)
-    state.clients.push({ client, clock, log: hexOf(decoding.readUint8Array(input, 16)) })
+    clients.push({ client, clock, log: hexOf(decoding.readUint8Array(input, 16)) })
   }
   for (let left = decoding.readVarUint(input); left > 0; left--) {
-    const { client, log } = state.clients[decoding.readVarUint(input)]!
+    const { client, log } = clients[decoding.readVarUint(input)]!
     const clock = decoding.readVarUint(input)
     const seq = decoding.readVarUint(input)
     const time = decoding.readVarUint(input)
-    state.tuples.push({
+    tuples.push({
       client,
       clock,
       log,
@@ -118,8 +144,8 @@ export function decodeEntry(bytes: Uint8Array): EntryState {
       value: decoding.readAny(input) as Value
     })
   }
-  for (let left = decoding.readVarUint(input); left > 0; left--) state.doc.push(decoding.readVarUint8Array(input))
-  return state
+  for (let left = decoding.readVarUint(input); left > 0; left--) doc.push(decoding.readVarUint8Array(input))
+  return Object.assign(state, { clients, tuples, doc })
 }
 
 /** The record an update came in, as far as an entry must know it. */
@@ -152,11 +178,13 @@ export function applyUpdate(state: EntryState, update: EditUpdate, context: Upda
     time
   }))
   const asWritten = gone.size === countDeleted(update.deletes)
-  state.doc.push(asWritten ? bytes : encodeUpdate({ ...update, deletes: deleteRanges([...gone]) }))
+  state.doc = [...state.doc, asWritten ? bytes : encodeUpdate({ ...update, deletes: deleteRanges([...gone]) })]
   // a new list each time: what is made of the tuples is remembered for as long as they are the same
   state.tuples = [...state.tuples.filter((tuple) => !gone.has(tuple)), ...added]
-  if (own !== undefined) own.clock += added.length
-  else if (added.length > 0) state.clients.push({ client: context.client, log: context.log, clock: added.length })
+  if (added.length === 0) return
+  const row = { client: context.client, log: context.log, clock: (own?.clock ?? 0) + added.length }
+  if (own === undefined) state.clients = [...state.clients, row]
+  else state.clients = state.clients.map((each) => (each === own ? row : each))
 }
 
 function checkOwnStruct(update: EditUpdate, clock: number, context: UpdateContext): void {
@@ -196,24 +224,31 @@ export function deleteRanges(tuples: readonly Tuple[]): DeleteRange[] {
 }
 
 /** The canonical hash: what the entry means, not how its doc happens to be encoded. 32 bytes. */
-export function entryHash(id: string, state: EntryState): Buffer {
-  // one encoder for all: an entry may hold thousands
-  const out = encoding.createEncoder()
-  const ends = state.tuples.map((tuple) => {
-    writeCanonical(out, tuple)
-    return encoding.length(out)
-  })
-  const all = encoding.toUint8Array(out)
-  const rows = ends.map((end, at) => all.subarray(ends[at - 1] ?? 0, end))
-  if (rows.length > 1) rows.sort(Buffer.compare)
-  return sha256(Buffer.concat([bytesOf(id), ...rows]))
+export function entryHash(id: string, { tuples }: EntryState): Buffer {
+  const ends: number[] = []
+  return scratched(
+    (out) => {
+      for (const tuple of tuples) {
+        writeTuple(out, tuple)
+        ends.push(encoding.length(out))
+      }
+    },
+    (bytes) => {
+      const rows = ends.map((end, index) => bytes.subarray(index === 0 ? 0 : ends[index - 1], end))
+      if (rows.length > 1) rows.sort(Buffer.compare)
+      return sha256(Buffer.concat([bytesOf(id), ...rows]))
+    }
+  )
 }
 
-function writeCanonical(out: encoding.Encoder, tuple: Tuple): void {
+function writeTuple(out: encoding.Encoder, tuple: Tuple): void {
   encoding.writeVarString(out, tuple.field)
-  encoding.writeUint8Array(out, bytesOf(tuple.log))
+  writeBytes(out, logBytes(tuple.log))
   encoding.writeVarUint(out, tuple.seq)
   encoding.writeVarUint(out, tuple.clock)
   encoding.writeVarUint(out, tuple.time)
-  encoding.writeVarUint8Array(out, encodeValue(tuple.value))
+  scratched(
+    (inner) => writeValue(inner, tuple.value),
+    (value) => writeSized(out, value)
+  )
 }

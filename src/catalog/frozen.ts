@@ -96,15 +96,15 @@ export function* readChunk(bytes: Uint8Array): Generator<FrozenEntry> {
 
 function readEntry(input: decoding.Decoder): FrozenEntry {
   const id = hexOf(decoding.readUint8Array(input, 16))
-  const state = emptyEntry()
+  const clients: ClientRow[] = []
   for (let left = decoding.readVarUint(input); left > 0; left--) {
     const client = decoding.readVarUint(input)
     const clock = decoding.readVarUint(input)
-    state.clients.push({ client, clock, log: hexOf(decoding.readUint8Array(input, 16)) })
+    clients.push({ client, clock, log: hexOf(decoding.readUint8Array(input, 16)) })
   }
-  for (let left = decoding.readVarUint(input); left > 0; left--) state.tuples.push(readTuple(input, state.clients))
-  state.doc = [frozenDoc(state)]
-  return { id, state }
+  const tuples: Tuple[] = []
+  for (let left = decoding.readVarUint(input); left > 0; left--) tuples.push(readTuple(input, clients))
+  return { id, state: { ...emptyEntry(), clients, tuples, doc: [frozenDoc({ clients, tuples })] } }
 }
 
 function readTuple(input: decoding.Decoder, clients: readonly ClientRow[]): Tuple {

@@ -9,6 +9,7 @@ export {
   type History,
   type Touch
 } from './catalog.js'
+export { IndexRows } from './rows.js'
 export { CatalogReader, type Entry, type Listed } from './reader.js'
 export { PathEditor, checkPath, type PathEdit } from './paths.js'
 export { TargetEditor, type TargetPlace } from './target-editor.js'

@@ -56,6 +56,10 @@ export class PathEditor {
 
   makeDirectory(path: string): PathEdit {
     checkPath(path)
+    return this.#makeDirectory(path)
+  }
+
+  #makeDirectory(path: string): PathEdit {
     const found = this.#reader.resolve(path)
     if (found !== undefined) {
       if (!this.#reader.isDirectory(found)) throw notADirectory(path)
@@ -76,7 +80,7 @@ export class PathEditor {
   #parentFor(path: string): { parent: string; name: string } {
     const cut = path.lastIndexOf('/')
     const name = path.slice(cut + 1)
-    return { parent: cut < 0 ? ROOT_ID : this.makeDirectory(path.slice(0, cut)).id, name }
+    return { parent: cut < 0 ? ROOT_ID : this.#makeDirectory(path.slice(0, cut)).id, name }
   }
 
   /** Deletes a file, or a directory with everything below it (`below`, listed before, deepest last). */

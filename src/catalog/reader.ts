@@ -2,12 +2,12 @@
 import { prefixRange, type Store } from '../store/index.js'
 import type { BodyRef } from '../wire/index.js'
 import { bodyKey, historyPrefix } from './catalog.js'
-import { decodeEntry, entryHash, type EntryState } from './entry.js'
+import type { EntryState } from './entry.js'
 import { entryIdOfPath, ROOT_ID } from './ids.js'
 import { markedName, readMarked } from './marked.js'
-import { ENTRY_ROWS, entryKey, placementOf } from './stage.js'
-import { decodeIds, NAME_ROWS, nameKey } from './tree.js'
-import { BODY, compareStamps, effectivePlace, meaningOf, readBody, type AuthorOf, type EntryMeaning } from './view.js'
+import { decodeIds, ENTRY_ROWS, type CatalogRows } from './rows.js'
+import { NAME_ROWS, nameKey } from './tree.js'
+import { compareStamps, type AuthorOf, type EntryMeaning } from './view.js'
 
 export interface Entry {
   readonly id: string
@@ -21,6 +21,8 @@ export interface Entry {
   readonly order: string | null
   /** Bodies of all its live values, the winner's among them, and the log each was written in. */
   readonly bodies: ReadonlyArray<{ readonly body: BodyRef; readonly log: string }>
+  /** Its canonical hash; undefined when nothing of it lives. */
+  readonly hash: Buffer | undefined
 }
 
 export interface Listed {
@@ -30,55 +32,26 @@ export interface Listed {
 
 /** Deeper paths cannot exist in a file system; also ends a walk over damaged rows. */
 const MAX_DEPTH = 2_048
-
-/** Where rows are read: the index, or a stage above it. */
-export interface Rows {
-  get(key: string): Uint8Array | undefined
-  /** The state of an entry, where it is at hand without decoding. */
-  entryState?(id: string): EntryState | undefined
-  /** Writes down what listings must see. */
-  flush?(): Promise<void>
-}
+/** Longer paths are not remembered, characters. */
+const MAX_KEPT_PATH = 512
 
 export class CatalogReader {
-  readonly #rows: Rows
+  readonly #rows: CatalogRows
   readonly #store: Store
   readonly #authorOf: AuthorOf
-  /** What a row means, for as long as the row itself is kept at hand: rows are never changed in place. */
-  readonly #decoded = new WeakMap<Uint8Array, Entry>()
 
-  constructor(deps: { rows: Rows; store: Store; authorOf: AuthorOf }) {
+  constructor(deps: { rows: CatalogRows; store: Store; authorOf: AuthorOf }) {
     this.#rows = deps.rows
     this.#store = deps.store
     this.#authorOf = deps.authorOf
   }
 
   entry(id: string): Entry | undefined {
-    if (this.#rows.entryState !== undefined) {
-      const state = this.#rows.entryState(id)
-      return state === undefined ? undefined : this.#entryOf(id, state)
-    }
-    const bytes = this.#rows.get(entryKey(id))
-    if (bytes === undefined) return undefined
-    let entry = this.#decoded.get(bytes)
-    if (entry === undefined) {
-      entry = this.#entryOf(id, decodeEntry(bytes))
-      this.#decoded.set(bytes, entry)
-    }
-    return entry
-  }
-
-  #entryOf(id: string, state: EntryState): Entry {
-    const meaning = meaningOf(state, this.#authorOf)
-    const place = effectivePlace(id, meaning, state.level)
-    const bodies = state.tuples
-      .filter((tuple) => tuple.field === BODY)
-      .map((tuple) => ({ body: readBody(tuple.value), log: tuple.log }))
-    return { id, state, meaning, listed: placementOf(id, state, meaning) !== undefined, ...place, bodies }
+    return this.#rows.entry(id)
   }
 
   /** The same catalog as a draft sees it, with what is staged. Listings still come from the index. */
-  over(rows: Rows): CatalogReader {
+  over(rows: CatalogRows): CatalogReader {
     return new CatalogReader({ rows, store: this.#store, authorOf: this.#authorOf })
   }
 
@@ -89,7 +62,7 @@ export class CatalogReader {
 
   /** The entry that owns this name, and the others that claim it, in a fixed order. */
   atName(parent: string, name: string): Entry[] {
-    const ids = decodeIds(this.#rows.get(nameKey(parent, name)))
+    const ids = this.#rows.claimants(nameKey(parent, name))
     const entries = ids.map((id) => this.entry(id)).filter((entry) => entry !== undefined)
     return entries.length < 2 ? entries : entries.toSorted((a, b) => this.#earlier(a, b))
   }
@@ -134,14 +107,30 @@ export class CatalogReader {
   /** The entry at a path (`''` is the root and has none), or with an id written as `id:<32 hex>`. */
   resolve(path: string): Entry | undefined {
     if (path.startsWith('id:')) return this.entry(path.slice(3))
+    const cut = path.lastIndexOf('/')
+    const parent = cut < 0 ? ROOT_ID : this.#directoryAt(path.slice(0, cut))
+    return parent === undefined ? undefined : this.child(parent, path.slice(cut + 1))
+  }
+
+  /** The id of what is at a path; no matter whether it is a directory. */
+  #directoryAt(path: string): string | undefined {
+    const known = this.#rows.directoryAt(path)
+    if (known !== undefined) return known
     let parent = ROOT_ID
-    let found: Entry | undefined
-    for (const name of path.split('/')) {
-      found = this.child(parent, name)
+    let isSole = path.length <= MAX_KEPT_PATH
+    for (let from = 0; from <= path.length;) {
+      const to = path.indexOf('/', from)
+      const end = to < 0 ? path.length : to
+      const name = path.slice(from, end)
+      const found = this.child(parent, name)
       if (found === undefined) return undefined
+      const claimants = this.#rows.claimants(nameKey(parent, name))
+      isSole &&= claimants.length === 1 && claimants[0] === found.id
+      if (isSole) this.#rows.noteDirectory(path.slice(0, end), found.id)
       parent = found.id
+      from = end + 1
     }
-    return found
+    return parent
   }
 
   /** The child shown under this name. */
@@ -218,9 +207,8 @@ export class CatalogReader {
     const prefix = ENTRY_ROWS + bucket.toString(16).padStart(3, '0')
     for await (const [key] of this.#iterate(prefixRange(prefix))) {
       const id = key.slice(ENTRY_ROWS.length)
-      const entry = this.entry(id)
-      if (entry !== undefined && entry.state.tuples.length > 0)
-        rows.push(Buffer.from(id, 'hex'), entryHash(id, entry.state))
+      const hash = this.entry(id)?.hash
+      if (hash !== undefined) rows.push(Buffer.from(id, 'hex'), hash)
     }
     return Buffer.concat(rows)
   }

@@ -2,12 +2,12 @@
  * The fold of one record on trial: entries are read, changed and checked here, and reach the index only when the whole
  * record has proved good. One record is one transaction.
  */
-import type { Overlay } from '../store/index.js'
-import { decodeEntry, emptyEntry, entryHash, type EntryState, type Tuple } from './entry.js'
+import type { HeldRow } from '../store/index.js'
+import { emptyEntry, type EntryState } from './entry.js'
+import { EntryRow } from './entry-row.js'
+import { PathCache } from './path-cache.js'
+import { decodeIds, NameRow, type CatalogRows } from './rows.js'
 import { effectivePlace, meaningOf, type AuthorOf, type EntryMeaning } from './view.js'
-
-export const ENTRY_ROWS = 'e/'
-export const entryKey = (id: string): string => ENTRY_ROWS + id
 
 /** Where an entry is listed: only what lives has a place. */
 export interface Placement {
@@ -15,56 +15,124 @@ export interface Placement {
   readonly name: string
 }
 
-export interface Cell {
+export class Cell {
   readonly id: string
+  /** To be changed; what it began as stays as it is. */
   readonly state: EntryState
-  /** Canonical hash before this record; undefined when there was no entry. */
-  hashBefore: Buffer | undefined
-  readonly meaningBefore: EntryMeaning | undefined
+  /** The entry before this record; undefined when there was none. */
+  readonly before: EntryRow | undefined
   /** Where it is listed now, as the tree rows say. */
   placed: Placement | undefined
   /** The same before this record. */
   readonly placedBefore: Placement | undefined
   /** Its tuples changed, not only what hangs below it. */
-  written: boolean
+  written = false
   /** Parent its place named when cycles were last looked for; undefined: it had no place. */
   checkedParent: string | undefined
+  readonly #authorOf: AuthorOf
+  #meaning: EntryMeaning | undefined
+  /** The tuples whose meaning that is: they are replaced as a whole when they change. */
+  #meant: EntryState['tuples'] | undefined
+  #row: EntryRow | undefined
+
+  constructor(id: string, before: EntryRow | undefined, authorOf: AuthorOf) {
+    this.id = id
+    this.before = before
+    this.#authorOf = authorOf
+    this.state = before === undefined ? emptyEntry() : { ...before.state }
+    if (before === undefined) return
+    this.#meaning = before.meaning
+    this.#meant = before.state.tuples
+    this.placed = this.placedBefore = this.placement
+    this.checkedParent = before.meaning.place?.parent
+  }
+
+  get meaning(): EntryMeaning {
+    if (this.#meaning === undefined || this.#meant !== this.state.tuples) {
+      this.#meant = this.state.tuples
+      this.#meaning = meaningOf(this.state, this.#authorOf)
+    }
+    return this.#meaning
+  }
+
+  get placement(): Placement | undefined {
+    return placementOf(this.id, this.state, this.meaning)
+  }
+
+  /** The entry as it stands now. */
+  row(): EntryRow {
+    const { state } = this
+    const last = this.#row
+    const same =
+      last !== undefined &&
+      last.state.doc === state.doc &&
+      last.state.tuples === state.tuples &&
+      last.state.kids === state.kids &&
+      last.state.level === state.level
+    if (same) return last
+    const hash = this.written ? undefined : this.before?.hash
+    this.#row = new EntryRow(this.id, { ...state }, this.#authorOf, { meaning: this.meaning, hash })
+    return this.#row
+  }
+
+  /** The entry as it goes into the index, with its canonical hash; the cell is not used afterwards. */
+  finish(hash: Buffer | undefined): EntryRow {
+    return new EntryRow(this.id, this.state, this.#authorOf, { meaning: this.meaning, hash })
+  }
 }
 
 /** What a stage's placements changed: entries listed more or less, and names that are now (or no longer) shared. */
 export interface TreeDelta {
   listed: number
   readonly names: Set<string>
+  /** Entries that left a name, or share one now. */
+  readonly parted: Set<string>
 }
 
-export class Stage {
+export class Stage implements CatalogRows {
   readonly cells = new Map<string, Cell>()
-  readonly rows = new Map<string, Uint8Array | null>()
-  readonly delta: TreeDelta = { listed: 0, names: new Set() }
+  readonly rows = new Map<string, Uint8Array | HeldRow | null>()
+  readonly delta: TreeDelta = { listed: 0, names: new Set(), parted: new Set() }
   readonly authorOf: AuthorOf
-  readonly #below: Pick<Overlay, 'get'>
-  /** What tuples mean, for as long as they are the same: one record asks several times, and an entry may hold thousands. */
-  readonly #meanings = new WeakMap<readonly Tuple[], EntryMeaning>()
+  /** Directories found by path in this stage. */
+  readonly paths = new PathCache()
+  readonly #below: CatalogRows
 
-  constructor(below: Pick<Overlay, 'get'>, authorOf: AuthorOf) {
+  constructor(below: CatalogRows, authorOf: AuthorOf) {
     this.#below = below
     this.authorOf = authorOf
   }
 
   get(key: string): Uint8Array | undefined {
     const own = this.rows.get(key)
-    return own === undefined ? this.#below.get(key) : (own ?? undefined)
+    if (own === undefined) return this.#below.get(key)
+    return own === null || own instanceof Uint8Array ? (own ?? undefined) : own.bytes()
   }
 
-  /** The state of an entry as staged, without a round through its encoding. Not to be changed. */
-  entryState(id: string): EntryState | undefined {
+  /** The entry as staged. */
+  entry(id: string): EntryRow | undefined {
     const cell = this.cells.get(id)
-    if (cell !== undefined) return cell.written || cell.meaningBefore !== undefined ? cell.state : undefined
-    const bytes = this.#below.get(entryKey(id))
-    return bytes === undefined ? undefined : decodeEntry(bytes)
+    if (cell === undefined) return this.#below.entry(id)
+    return cell.written || cell.before !== undefined ? cell.row() : undefined
   }
 
-  put(key: string, value: Uint8Array): void {
+  claimants(key: string): readonly string[] {
+    const own = this.rows.get(key)
+    if (own === undefined) return this.#below.claimants(key)
+    if (own instanceof NameRow) return own.ids
+    return decodeIds(this.get(key))
+  }
+
+  /** Once something has left its name, what is known below may lead elsewhere here. */
+  directoryAt(path: string): string | undefined {
+    return this.delta.parted.size > 0 ? undefined : (this.#below.directoryAt(path) ?? this.paths.get(path))
+  }
+
+  noteDirectory(path: string, id: string): void {
+    this.paths.set(path, id)
+  }
+
+  put(key: string, value: Uint8Array | HeldRow): void {
     this.rows.set(key, value)
   }
 
@@ -72,70 +140,17 @@ export class Stage {
     this.rows.set(key, null)
   }
 
-  /** The entry, to be changed in place; an empty one when it is new. */
+  /** The entry, to be changed; an empty one when it is new. */
   cell(id: string): Cell {
-    const known = this.cells.get(id)
-    if (known !== undefined) return known
-    const bytes = this.#below.get(entryKey(id))
-    const cell = bytes === undefined ? this.#fresh(id) : this.#loaded(id, decodeEntry(bytes))
-    this.cells.set(id, cell)
+    let cell = this.cells.get(id)
+    if (cell === undefined) {
+      cell = new Cell(id, this.#below.entry(id), this.authorOf)
+      this.cells.set(id, cell)
+    }
     return cell
-  }
-
-  #fresh(id: string): Cell {
-    return {
-      id,
-      state: emptyEntry(),
-      hashBefore: undefined,
-      meaningBefore: undefined,
-      placed: undefined,
-      placedBefore: undefined,
-      written: false,
-      checkedParent: undefined
-    }
-  }
-
-  #loaded(id: string, state: EntryState): Cell {
-    const meaning = this.#meaningOf(state)
-    const placed = placementOf(id, state, meaning)
-    return {
-      id,
-      state,
-      hashBefore: undefined,
-      meaningBefore: meaning,
-      placed,
-      placedBefore: placed,
-      written: false,
-      checkedParent: meaning.place?.parent
-    }
-  }
-
-  /** To be called before a cell's tuples change: what it counted for until now is needed later. */
-  write(cell: Cell): void {
-    if (cell.written) return
-    cell.written = true
-    if (cell.state.tuples.length > 0) cell.hashBefore = entryHash(cell.id, cell.state)
-  }
-
-  meaning(cell: Cell): EntryMeaning {
-    return this.#meaningOf(cell.state)
-  }
-
-  #meaningOf(state: EntryState): EntryMeaning {
-    const known = this.#meanings.get(state.tuples)
-    if (known !== undefined) return known
-    const meaning = meaningOf(state, this.authorOf)
-    this.#meanings.set(state.tuples, meaning)
-    return meaning
-  }
-
-  placement(cell: Cell): Placement | undefined {
-    return placementOf(cell.id, cell.state, this.meaning(cell))
   }
 }
 
 export function placementOf(id: string, state: EntryState, meaning: EntryMeaning): Placement | undefined {
-  if (!meaning.alive && state.kids === 0) return undefined
-  const { parent, name } = effectivePlace(id, meaning, state.level)
-  return { parent, name }
+  return meaning.alive || state.kids > 0 ? effectivePlace(id, meaning, state.level) : undefined
 }

@@ -5,24 +5,15 @@
  * A move that makes a cycle is set aside: of each cycle the entry moved last (time, author, id) goes back to where it
  * came from, and to the root if that makes a cycle again.
  */
-import { bytesOf, hexOf } from '../wire/index.js'
 import { ROOT_ID } from './ids.js'
+import { NameRow } from './rows.js'
 import type { Cell, Placement, Stage } from './stage.js'
 import { compareStamps, effectivePlace } from './view.js'
 
 export const NAME_ROWS = 'n/'
 export const nameKey = (parent: string, name: string): string => `${NAME_ROWS}${parent}/${name}`
+/** Ids of what is set aside, in a row of the same form. */
 const BROKEN_KEY = '~broken'
-
-export function decodeIds(bytes: Uint8Array | undefined): string[] {
-  const ids: string[] = []
-  for (let at = 0; bytes !== undefined && at < bytes.length; at += 16) ids.push(hexOf(bytes.subarray(at, at + 16)))
-  return ids
-}
-
-function encodeIds(ids: readonly string[]): Uint8Array {
-  return bytesOf(ids.join(''))
-}
 
 export class Tree {
   readonly #stage: Stage
@@ -33,21 +24,21 @@ export class Tree {
 
   /** Brings the rows in step with cells that were written. */
   settle(written: readonly Cell[]): void {
-    const holders = new Set(written.map((cell) => this.#stage.meaning(cell).place?.parent))
+    const holders = new Set(written.map((cell) => cell.meaning.place?.parent))
     const raised = this.#breakCycles(written.filter((cell) => this.#moved(cell, holders)))
     for (const cell of [...written, ...raised]) this.#place(cell)
   }
 
   #moved(cell: Cell, holders: ReadonlySet<string | undefined>): boolean {
-    const parent = this.#stage.meaning(cell).place?.parent
+    const parent = cell.meaning.place?.parent
     const moved = parent !== undefined && parent !== cell.checkedParent
     cell.checkedParent = parent
     // what is quite new, and is not named as parent in this same record, holds nothing: it cannot be below itself
-    return moved && (cell.meaningBefore !== undefined || cell.state.kids > 0 || holders.has(cell.id))
+    return moved && (cell.before !== undefined || cell.state.kids > 0 || holders.has(cell.id))
   }
 
   #place(cell: Cell): void {
-    const now = this.#stage.placement(cell)
+    const now = cell.placement
     const before = cell.placed
     if (before?.parent === now?.parent && before?.name === now?.name) return
     cell.placed = now
@@ -57,21 +48,28 @@ export class Tree {
 
   #list(id: string, { parent, name }: Placement): void {
     const key = nameKey(parent, name)
-    const ids = decodeIds(this.#stage.get(key))
-    this.#stage.put(key, encodeIds([...ids, id].toSorted()))
+    const ids = this.#stage.claimants(key)
+    this.#stage.put(key, new NameRow([...ids, id].toSorted()))
     this.#stage.delta.listed += 1
-    if (ids.length > 0) this.#stage.delta.names.add(key)
+    if (ids.length > 0) this.#share(key, [...ids, id])
     this.#countKid(parent, 1)
   }
 
   #unlist(id: string, { parent, name }: Placement): void {
     const key = nameKey(parent, name)
-    const ids = decodeIds(this.#stage.get(key)).filter((other) => other !== id)
+    const ids = this.#stage.claimants(key).filter((other) => other !== id)
     if (ids.length === 0) this.#stage.delete(key)
-    else this.#stage.put(key, encodeIds(ids))
+    else this.#stage.put(key, new NameRow(ids))
     this.#stage.delta.listed -= 1
-    if (ids.length > 0) this.#stage.delta.names.add(key)
+    this.#stage.delta.parted.add(id)
+    if (ids.length > 0) this.#share(key, ids)
     this.#countKid(parent, -1)
+  }
+
+  /** Who claims a name that others claim, or claimed, has changed. */
+  #share(key: string, ids: readonly string[]): void {
+    this.#stage.delta.names.add(key)
+    for (const id of ids) this.#stage.delta.parted.add(id)
   }
 
   /** A container lives while it has live children, so its own listing may follow. */
@@ -84,7 +82,7 @@ export class Tree {
 
   /** Looks for cycles through what moved and what was set aside before; returns the cells whose level changed. */
   #breakCycles(moved: readonly Cell[]): Cell[] {
-    const broken = decodeIds(this.#stage.get(BROKEN_KEY))
+    const broken = this.#stage.claimants(BROKEN_KEY)
     if (moved.length === 0 && broken.length === 0) return []
     const candidates = new Map([...moved, ...broken.map((id) => this.#stage.cell(id))].map((cell) => [cell.id, cell]))
     const levels = new Map([...candidates.values()].map((cell) => [cell.id, cell.state.level]))
@@ -98,7 +96,7 @@ export class Tree {
     }
     const touched = [...levels.keys()].map((id) => this.#stage.cell(id))
     const nowBroken = touched.filter((cell) => cell.state.level > 0).map((cell) => cell.id)
-    if (nowBroken.length > 0) this.#stage.put(BROKEN_KEY, encodeIds(nowBroken.toSorted()))
+    if (nowBroken.length > 0) this.#stage.put(BROKEN_KEY, new NameRow(nowBroken.toSorted()))
     else if (broken.length > 0) this.#stage.delete(BROKEN_KEY)
     return touched.filter((cell) => cell.state.level !== levels.get(cell.id))
   }
@@ -122,14 +120,14 @@ export class Tree {
   }
 
   #parentOf(cell: Cell): Cell | undefined {
-    const { parent } = effectivePlace(cell.id, this.#stage.meaning(cell), cell.state.level)
+    const { parent } = effectivePlace(cell.id, cell.meaning, cell.state.level)
     return parent === ROOT_ID ? undefined : this.#stage.cell(parent)
   }
 
   #latest(cycle: readonly Cell[]): Cell {
     return cycle.reduce((best, cell) => {
-      const a = this.#stage.meaning(cell).placeStamp
-      const b = this.#stage.meaning(best).placeStamp
+      const a = cell.meaning.placeStamp
+      const b = best.meaning.placeStamp
       if (a === undefined || b === undefined) return cell.id > best.id ? cell : best
       return (compareStamps(a, b, this.#stage.authorOf) || (cell.id > best.id ? 1 : -1)) > 0 ? cell : best
     })

@@ -13,6 +13,7 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { MAX_FIELD_NAME_BYTES, MAX_TIME, MAX_UPDATE_TUPLES, MAX_VALUE_DEPTH, refuseRecord } from '../wire/index.js'
+import { encoded, scratched } from './scratch.js'
 
 /** What a field may hold. */
 export type Value = null | boolean | number | string | Uint8Array | readonly Value[] | { readonly [key: string]: Value }
@@ -46,11 +47,13 @@ const MAX_CLOCK = 2 ** 40
 const MAX_DELETE_RANGES = 4_096
 
 export function encodeUpdate(update: EditUpdate): Uint8Array {
-  const out = encoding.createEncoder()
+  return encoded((out) => writeUpdate(out, update))
+}
+
+function writeUpdate(out: encoding.Encoder, update: EditUpdate): void {
   if (update.tuples.length === 0) encoding.writeVarUint(out, 0)
   else writeStruct(out, update)
   writeDeletes(out, update.deletes)
-  return encoding.toUint8Array(out)
 }
 
 function writeStruct(out: encoding.Encoder, { client, clock, tuples }: EditUpdate): void {
@@ -92,15 +95,17 @@ export function writeDeletes(out: encoding.Encoder, deletes: readonly DeleteRang
 /** Reads an update or throws `record-malformed`; says nothing yet about whether it fits an entry. */
 export function decodeUpdate(bytes: Uint8Array): EditUpdate {
   let update: EditUpdate
-  let canonical: Uint8Array
+  let isCanonical: boolean
   try {
     update = readUpdate(decoding.createDecoder(bytes))
-    canonical = encodeUpdate(update)
+    isCanonical = scratched(
+      (out) => writeUpdate(out, update),
+      (canonical) => Buffer.compare(bytes, canonical) === 0
+    )
   } catch (error) {
     throw refuseRecord('holds an edit that is not a Yjs update of the permitted form', {}, error)
   }
-  if (!Buffer.from(bytes).equals(canonical))
-    throw refuseRecord('holds an edit that is not in its one canonical encoding')
+  if (!isCanonical) throw refuseRecord('holds an edit that is not in its one canonical encoding')
   return update
 }
 
@@ -203,9 +208,16 @@ function isBytes(value: unknown): boolean {
 
 /** Deterministic bytes of a value, to compare and to hash. */
 export function encodeValue(value: Value): Uint8Array {
-  const out = encoding.createEncoder()
-  encoding.writeAny(out, sorted(value) as encoding.AnyEncodable)
-  return encoding.toUint8Array(out)
+  return encoded((out) => writeValue(out, value))
+}
+
+export function writeValue(out: encoding.Encoder, value: Value): void {
+  encoding.writeAny(out, (holdsMap(value) ? sorted(value) : value) as encoding.AnyEncodable)
+}
+
+function holdsMap(value: Value): boolean {
+  if (Array.isArray(value)) return value.some(holdsMap)
+  return typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
 }
 
 function sorted(value: Value): Value {

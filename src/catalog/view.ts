@@ -200,15 +200,17 @@ function checkTombstone(value: Value): void {
   }
 }
 
+export interface EffectivePlace {
+  readonly parent: string
+  readonly name: string
+  readonly order: string | null
+}
+
 /** Where an entry is, after a move that would make a cycle was set aside `level` times. */
-export function effectivePlace(
-  id: string,
-  meaning: EntryMeaning,
-  level: number
-): { parent: string; name: string; order: string | null } {
+export function effectivePlace(id: string, meaning: EntryMeaning, level: number): EffectivePlace {
   const { place } = meaning
   if (place === undefined) return { parent: ROOT_ID, name: `lost-${id.slice(0, 12)}`, order: null }
-  if (level === 0) return { parent: place.parent, name: place.name, order: place.order }
+  if (level === 0) return place
   if (level === 1 && place.from !== null) return { ...place.from, order: null }
   return { parent: ROOT_ID, name: place.name, order: null }
 }

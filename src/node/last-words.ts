@@ -6,11 +6,11 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { CatalogReader } from '../catalog/index.js'
+import { CatalogReader, IndexRows } from '../catalog/index.js'
 import { GrapevineError } from '../errors.js'
 import { MEMBER_ROWS, Members } from '../identity/index.js'
 import { storedHeads } from '../log/index.js'
-import { openStore, prefixRange, type LevelStore } from '../store/index.js'
+import { openStore, Overlay, prefixRange, type LevelStore } from '../store/index.js'
 import { bytesOf, hexOf } from '../wire/index.js'
 import { readJsonOr, writePrivate } from './home.js'
 
@@ -57,7 +57,7 @@ export async function readLastWords(path: string, cluster: string): Promise<Last
 
 async function namePaths(store: LevelStore, held: ReadonlyMap<string, Told>): Promise<void> {
   const authorOf = (log: string): string => hexOf(held.get(log)?.author ?? new Uint8Array())
-  const reader = new CatalogReader({ rows: store, store, authorOf })
+  const reader = new CatalogReader({ rows: new IndexRows(new Overlay({ store }), authorOf), store, authorOf })
   for await (const id of reader.ids()) {
     for (const { log, seq } of reader.entry(id)?.state.tuples ?? []) {
       const head = held.get(log)

@@ -1,5 +1,5 @@
 /** What becomes of records: the catalog and who may change it, made over one index. */
-import { Catalog, CatalogReader } from '../catalog/index.js'
+import { Catalog, CatalogReader, IndexRows } from '../catalog/index.js'
 import type { Members } from '../identity/index.js'
 import type { RecordLog } from '../log/index.js'
 import type { Clock, Logger } from '../runtime.js'
@@ -50,10 +50,9 @@ export function makeFold(deps: FoldDeps): Fold {
     authors.set(id, author)
     return author
   }
-  const catalog = new Catalog({ rows, store, authorOf })
-  // a listing of what could be written must not fail because something else could not
-  const readable = { get: (key: string) => rows.get(key), flush: () => rows.flush().catch(() => undefined) }
-  const reader = new CatalogReader({ rows: readable, store, authorOf })
+  const index = new IndexRows(rows, authorOf)
+  const catalog = new Catalog({ rows, index, store, authorOf })
+  const reader = new CatalogReader({ rows: index, store, authorOf })
   const { base } = deps
   const removals = new Removals({ log, members, catalog, reader, rows, store, base })
   const scopes = new Scopes({ log, members, catalog, reader, removals, base })

@@ -6,7 +6,15 @@ import { GrapevineError } from '../errors.js'
 import { MEMBERS_SPACE, verify, verifyAsync, type Members } from '../identity/index.js'
 import type { RecordLog } from '../log/index.js'
 import type { Clock } from '../runtime.js'
-import { bodyOf, decodeRecord, hexOf, sha256, SIGNATURE_BYTES, signedBytes, type SignedRecord } from '../wire/index.js'
+import {
+  bodyOf,
+  decodeRecord,
+  hexOf,
+  sha256Hex,
+  SIGNATURE_BYTES,
+  signedBytes,
+  type SignedRecord
+} from '../wire/index.js'
 import { CATALOG_SPACE } from './applier.js'
 import { Breath } from './breath.js'
 import { Parked } from './parked.js'
@@ -67,7 +75,7 @@ export class Intake {
   }
 
   #isHeld(bytes: Uint8Array): boolean {
-    return this.#deps.log.find(sha256(bodyOf(bytes)).toString('hex')) !== undefined
+    return this.#deps.log.find(sha256Hex(bodyOf(bytes))) !== undefined
   }
 
   /** The same for many, a few at a time. */

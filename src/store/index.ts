@@ -17,7 +17,7 @@ export function prefixRange(prefix: string): { gte: string; lt: string } {
   return { gte: prefix, lt: prefix + '\u{10ffff}' }
 }
 
-export { Overlay } from './overlay.js'
+export { Overlay, type HeldRow } from './overlay.js'
 export { MemoryStore } from './memory.js'
 export { LevelStore } from './level.js'
 export type { LevelStoreOptions } from './level.js'

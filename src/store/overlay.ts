@@ -6,6 +6,18 @@ export interface OverlayDeps {
 }
 
 /**
+ * A row kept as what it means and made into bytes when it is written: what changes many times before that is encoded
+ * once, and what is read many times is decoded once. Whoever puts one does not change it afterwards.
+ */
+export interface HeldRow {
+  bytes(): Uint8Array
+  /** What it takes in memory, roughly, bytes. */
+  readonly weight: number
+}
+
+type Change = Uint8Array | HeldRow | null
+
+/**
  * A write-behind view over a store: reads see what was put but is not written yet. Many folds touch the same rows, so
  * collecting them here turns thousands of small writes into one batch. Values are held by reference: whoever puts one
  * does not change it afterwards.
@@ -16,8 +28,8 @@ export interface OverlayDeps {
  */
 export class Overlay {
   readonly #store: Store
-  #pending = new Map<string, Uint8Array | null>()
-  #flight: Map<string, Uint8Array | null> | undefined
+  #pending = new Map<string, Change>()
+  #flight: Map<string, Change> | undefined
   #flushes: Promise<void> = Promise.resolve()
   readonly #cache = new RowCache()
 
@@ -31,17 +43,30 @@ export class Overlay {
   }
 
   get(key: string): Uint8Array | undefined {
+    const found = this.#lookUp(key)
+    return found === undefined || found instanceof Uint8Array ? found : found.bytes()
+  }
+
+  /** The row as `read` makes it of its bytes, once for as long as it is at hand. A key is always read the same way. */
+  row<T extends HeldRow>(key: string, read: (bytes: Uint8Array) => T): T | undefined {
+    const found = this.#lookUp(key)
+    if (!(found instanceof Uint8Array)) return found as T | undefined
+    const row = read(found)
+    this.#cache.set(key, row)
+    return row
+  }
+
+  #lookUp(key: string): Uint8Array | HeldRow | undefined {
     let change = this.#pending.get(key)
     if (change === undefined && this.#flight !== undefined) change = this.#flight.get(key)
+    if (change === undefined) change = this.#cache.get(key)
     if (change !== undefined) return change ?? undefined
-    const cached = this.#cache.get(key)
-    if (cached !== undefined) return cached ?? undefined
     const value = this.#store.get(key)
     this.#cache.set(key, value ?? null)
     return value
   }
 
-  put(key: string, value: Uint8Array): void {
+  put(key: string, value: Uint8Array | HeldRow): void {
     this.#pending.set(key, value)
   }
 
@@ -55,8 +80,10 @@ export class Overlay {
    */
   take(): Map<string, Uint8Array | null> {
     if (this.#flight !== undefined) throw new TypeError('the batch taken before is neither committed nor restored')
-    const batch = this.#pending
-    this.#flight = batch
+    const batch = new Map<string, Uint8Array | null>()
+    for (const [key, change] of this.#pending)
+      batch.set(key, change === null || change instanceof Uint8Array ? change : change.bytes())
+    this.#flight = this.#pending
     this.#pending = new Map()
     return batch
   }

@@ -23,6 +23,11 @@ export function sha256(bytes: Uint8Array): Buffer {
     : createHash('sha256').update(bytes).digest()
 }
 
+/** The same as 64 hex. */
+export function sha256Hex(bytes: Uint8Array): string {
+  return typeof hashOnce === 'function' ? hashOnce('sha256', bytes, 'hex') : sha256(bytes).toString('hex')
+}
+
 /** Hash of an inner node over its children's hashes. */
 export function treeNodeHash(children: Uint8Array): Buffer {
   return createHash('sha256').update(NODE_PREFIX).update(children).digest()
@@ -54,7 +59,7 @@ export function chunkCount(size: number): number {
 
 /** Content id of a body held in memory. */
 export function bodyRefOf(bytes: Uint8Array): BodyRef {
-  if (bytes.length <= BLOB_CHUNK_BYTES) return { hash: sha256(bytes).toString('hex'), size: bytes.length }
+  if (bytes.length <= BLOB_CHUNK_BYTES) return { hash: sha256Hex(bytes), size: bytes.length }
   const hasher = new BodyHasher()
   hasher.update(bytes)
   return hasher.finish()

@@ -2,7 +2,7 @@
  * The record: one author's signed, hash-chained change. SPEC.md, "Record". The signature covers the body's bytes as
  * sent; nothing is ever re-encoded to be checked.
  */
-import { sha256 } from './body.js'
+import { sha256, sha256Hex } from './body.js'
 import { decodeCborRaw, encodeCbor, isMap } from './cbor.js'
 import { bytesOf, Fields, hexOf } from './fields.js'
 import { MAX_RECORD_BYTES, MAX_RECORD_DEPS, MAX_RECORD_OPS, MAX_SEQ, MAX_TIME } from './limits.js'
@@ -80,7 +80,7 @@ export function signedBytes(body: Uint8Array): Uint8Array {
 export function sealRecord(body: RecordBody, sign: (bytes: Uint8Array) => Uint8Array): SignedRecord {
   const encoded = encodeBody(body)
   const bytes = Buffer.concat([sign(signedBytes(encoded)), encoded])
-  return { bytes, id: hexOf(sha256(encoded)), log: logIdOf(body.space, body.author, body.epoch), body }
+  return { bytes, id: sha256Hex(encoded), log: logIdOf(body.space, body.author, body.epoch), body }
 }
 
 /** The body part of a record's bytes. */
@@ -102,7 +102,7 @@ export function decodeRecord(bytes: Uint8Array): SignedRecord {
   }
   if (!isMap(value)) throw refuseRecord('is not a map')
   const body = readBody(value)
-  return { bytes, id: sha256(encoded).toString('hex'), log: cachedLogId(body), body }
+  return { bytes, id: sha256Hex(encoded), log: cachedLogId(body), body }
 }
 
 function readBody(map: Readonly<Record<string, unknown>>): RecordBody {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Catalog } from '../../src/catalog/index.js'
-import { ENTRY_ROWS } from '../../src/catalog/stage.js'
+import { ENTRY_ROWS } from '../../src/catalog/rows.js'
 import { faultText, GrapevineError, isFault } from '../../src/errors.js'
 import { MembersFold } from '../../src/identity/fold.js'
 import { removalOf, type HeldRecord } from '../../src/replica/index.js'

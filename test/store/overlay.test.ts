@@ -128,3 +128,95 @@ test('a batch taken by hand and restored is pending again', () => {
   assert.equal(overlay.size, 1)
   assert.deepEqual([...overlay.take().keys()], ['a'])
 })
+
+/** A row that counts how often it was made into bytes. */
+class CountedRow {
+  readonly weight = 1
+  readonly value: number
+  encoded = 0
+
+  constructor(value: number) {
+    this.value = value
+  }
+
+  static read(this: void, row: Uint8Array): CountedRow {
+    return new CountedRow(row[0]!)
+  }
+
+  bytes(): Uint8Array {
+    this.encoded += 1
+    return bytes(this.value)
+  }
+}
+
+test('a row put as what it means is read as it is, and made into bytes once, when it is written', async () => {
+  const store = new MemoryStore()
+  const overlay = new Overlay({ store })
+  const overtaken = new CountedRow(1)
+  const row = new CountedRow(2)
+  overlay.put('a', overtaken)
+  overlay.put('a', row)
+  assert.equal(overlay.row('a', CountedRow.read), row)
+  await overlay.flush()
+  assert.equal(overlay.row('a', CountedRow.read), row)
+  assert.deepEqual(store.get('a'), bytes(2))
+  assert.deepEqual([overtaken.encoded, row.encoded], [0, 1])
+  assert.deepEqual(overlay.get('a'), bytes(2))
+})
+
+test('a row of the store is made into what it means once, and anew when it was put as bytes', async () => {
+  const store = new MemoryStore()
+  await withRow(store)
+  const overlay = new Overlay({ store })
+  const row = overlay.row('stored', CountedRow.read)
+  assert.equal(row?.value, 1)
+  assert.equal(overlay.row('stored', CountedRow.read), row)
+  assert.deepEqual(overlay.get('stored'), bytes(1))
+  overlay.put('stored', bytes(7))
+  assert.equal(overlay.row('stored', CountedRow.read)?.value, 7)
+  assert.deepEqual(overlay.get('stored'), bytes(7))
+  overlay.delete('stored')
+  assert.equal(overlay.row('stored', CountedRow.read), undefined)
+  assert.equal(overlay.row('never', CountedRow.read), undefined)
+})
+
+test('a row that fails to become bytes leaves everything pending', () => {
+  const overlay = new Overlay({ store: new MemoryStore() })
+  overlay.put('a', bytes(1))
+  overlay.put('b', {
+    weight: 1,
+    bytes: () => {
+      throw new RangeError('not today')
+    }
+  })
+  assert.throws(() => overlay.take(), /not today/)
+  overlay.put('b', bytes(2))
+  assert.deepEqual(
+    [...overlay.take()],
+    [
+      ['a', bytes(1)],
+      ['b', bytes(2)]
+    ]
+  )
+})
+
+test('rows in flight that failed are made into bytes again, and what overtook them wins', async () => {
+  const store = new HeldStore()
+  const overlay = new Overlay({ store })
+  const first = new CountedRow(1)
+  overlay.put('a', first)
+  overlay.put('b', new CountedRow(1))
+  const flushed = overlay.flush()
+  await settle()
+  overlay.put('b', new CountedRow(2))
+  store.held[0]!.fail(new Error('no'))
+  await assert.rejects(flushed)
+  assert.equal(overlay.row('a', CountedRow.read), first)
+  assert.deepEqual(
+    [...overlay.take()],
+    [
+      ['a', bytes(1)],
+      ['b', bytes(2)]
+    ]
+  )
+})

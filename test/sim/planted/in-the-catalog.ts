@@ -63,7 +63,13 @@ export const IN_THE_CATALOG: readonly PlantedBug[] = [
   {
     name: 'client-id-clash',
     is: 'two authors write to one document under one client id',
-    edits: [{ file: 'catalog/ids.ts', before: '    .update(author)\n    .update(bytesOf(epoch))\n', after: '' }],
+    edits: [
+      {
+        file: 'catalog/ids.ts',
+        before: "  bytes.set(author, at)\n  at += author.length\n  at += bytes.write(epoch, at, EPOCH_BYTES, 'hex')\n",
+        after: '  bytes.fill(0, at)\n  at += author.length + EPOCH_BYTES\n'
+      }
+    ],
     seed: 1,
     said: /writes under a client id of another log/
   },
@@ -112,8 +118,8 @@ export const IN_THE_CATALOG: readonly PlantedBug[] = [
     edits: [
       {
         file: CATALOG,
-        before: "if (op.k === 'body') stage.put(bodyKey(sha256(op.bytes).toString('hex')), op.bytes)",
-        after: "if (op.k === 'body') sha256(op.bytes)"
+        before: "if (op.k === 'body') stage.put(bodyKey(sha256Hex(op.bytes)), op.bytes)",
+        after: "if (op.k === 'body') sha256Hex(op.bytes)"
       }
     ],
     seed: 1,
@@ -143,7 +149,7 @@ export const IN_THE_CATALOG: readonly PlantedBug[] = [
     name: 'name-tie',
     is: 'two entries of one name: who came first owns it, on each node another',
     edits: [
-      { file: TREE, before: 'encodeIds([...ids, id].toSorted())', after: 'encodeIds([...ids, id])' },
+      { file: TREE, before: 'new NameRow([...ids, id].toSorted())', after: 'new NameRow([...ids, id])' },
       {
         file: 'catalog/reader.ts',
         before: 'entries.length < 2 ? entries : entries.toSorted((a, b) => this.#earlier(a, b))',

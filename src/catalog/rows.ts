@@ -1,0 +1,103 @@
+/** The rows of the catalog as they are used: entries and names as what they mean, and the rest as bytes. */
+import type { HeldRow, Overlay } from '../store/index.js'
+import { bytesOf, hexOf } from '../wire/index.js'
+import { EntryRow } from './entry-row.js'
+import { PathCache } from './path-cache.js'
+import type { AuthorOf } from './view.js'
+
+export const ENTRY_ROWS = 'e/'
+export const entryKey = (id: string): string => ENTRY_ROWS + id
+
+/** Where rows are read: the index, or a stage above it. */
+export interface CatalogRows {
+  get(key: string): Uint8Array | undefined
+  entry(id: string): EntryRow | undefined
+  /** Ids of the entries that claim a name, sorted; `key` is that of the name's row. */
+  claimants(key: string): readonly string[]
+  /** The directory at a path, if that is known at once; see `PathCache`. */
+  directoryAt(path: string): string | undefined
+  /** Remembers it. The name is claimed by it alone, and so are all in front of it. */
+  noteDirectory(path: string, id: string): void
+  /** Writes down what listings must see. */
+  flush?(): Promise<void>
+}
+
+export function decodeIds(bytes: Uint8Array | undefined): string[] {
+  const ids: string[] = []
+  for (let at = 0; bytes !== undefined && at < bytes.length; at += 16) ids.push(hexOf(bytes.subarray(at, at + 16)))
+  return ids
+}
+
+/** Who claims a name. */
+export class NameRow implements HeldRow {
+  readonly ids: readonly string[]
+
+  constructor(ids: readonly string[]) {
+    this.ids = ids
+  }
+
+  static read(this: void, bytes: Uint8Array): NameRow {
+    return new NameRow(decodeIds(bytes))
+  }
+
+  bytes(): Uint8Array {
+    return bytesOf(this.ids.join(''))
+  }
+
+  get weight(): number {
+    return this.ids.length * 64
+  }
+}
+
+const NOBODY: readonly string[] = []
+
+/** Reads the index. */
+export class IndexRows implements CatalogRows {
+  readonly #rows: Pick<Overlay, 'get' | 'row' | 'flush'>
+  readonly #authorOf: AuthorOf
+  readonly #paths = new PathCache()
+
+  constructor(rows: Pick<Overlay, 'get' | 'row' | 'flush'>, authorOf: AuthorOf) {
+    this.#rows = rows
+    this.#authorOf = authorOf
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#rows.get(key)
+  }
+
+  entry(id: string): EntryRow | undefined {
+    return this.#rows.row(entryKey(id), (bytes) => EntryRow.read(id, bytes, this.#authorOf))
+  }
+
+  claimants(key: string): readonly string[] {
+    return this.#rows.row(key, NameRow.read)?.ids ?? NOBODY
+  }
+
+  directoryAt(path: string): string | undefined {
+    return this.#paths.get(path)
+  }
+
+  noteDirectory(path: string, id: string): void {
+    this.#paths.set(path, id)
+  }
+
+  /** These entries have left, or have come to share, a name. */
+  parted(ids: Iterable<string>): void {
+    this.#paths.forget(ids)
+  }
+
+  /** A listing of what could be written must not fail because something else could not. */
+  flush(): Promise<void> {
+    return this.#rows.flush().catch(() => undefined)
+  }
+}
+
+/** Where there is nothing yet. */
+export const NO_ROWS: CatalogRows = {
+  get: () => undefined,
+  entry: () => undefined,
+  claimants: () => NOBODY,
+  directoryAt: () => undefined,
+  noteDirectory: () => undefined
+}
