@@ -79,20 +79,43 @@ export class CatalogReader {
 
   /** The name under which an entry shows: its own, or marked when another owns that name. */
   shownName(entry: Entry): string {
+    if (this.#isSole(entry)) return entry.name
     const [owner] = this.atName(entry.parent, entry.name)
     return owner === undefined || owner.id === entry.id ? entry.name : markedName(entry.name, entry.id)
   }
 
+  /** Whether nobody else claims its name. */
+  #isSole({ id, parent, name }: Entry): boolean {
+    const claimants = this.#rows.claimants(nameKey(parent, name))
+    return claimants.length === 1 && claimants[0] === id
+  }
+
   /** The path of a listed entry; undefined when it, or what holds it, is not listed. */
   pathOf(id: string): string | undefined {
-    const names: string[] = []
+    const entry = this.entry(id)
+    if (entry === undefined || !entry.listed) return undefined
+    const name = this.shownName(entry)
+    if (entry.parent === ROOT_ID) return name
+    const above = this.#rows.pathOfDirectory(entry.parent) ?? this.#walkUp(entry.parent)
+    return above === undefined ? undefined : `${above}/${name}`
+  }
+
+  #walkUp(id: string): string | undefined {
+    const way: Entry[] = []
     for (let at = id; at !== ROOT_ID;) {
       const entry = this.entry(at)
-      if (entry === undefined || !entry.listed || names.length > MAX_DEPTH) return undefined
-      names.push(this.shownName(entry))
+      if (entry === undefined || !entry.listed || way.length >= MAX_DEPTH) return undefined
+      way.push(entry)
       at = entry.parent
     }
-    return names.toReversed().join('/')
+    let path = ''
+    let isSole = true
+    for (const entry of way.toReversed()) {
+      path = join(path, this.shownName(entry))
+      isSole &&= path.length <= MAX_KEPT_PATH && this.#isSole(entry)
+      if (isSole) this.#rows.noteDirectory(path, entry.id)
+    }
+    return path
   }
 
   /** Where an entry is, or was: its name below what it was in, or its name alone where that is gone too. */
@@ -124,8 +147,7 @@ export class CatalogReader {
       const name = path.slice(from, end)
       const found = this.child(parent, name)
       if (found === undefined) return undefined
-      const claimants = this.#rows.claimants(nameKey(parent, name))
-      isSole &&= claimants.length === 1 && claimants[0] === found.id
+      isSole &&= found.parent === parent && found.name === name && this.#isSole(found)
       if (isSole) this.#rows.noteDirectory(path.slice(0, end), found.id)
       parent = found.id
       from = end + 1
@@ -177,7 +199,7 @@ export class CatalogReader {
   async *walk(parent: string, path: string): AsyncIterable<Listed> {
     for (const entry of await this.children(parent)) {
       const shown = this.shownName(entry)
-      const at = path === '' ? shown : `${path}/${shown}`
+      const at = join(path, shown)
       yield { path: at, entry }
       if (entry.state.kids > 0) yield* this.walk(entry.id, at)
     }
@@ -223,6 +245,8 @@ export class CatalogReader {
     for await (const [, ids] of this.#iterate(prefixRange(NAME_ROWS))) yield* decodeIds(ids)
   }
 }
+
+const join = (above: string, name: string): string => (above === '' ? name : `${above}/${name}`)
 
 /** Entries without an order key come first, by name. */
 function compareOrder(a: string | null, b: string | null): number {

@@ -16,6 +16,8 @@ export interface CatalogRows {
   claimants(key: string): readonly string[]
   /** The directory at a path, if that is known at once; see `PathCache`. */
   directoryAt(path: string): string | undefined
+  /** The other way round. */
+  pathOfDirectory(id: string): string | undefined
   /** Remembers it. The name is claimed by it alone, and so are all in front of it. */
   noteDirectory(path: string, id: string): void
   /** Writes down what listings must see. */
@@ -78,6 +80,10 @@ export class IndexRows implements CatalogRows {
     return this.#paths.get(path)
   }
 
+  pathOfDirectory(id: string): string | undefined {
+    return this.#paths.pathOf(id)
+  }
+
   noteDirectory(path: string, id: string): void {
     this.#paths.set(path, id)
   }
@@ -99,5 +105,6 @@ export const NO_ROWS: CatalogRows = {
   entry: () => undefined,
   claimants: () => NOBODY,
   directoryAt: () => undefined,
+  pathOfDirectory: () => undefined,
   noteDirectory: () => undefined
 }

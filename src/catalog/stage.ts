@@ -128,6 +128,10 @@ export class Stage implements CatalogRows {
     return this.delta.parted.size > 0 ? undefined : (this.#below.directoryAt(path) ?? this.paths.get(path))
   }
 
+  pathOfDirectory(id: string): string | undefined {
+    return this.delta.parted.size > 0 ? undefined : (this.#below.pathOfDirectory(id) ?? this.paths.pathOf(id))
+  }
+
   noteDirectory(path: string, id: string): void {
     this.paths.set(path, id)
   }

@@ -12,13 +12,15 @@ describe('directories by path', () => {
     cache.set('a/b', '2')
     cache.forget(['3'])
     assert.equal(cache.get('a/b'), '2')
+    assert.equal(cache.pathOf('2'), 'a/b')
     cache.forget(['3', '1'])
+    assert.equal(cache.pathOf('2'), undefined)
     assert.deepEqual([cache.get('a'), cache.get('a/b')], [undefined, undefined])
   })
 
   test('no more is kept than the limit', () => {
     const cache = new PathCache()
-    const path = (at: number): string => `${at}`.padEnd(872, 'x')
+    const path = (at: number): string => `${at}`.padEnd(808, 'x')
     const room = Math.ceil((MAX_PATH_CACHE_CHARS + 1) / 1_000)
     for (let at = 0; at < room; at++) cache.set(path(at), 'id')
     assert.equal([...cache].length, room)
@@ -36,7 +38,7 @@ describe('directories by path', () => {
     assert.deepEqual([node!.text('a/f'), node!.text('b/f')], ['second', 'first'])
   })
 
-  test('of two that share a name the one that came first is found, whoever that is by now', async () => {
+  test('of two that share a name the one that came first is found and shown so, whoever that is by now', async () => {
     const [a, b] = await new Lab().nodes(2)
     for (const [node, dir] of [
       [a!, 'one'],
@@ -47,10 +49,13 @@ describe('directories by path', () => {
     }
     await meet([a!, b!])
     const found = a!.text('shared/f')
+    const inside = a!.at('shared/f').id
     const { id, parent, name } = a!.at('shared')
+    assert.equal(a!.replica.reader.pathOf(inside), 'shared/f')
     // put at the very same place again it is no longer the first there
     await a!.replica.change((draft) => draft.move(id, parent, name, { order: 'a1' }))
     assert.equal(a!.text('shared/f'), found === 'one' ? 'two' : 'one')
+    assert.match(a!.replica.reader.pathOf(inside)!, /^shared\.conflict-[0-9a-f]{8}\/f$/)
   })
 
   test('every path leads where its names lead, whatever is made, moved, removed and heard from others', async () => {
@@ -95,8 +100,12 @@ function assertSame({ replica }: LabNode, when: string): void {
     entry: (id) => stage.entry(id),
     claimants: (key) => stage.claimants(key),
     directoryAt: () => undefined,
+    pathOfDirectory: () => undefined,
     noteDirectory: () => undefined
   })
-  for (const path of PLACES.flatMap((place) => [place, `${place}/f`]))
-    assert.equal(replica.reader.resolve(path)?.id, forgetful.resolve(path)?.id, `${path}: ${when}`)
+  for (const path of PLACES.flatMap((place) => [place, `${place}/f`])) {
+    const id = replica.reader.resolve(path)?.id
+    assert.equal(id, forgetful.resolve(path)?.id, `${path}: ${when}`)
+    if (id !== undefined) assert.equal(replica.reader.pathOf(id), forgetful.pathOf(id), `${path}: ${when}`)
+  }
 }
