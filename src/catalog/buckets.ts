@@ -3,7 +3,7 @@
  * canonical hashes, and a root over all sums. A sum changes by one subtraction and one addition an edit, whatever the
  * size of the catalog; adding is safe against chosen hashes only because members alone can write entries.
  */
-import { prefixRange, type Overlay, type Store } from '../store/index.js'
+import { prefixRange, type HeldRow, type Overlay, type Store } from '../store/index.js'
 import { BUCKETS, sha256 } from '../wire/index.js'
 
 const ROWS = 'H/'
@@ -30,8 +30,28 @@ export function addHash(sums: Uint32Array, index: number, hash: Uint8Array, subt
   }
 }
 
+/** Some of the sums, as they are when they are written: they change with every record, and together with its entries. */
+class SumsRow implements HeldRow {
+  readonly key: string
+  readonly weight = 0
+  readonly #sums: Uint8Array
+
+  constructor(row: number, sums: Uint8Array) {
+    this.key = ROWS + row.toString(16).padStart(2, '0')
+    this.#sums = sums
+  }
+
+  bytes(): Uint8Array {
+    return this.#sums.slice()
+  }
+}
+
 export class Buckets {
   readonly #sums = new Uint32Array(BUCKETS * WORDS)
+  readonly #rows = Array.from(
+    { length: BUCKETS / BUCKETS_PER_ROW },
+    (_, row) => new SumsRow(row, new Uint8Array(this.#sums.buffer, row * ROW_BYTES, ROW_BYTES))
+  )
   readonly #dirty = new Set<number>()
   #root: string | undefined
 
@@ -53,11 +73,10 @@ export class Buckets {
 
   /** Puts the changed sums into the batch. */
   save(rows: Overlay): void {
-    for (const row of this.#dirty)
-      rows.put(
-        ROWS + row.toString(16).padStart(2, '0'),
-        new Uint8Array(this.#sums.buffer, row * ROW_BYTES, ROW_BYTES).slice()
-      )
+    for (const at of this.#dirty) {
+      const row = this.#rows[at]!
+      rows.put(row.key, row)
+    }
     this.#dirty.clear()
   }
 

@@ -56,6 +56,35 @@ export interface EntryMeaning {
 export type AuthorOf = (log: string) => string
 
 export function meaningOf(state: EntryState, authorOf: AuthorOf): EntryMeaning {
+  return plainMeaning(state.tuples, authorOf) ?? fullMeaning(state, authorOf)
+}
+
+/** Of an entry that holds one value of each field we know and no other, as most do; undefined for all others. */
+function plainMeaning(tuples: readonly Tuple[], authorOf: AuthorOf): EntryMeaning | undefined {
+  let place: Tuple | undefined
+  let body: Tuple | undefined
+  let exec: Tuple | undefined
+  for (const tuple of tuples) {
+    if (tuple.field === PLACE && place === undefined) place = tuple
+    else if (tuple.field === BODY && body === undefined) body = tuple
+    else if (tuple.field === EXEC && exec === undefined) exec = tuple
+    else return undefined
+  }
+  return {
+    alive: tuples.length > 0,
+    place: place && readPlace(place.value),
+    placeStamp: place,
+    body: body && readBody(body.value),
+    exec: exec?.value === true,
+    newest: winnerOf(tuples, authorOf),
+    conflicts: NO_CONFLICTS,
+    editDelete: false
+  }
+}
+
+const NO_CONFLICTS: readonly FieldConflict[] = []
+
+function fullMeaning(state: EntryState, authorOf: AuthorOf): EntryMeaning {
   const byField = new Map<string, Tuple[]>()
   for (const tuple of state.tuples) {
     const list = byField.get(tuple.field)

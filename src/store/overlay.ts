@@ -7,7 +7,8 @@ export interface OverlayDeps {
 
 /**
  * A row kept as what it means and made into bytes when it is written: what changes many times before that is encoded
- * once, and what is read many times is decoded once. Whoever puts one does not change it afterwards.
+ * once, and what is read many times is decoded once. Whoever puts one does not change it afterwards, unless whatever goes
+ * with the change is put without a pause: everything that is pending is written at once.
  */
 export interface HeldRow {
   bytes(): Uint8Array
