@@ -7,8 +7,12 @@ import {
   emptyEntry,
   encodeEntry,
   entryHash,
-  type EntryState
+  type ClientRow,
+  type EntryState,
+  type Tuple
 } from '../../src/catalog/entry.js'
+import { EntryRow } from '../../src/catalog/entry-row.js'
+import { NO_ROWS } from '../../src/catalog/rows.js'
 import { Stage } from '../../src/catalog/stage.js'
 import { encodeUpdate, type EditUpdate } from '../../src/catalog/update.js'
 
@@ -20,15 +24,16 @@ const logOf = (at: number): string => at.toString(16).padStart(32, '0')
 
 /** Two values each under so many client ids, none of which saw the others. */
 function crowded(clients: number): EntryState {
-  const state = emptyEntry()
+  const rows: ClientRow[] = []
+  const tuples: Tuple[] = []
   for (let at = 1; at <= clients; at++) {
     const row = { client: at * 7_919, log: logOf(at), clock: 2 }
     const tuple = { client: row.client, log: row.log, seq: 1, time: 5 }
-    state.clients.push(row)
-    state.tuples.push({ ...tuple, clock: 0, field: 'custom', value: at })
-    state.tuples.push({ ...tuple, clock: 1, field: 'exec', value: at % 2 === 0 })
+    rows.push(row)
+    tuples.push({ ...tuple, clock: 0, field: 'custom', value: at })
+    tuples.push({ ...tuple, clock: 1, field: 'exec', value: at % 2 === 0 })
   }
-  return state
+  return { ...emptyEntry(), clients: rows, tuples }
 }
 
 /** Processor time, ms: the least of some runs, for others use the machine too. */
@@ -93,19 +98,19 @@ test('ending thousands of values at once grows with their number', () => {
 
 test('what an entry means is made out once for as long as its values are the same', () => {
   let asked = 0
-  const rows = new Map([[`e/${'ab'.repeat(16)}`, encodeEntry(few)]])
-  const stage = new Stage(rows, (log) => {
+  const authorOf = (log: string): string => {
     asked += 1
     return log
-  })
+  }
+  const stage = new Stage({ ...NO_ROWS, entry: (id) => new EntryRow(id, few, authorOf) }, authorOf)
   const cell = stage.cell('ab'.repeat(16))
-  const first = stage.meaning(cell)
+  const first = cell.meaning
   const before = asked
   assert.ok(before > FEW)
-  assert.equal(stage.meaning(cell), first)
-  stage.placement(cell)
+  assert.equal(cell.meaning, first)
+  assert.ok(cell.placement !== undefined)
   assert.equal(asked, before)
   // another list of values means something else
   cell.state.tuples = cell.state.tuples.slice(2)
-  assert.notEqual(stage.meaning(cell).conflicts[0]!.tuples.length, first.conflicts[0]!.tuples.length)
+  assert.notEqual(cell.meaning.conflicts[0]!.tuples.length, first.conflicts[0]!.tuples.length)
 })
