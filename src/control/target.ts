@@ -3,10 +3,10 @@
  * part for a stopped home. Every shape here is JSON: bytes are hex or come as streams, times are ISO 8601 text.
  */
 import type { NodeId } from '../runtime.js'
-import type { QuarantineView, WaitingView } from './waiting-views.js'
 import type { ErrorCode } from '../errors.js'
 import type { AdoptionView, DriftView, RestoredView } from './drift-views.js'
 import type { QuarantineView } from './quarantine-views.js'
+import type { WaitingView } from './waiting-views.js'
 import type {
   AppointedView,
   InvitationView,
