@@ -14,7 +14,9 @@ async function rotated(node: Node): Promise<string> {
   return next
 }
 
-const portOf = async (node: Node): Promise<string> => /\/tcp\/(\d+)/.exec((await node.status()).listen[0]!)![1]!
+/** It answers for a moment before it listens again. */
+const portOf = (node: Node): Promise<string> =>
+  until(`${node.name} listens`, async () => /\/tcp\/(\d+)/.exec((await node.status()).listen[0] ?? '')?.[1])
 
 const knows = (node: Node, id: string): Promise<unknown> =>
   until(`${node.name} knows it`, async () =>
