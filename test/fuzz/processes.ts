@@ -1,5 +1,6 @@
 /** Runs targets in processes of their own, one after the other. */
 import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Result } from './run.js'
 
@@ -26,9 +27,13 @@ export function runInProcess(
       if (message.done !== undefined) progress(message.done)
       result ??= message.result
     })
+    // a process may be gone before its last message is here
+    const heard = once(child, 'disconnect')
     child.on('exit', (code, signal) => {
-      if (result !== undefined) resolve(result)
-      else reject(new Error(`${name}: the process ended with ${code ?? signal}\n${said}`))
+      void heard.then(() => {
+        if (result !== undefined) resolve(result)
+        else reject(new Error(`${name}: the process ended with ${code ?? signal}\n${said}`))
+      })
     })
   })
 }

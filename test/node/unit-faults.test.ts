@@ -128,7 +128,7 @@ describe('what is to be written again', () => {
 test('a daemon that is asked to stop and cannot leaves its end to whoever waits for it', async () => {
   let asked = 0
   const stop = (): Promise<never> => ((asked += 1), Promise.reject(error('store-failed')))
-  await new NodeControl({ stop } as never).shutdown()
+  await new NodeControl({ stop, views: {} } as never).shutdown()
   await new Promise((done) => setImmediate(() => setImmediate(done)))
   assert.equal(asked, 1)
 })
