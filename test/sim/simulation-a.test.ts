@@ -1,4 +1,4 @@
 /** In two files, because each test file runs in a process of its own. */
 import { simulationTests } from './run.js'
 
-simulationTests(1, 150)
+simulationTests(1, 100)

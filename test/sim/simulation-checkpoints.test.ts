@@ -2,4 +2,4 @@
 import { simulationTests } from './run.js'
 import { CHECKPOINTS_FROM } from './world.js'
 
-simulationTests(CHECKPOINTS_FROM, 60)
+simulationTests(CHECKPOINTS_FROM, 40)

@@ -2,4 +2,4 @@
 import { simulationTests } from './run.js'
 import { REMOVALS_FROM } from './world.js'
 
-simulationTests(REMOVALS_FROM, 60)
+simulationTests(REMOVALS_FROM, 40)
