@@ -36,6 +36,10 @@ export class WatchedStore implements Store {
     }
   }
 
+  async shrink(): Promise<void> {
+    await this.#store.shrink?.()
+  }
+
   close(): Promise<void> {
     return this.#store.close()
   }

@@ -6,6 +6,8 @@ export interface Store {
   write(batch: ReadonlyMap<string, Uint8Array | null>, options?: { durable?: boolean }): Promise<void>
   /** Rows in key order within [gte, lt). */
   iterate(range: { gte: string; lt: string; reverse?: boolean; limit?: number }): AsyncIterable<[string, Uint8Array]>
+  /** Gives back the room of rows that were deleted or replaced. Takes its time; absent where nothing is to be had by it. */
+  shrink?(): Promise<void>
   close(): Promise<void>
 }
 

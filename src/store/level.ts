@@ -1,5 +1,13 @@
 import { GrapevineError, diskError } from '../errors.js'
-import { assertSpace, filesOf, memoryOf, openDatabase, type Database, type LevelStoreOptions } from './database.js'
+import {
+  assertSpace,
+  filesOf,
+  memoryOf,
+  openDatabase,
+  shrinkDatabase,
+  type Database,
+  type LevelStoreOptions
+} from './database.js'
 import type { Store } from './index.js'
 import { RESERVED_PREFIX, assertWritableKey, isReservedKey } from './keys.js'
 import { damagedError, levelError, readError } from './level-errors.js'
@@ -103,6 +111,15 @@ export class LevelStore implements Store {
   /** Files of the database, and what it holds in memory (caches and what is not in a table yet). Bytes. */
   async stats(): Promise<{ files: number; bytes: number; memoryBytes: number }> {
     return { ...(await filesOf(this.#path)), memoryBytes: memoryOf(this.#database) }
+  }
+
+  async shrink(): Promise<void> {
+    if (this.#closing !== undefined) return
+    try {
+      await shrinkDatabase(this.#database)
+    } catch (error) {
+      throw levelError(error, 'The index could not be made smaller')
+    }
   }
 
   /** Why writes are refused at present, if they are. */

@@ -1,5 +1,6 @@
 import { Level } from 'level'
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -42,6 +43,20 @@ describe('the store on LevelDB', () => {
       JSON.stringify({ open: true, boot: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() })
     )
   }
+
+  test('gives back the room of what was deleted, keeps the rest, and does nothing once it is closed', async () => {
+    const store = await LevelStore.open(fresh())
+    const rows = Array.from({ length: 500 }, (_, at) => [`row ${at}`, randomBytes(20_000)] as const)
+    await store.write(new Map(rows))
+    await store.write(new Map(rows.slice(1).map(([key]) => [key, null])))
+    const before = (await store.stats()).bytes
+    await store.shrink()
+    const { bytes: after } = await store.stats()
+    assert.ok(after < before / 10, `${after} of ${before} bytes are left`)
+    assert.deepEqual(Buffer.from(store.get('row 0')!), rows[0]![1])
+    await store.close()
+    await store.shrink()
+  })
 
   test('what was written is there after closing and opening again', async () => {
     const path = fresh()

@@ -295,6 +295,7 @@ export class Checkpoints {
       rows.delete(PRUNING)
       await rows.flush()
     })
+    await this.#deps.store.shrink?.()
     logger.info('What a checkpoint took the place of is gone.', { ...gone })
   }
 
