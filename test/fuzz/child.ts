@@ -9,5 +9,5 @@ const result = await runTarget(target, {
   seed: Number(seed),
   progress: (done) => process.send?.({ done })
 })
-process.send?.({ result })
-process.disconnect?.()
+// a long one is not all written when the channel is closed at once
+process.send?.({ result }, undefined, undefined, () => process.disconnect?.())

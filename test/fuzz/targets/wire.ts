@@ -86,6 +86,8 @@ const answers = [
 
 const PLACE = { log: 'cd'.repeat(16), seq: 5, id: hash }
 const FROZEN = { ...PLACE, depth: 7, knowledge: new Uint8Array(44) }
+/** That of some hundred thousand entries: larger ones are read in one go, and take longer than one input may. */
+const MANIFEST_BYTES = 128 * 1024
 const CHECKPOINT = { proposal: PLACE, manifest: { hash, size: 500 } }
 const MANIFESTS = [undefined, CHECKPOINT].map((before) =>
   encodeManifest({
@@ -252,7 +254,7 @@ export const WIRE: readonly Target[] = [
       'internal'
     ]
   },
-  message('manifest', 4, MANIFESTS, decodeManifest),
+  message('manifest', 4, MANIFESTS, (bytes) => decodeManifest(bytes.subarray(0, MANIFEST_BYTES))),
   message('checkpoint offer', 4, [OFFER], decodeOffer),
   message('blob request', 4, BLOB_REQUESTS, decodeBlobRequest),
   message('blob answer', 4, BLOB_ANSWERS, decodeBlobAnswer),
