@@ -7,14 +7,22 @@ import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { GrapevineError } from '../errors.js'
 import { bytesOf, hexOf, malformed, type BodyRef, type SignedRecord } from '../wire/index.js'
-import { deleteRanges, emptyEntry, type ClientRow, type EntryState, type Tuple } from './entry.js'
-import { ARRAY_NAME, checkValue, decodeUpdate, encodeValue, TOMBSTONE, writeDeletes, type Value } from './update.js'
+import { emptyEntry, type ClientRow, type EntryState, type Tuple } from './entry.js'
+import {
+  checkValue,
+  CONTENT_ANY,
+  decodeUpdate,
+  encodeValue,
+  TOMBSTONE,
+  writeDeletes,
+  writeItemHead,
+  type DeleteRange,
+  type Value
+} from './update.js'
 import { BODY, checkField, readBody } from './view.js'
 
 const CHUNK_VERSION = 1
 const CONTENT_DELETED = 1
-const CONTENT_ANY = 8
-const HAS_ORIGIN = 0x80
 
 /** One entry of a checkpoint. `id` 32 hex. */
 export interface FrozenEntry {
@@ -127,7 +135,7 @@ function readTuple(input: decoding.Decoder, clients: readonly ClientRow[]): Tupl
 export function frozenDoc({ clients, tuples }: Pick<EntryState, 'clients' | 'tuples'>): Uint8Array {
   const out = encoding.createEncoder()
   const writers = clients.filter(({ clock }) => clock > 0).toSorted((a, b) => b.client - a.client)
-  const gone: Array<{ client: number; clock: number }> = []
+  const gone: DeleteRange[] = []
   encoding.writeVarUint(out, writers.length)
   for (const { client, clock: end } of writers) {
     const own = tuples.filter((tuple) => tuple.client === client).toSorted((a, b) => a.clock - b.clock)
@@ -137,10 +145,10 @@ export function frozenDoc({ clients, tuples }: Pick<EntryState, 'clients' | 'tup
     encoding.writeVarUint(out, 0)
     for (const run of runs) {
       writeRun(out, client, run)
-      if (run.tuples === undefined) for (let clock = run.from; clock < run.to; clock++) gone.push({ client, clock })
+      if (run.tuples === undefined) gone.push({ client, clock: run.from, length: run.to - run.from })
     }
   }
-  writeDeletes(out, deleteRanges(gone as Tuple[]))
+  writeDeletes(out, gone)
   return encoding.toUint8Array(out)
 }
 
@@ -169,16 +177,7 @@ function runsOf(live: readonly Tuple[], end: number): Run[] {
 }
 
 function writeRun(out: encoding.Encoder, client: number, { from, to, tuples }: Run): void {
-  const content = tuples === undefined ? CONTENT_DELETED : CONTENT_ANY
-  if (from === 0) {
-    encoding.writeUint8(out, content)
-    encoding.writeVarUint(out, 1)
-    encoding.writeVarString(out, ARRAY_NAME)
-  } else {
-    encoding.writeUint8(out, content | HAS_ORIGIN)
-    encoding.writeVarUint(out, client)
-    encoding.writeVarUint(out, from - 1)
-  }
+  writeItemHead(out, tuples === undefined ? CONTENT_DELETED : CONTENT_ANY, client, from)
   encoding.writeVarUint(out, to - from)
   for (const { field, value, time, seq } of tuples ?? [])
     encoding.writeAny(out, [field, value, time, seq] as unknown as encoding.AnyEncodable)

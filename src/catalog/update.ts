@@ -41,7 +41,7 @@ export const ARRAY_NAME = 'f'
 export const TOMBSTONE = '!'
 /** `__proto__` and its kin: what would reach into the objects that hold a value. */
 const FORBIDDEN_KEY = '__'
-const CONTENT_ANY = 8
+export const CONTENT_ANY = 8
 const HAS_ORIGIN = 0x80
 const MAX_CLOCK = 2 ** 40
 const MAX_DELETE_RANGES = 4_096
@@ -61,17 +61,22 @@ function writeStruct(out: encoding.Encoder, { client, clock, tuples }: EditUpdat
   encoding.writeVarUint(out, 1)
   encoding.writeVarUint(out, client)
   encoding.writeVarUint(out, clock)
+  writeItemHead(out, CONTENT_ANY, client, clock)
+  encoding.writeVarUint(out, tuples.length)
+  for (const tuple of tuples) encoding.writeAny(out, tuple as unknown as encoding.AnyEncodable)
+}
+
+/** The head of an item of this client at this clock: it follows the client's own previous item, or begins in the root. */
+export function writeItemHead(out: encoding.Encoder, content: number, client: number, clock: number): void {
   if (clock === 0) {
-    encoding.writeUint8(out, CONTENT_ANY)
+    encoding.writeUint8(out, content)
     encoding.writeVarUint(out, 1)
     encoding.writeVarString(out, ARRAY_NAME)
   } else {
-    encoding.writeUint8(out, CONTENT_ANY | HAS_ORIGIN)
+    encoding.writeUint8(out, content | HAS_ORIGIN)
     encoding.writeVarUint(out, client)
     encoding.writeVarUint(out, clock - 1)
   }
-  encoding.writeVarUint(out, tuples.length)
-  for (const tuple of tuples) encoding.writeAny(out, tuple as unknown as encoding.AnyEncodable)
 }
 
 export function writeDeletes(out: encoding.Encoder, deletes: readonly DeleteRange[]): void {
