@@ -89,7 +89,7 @@ export class Checkpointing {
   }
 }
 
-/** Proposes a checkpoint now. Throws `role-forbids`, and `too-small` when nothing is there to be replaced. */
+/** Proposes a checkpoint now. Throws `role-forbids`. */
 export async function compact(replica: Replica): Promise<{ proposal: string; awaited: string[] }> {
   const { checkpoints } = replica
   if (checkpoints === undefined)

@@ -219,7 +219,7 @@ export class Replica {
     this.#ledger = fold.ledger
     this.#baseFile = new BaseFile(deps.disk)
     this.checkpoints = makeCheckpoints(deps, {
-      ...{ cluster: options.cluster, segments, rows, turns: this.#turns, heads, base: this.#base },
+      ...{ cluster: options.cluster, segments, rows, turns: this.#turns, base: this.#base },
       ...{ log, catalog: this.catalog, reader: this.reader, removals: this.removals, ledger: fold.ledger },
       file: this.#baseFile,
       write: (ops) => this.#writer.writeOps(ops, () => this.#checkMayVouch(ops)),

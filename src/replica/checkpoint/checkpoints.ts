@@ -9,7 +9,6 @@
 import type { CatalogDelta } from '../../catalog/index.js'
 import { GrapevineError } from '../../errors.js'
 import type { KeyPair } from '../../identity/index.js'
-import type { RecordLog, SegmentLog } from '../../log/index.js'
 import type { Logger } from '../../runtime.js'
 import { prefixRange } from '../../store/index.js'
 import {
@@ -27,13 +26,9 @@ import {
   type Op,
   type SignedRecord
 } from '../../wire/index.js'
-import type { Heads } from '../heads.js'
 import type { Removals } from '../removals.js'
 import { placeOf } from '../removed.js'
-import type { Turns } from '../turns.js'
-import type { Base } from './base.js'
 import type { BaseFile, InForce, KeptCheckpoint } from './base-file.js'
-import type { Contents } from './contents.js'
 import { cutOf } from './cut.js'
 import type { Ledger, Proposal } from './ledger.js'
 import { CheckpointMaker, type MakerDeps } from './maker.js'
@@ -41,17 +36,10 @@ import { Pruner, type PruneDeps } from './prune.js'
 import { thaw } from './thaw.js'
 
 export interface CheckpointsDeps extends MakerDeps, PruneDeps {
-  readonly log: RecordLog
-  readonly segments: SegmentLog
-  readonly clock: MakerDeps['clock']
   readonly keys: KeyPair
   readonly removals: Removals
-  readonly heads: Heads
-  readonly base: Base
   readonly file: BaseFile
   readonly ledger: Ledger
-  readonly turns: Turns
-  readonly contents: Contents
   readonly logger: Logger
   write(ops: readonly Op[]): Promise<SignedRecord>
   /** Entries changed because of what was settled. */
@@ -317,7 +305,7 @@ interface MadeRow {
   readonly packs: readonly BodyRef[]
 }
 
-export function refOf({ proposal, manifest }: CheckpointRef): CheckpointRef {
+function refOf({ proposal, manifest }: CheckpointRef): CheckpointRef {
   return { proposal: { log: proposal.log, seq: proposal.seq, id: proposal.id }, manifest }
 }
 
@@ -328,6 +316,6 @@ function contentsOf(kept: KeptCheckpoint): string[] {
 }
 
 /** Whether a node can have lost what it keeps of a checkpoint: it is fetched again, or the home restored. */
-export function isMissing(error: unknown): boolean {
+function isMissing(error: unknown): boolean {
   return error instanceof GrapevineError && (error.code === 'blob-missing' || error.code === 'blob-damaged')
 }

@@ -32,6 +32,7 @@ export interface PruneDeps {
 const ROWS_A_TURN = 500
 /** Bodies looked for in one pass over the entries: bounds memory. */
 const BODIES_A_PASS = 100_000
+
 export class Pruner {
   readonly #deps: PruneDeps
 

@@ -4,7 +4,8 @@ import { GrapevineError } from '../../errors.js'
 import type { RecordLog } from '../../log/index.js'
 import type { Clock, Logger } from '../../runtime.js'
 import type { Overlay } from '../../store/index.js'
-import { sha256, type Manifest } from '../../wire/index.js'
+import type { Manifest } from '../../wire/index.js'
+import { MAX_PENDING_ROWS } from '../applier.js'
 import { Breath } from '../breath.js'
 import { refOf } from './base.js'
 import type { KeptCheckpoint } from './base-file.js'
@@ -19,8 +20,6 @@ export interface ThawDeps {
   readonly logger: Logger
 }
 
-/** Index rows that may wait to be written meanwhile. */
-const MAX_PENDING_ROWS = 8_000
 /** A long one says how far it is this often, ms. */
 const PROGRESS_MS = 5_000
 
@@ -55,6 +54,6 @@ export async function thaw(kept: KeptCheckpoint, manifest: Manifest, deps: ThawD
   if (entries !== manifest.entries)
     throw new GrapevineError('store-damaged', 'a checkpoint does not hold as many entries as it says', {
       next: 'report this',
-      facts: { entries, of: manifest.entries, manifest: sha256(kept.encoded).toString('hex') }
+      facts: { entries, of: manifest.entries, manifest: kept.manifest.hash }
     })
 }
