@@ -27,7 +27,12 @@ async function* one(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 async function compacted(at: Node, nodes: readonly Node[]): Promise<void> {
   const { proposal } = await at.client.compact()
   for (const node of nodes)
-    await until(`${node.name} has it in force`, async () => (await checkpoints(node)).inForce?.proposal === proposal)
+    await until(`${node.name} has it in force`, async () => {
+      const view = await checkpoints(node)
+      // who is awaited, should it not come
+      assert.equal(view.inForce?.proposal, proposal, JSON.stringify(view))
+      return true
+    })
 }
 
 test(

@@ -87,7 +87,7 @@ test(
       from: 1,
       nodes: 2,
       geoservers: true,
-      brokenAfterMs: 200
+      brokenAfterMs: 2_000
     })
     assert.equal(report.steps, 8)
     assert.equal(report.brokenAtSource, 2)

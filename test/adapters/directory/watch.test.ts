@@ -13,15 +13,21 @@ describe('watching a directory', () => {
   let world: World
   /** What scans of the hinted paths found, as a daemon would do it. */
   let seen: ScanResult[]
+  let scans: Promise<void>
 
   beforeEach(async () => {
     world = await makeWorld({ emptySettleMs: 200 })
     seen = []
+    scans = Promise.resolve()
   })
-  afterEach(() => world.dispose())
+  afterEach(async () => {
+    await world.adapter.stop()
+    // a scan that was hinted at last may still be looking
+    await scans
+    await world.dispose()
+  })
 
   async function start(): Promise<void> {
-    let scans = Promise.resolve()
     world.adapter.onHint((hint) => {
       world.hints.push(hint)
       const options = 'all' in hint ? {} : { paths: hint.paths }
