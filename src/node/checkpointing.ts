@@ -68,7 +68,8 @@ export class Checkpointing {
     await checkpoints.prune()
     const due = checkpoints.due(clock.now() - this.#options.checkpointAgeMs)
     if (due !== undefined) await checkpoints.attest(due)
-    if (this.#mayPropose() && !checkpoints.isPending && checkpoints.since >= MIN_RECORDS) await checkpoints.propose()
+    if (this.#mayPropose() && checkpoints.pending === undefined && checkpoints.since >= MIN_RECORDS)
+      await checkpoints.propose()
   }
 
   /** The writers take turns by the time that has passed since anybody proposed: one proposal at a time is enough. */
@@ -89,11 +90,11 @@ export class Checkpointing {
   }
 }
 
-/** Proposes a checkpoint now. Throws `role-forbids`. */
+/** Proposes a checkpoint now, unless one is proposed that may still come into force. Throws `role-forbids`. */
 export async function compact(replica: Replica): Promise<{ proposal: string; awaited: string[] }> {
   const { checkpoints } = replica
   if (checkpoints === undefined)
     throw new GrapevineError('internal', 'this node keeps no checkpoints', { next: 'report this' })
-  const { id } = await checkpoints.propose()
+  const { id } = checkpoints.pending ?? (await checkpoints.propose())
   return { proposal: id, awaited: checkpoints.awaited(id) }
 }

@@ -93,8 +93,9 @@ describe('the run notices', () => {
   })
 
   test('an event loop that is kept too long, each time it is looked at', async () => {
+    // time of the processor, as it is looked at: others use the machine too
     const busy = (ms: number): void => {
-      for (const end = performance.now() + ms; performance.now() < end;);
+      for (const before = process.cpuUsage(); process.cpuUsage(before).user < ms * 1_000;);
     }
     assert.match((await reasons(one(() => busy(MAX_BLOCK_MS * 3))))[0]!, /^kept the event loop for \d+ ms$/)
     let first = true

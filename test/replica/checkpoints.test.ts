@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { adopt, BaseFile } from '../../src/replica/index.js'
+import { MAX_PROPOSALS } from '../../src/replica/checkpoint/ledger.js'
 import { decodeAnswer, encodeRequest } from '../../src/wire/index.js'
 import { Lab, MemoryContents, meet, type LabNode } from './lab.js'
 
@@ -129,4 +130,29 @@ test('a newcomer takes the checkpoint and what came after it', async () => {
   await alike([...nodes, late])
   await checkpoint([...nodes, late])
   await alike([...nodes, late])
+})
+
+test('a member that proposes without end keeps no checkpoint from coming into force', async () => {
+  const { nodes } = await cluster(2)
+  const [a, b] = nodes as [LabNode, LabNode]
+  await a.put('f', '1')
+  const first = await a.replica.checkpoints!.propose()
+  await meet(nodes)
+  for (let at = 0; at < MAX_PROPOSALS - 1; at++) await b.replica.checkpoints!.propose()
+  await meet(nodes)
+  const vouched = a.replica.checkpoints!.due(Number.POSITIVE_INFINITY)!
+  assert.equal(vouched.id, first.id)
+  await a.replica.checkpoints!.attest(vouched)
+  // the limit, and one past it, counting for each author apart
+  for (let at = 0; at < MAX_PROPOSALS; at++) await a.replica.checkpoints!.propose()
+  await meet(nodes)
+  assert.equal(b.replica.checkpoints!.proposals.length, 2 * MAX_PROPOSALS - 1)
+  await b.replica.checkpoints!.attest(b.replica.checkpoints!.due(Number.POSITIVE_INFINITY)!)
+  await meet(nodes)
+  for (const { replica } of nodes) {
+    assert.equal(await replica.checkpoints!.advance(), true)
+    assert.equal(replica.checkpoints!.inForce?.top.proposal.id, first.id)
+  }
+  await checkpoint(nodes)
+  await alike(nodes)
 })

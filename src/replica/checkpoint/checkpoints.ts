@@ -142,9 +142,10 @@ export class Checkpoints {
     return count
   }
 
-  /** Whether one is proposed that may still come into force: another would only be in its way. */
-  get isPending(): boolean {
-    return this.#deps.ledger.proposals.some((each) => this.#follows(each) && !this.#deps.ledger.isDead(each))
+  /** What is proposed and may still come into force: another would only be in its way. */
+  get pending(): Proposal | undefined {
+    const { ledger } = this.#deps
+    return byDepth(ledger.proposals).find((each) => this.#follows(each) && !ledger.isDead(each))
   }
 
   /** Writes a proposal: everything applied here becomes a checkpoint, if all members come to the same. */
@@ -226,11 +227,12 @@ export class Checkpoints {
   }
 
   async #putInForce(top: KeptCheckpoint): Promise<void> {
-    const { base, file, rows, logger } = this.#deps
+    const { base, file, rows, logger, ledger } = this.#deps
     const before = base.inForce
     const inForce = await this.#offered({ top, floor: before?.top, proofs: this.#proofs(top) })
     await file.write(inForce)
     base.set(inForce)
+    ledger.decide(top.proposal.id)
     for (const id of this.#made.keys()) rows.delete(MADE_ROWS + id)
     this.#made.clear()
     logger.info('A checkpoint is in force.', { proposal: top.proposal.id, manifest: top.manifest.hash })

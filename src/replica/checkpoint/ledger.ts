@@ -38,8 +38,11 @@ export interface Attestation {
   readonly manifest: BodyRef
 }
 
-/** Proposals of one author remembered; of more, those least deep are forgotten. */
-const MAX_PROPOSALS = 64
+/**
+ * Proposals of one author remembered until one is in force; what it proposes beyond that is nothing. Never the other way
+ * round: who forgets one that it vouched for would never see it in force, and neither what follows it.
+ */
+export const MAX_PROPOSALS = 64
 const PROPOSAL_ROWS = 'C/p/'
 const ATTEST_ROWS = 'C/a/'
 
@@ -198,6 +201,12 @@ export class Ledger {
     return (of, at) => (of === log && at === seq) || knows(of, at)
   }
 
+  /** Forgets what was proposed in place of one that is in force: nobody vouches for those any more. */
+  decide(id: string): void {
+    const proposal = this.#proposals.get(id)
+    if (proposal !== undefined) for (const rival of this.#rivals(proposal)) this.#forget(rival.id)
+  }
+
   /** Forgets what is settled: what was proposed no deeper than this. */
   settle(depth: number): void {
     for (const { id, depth: own } of this.proposals) if (own <= depth) this.#forget(id)
@@ -207,12 +216,11 @@ export class Ledger {
     const { id, log, body } = record
     if (this.#proposals.has(id)) return
     const author = hexOf(body.author)
+    if (this.proposals.filter((each) => each.author === author).length >= MAX_PROPOSALS) return
     const proposal = { author, log, seq: body.seq, time: body.time, depth: body.depth }
     this.#proposals.set(id, { ...proposal, id, before })
     const row = { ...proposal, before: before === undefined ? null : checkpointRow(before) }
     this.#deps.rows.put(PROPOSAL_ROWS + id, encodeCbor(row))
-    const own = this.proposals.filter((each) => each.author === author)
-    if (own.length > MAX_PROPOSALS) this.#forget(own.reduce((a, b) => (a.depth <= b.depth ? a : b)).id)
   }
 
   #attest({ log, body }: SignedRecord, { proposal, manifest }: AttestOp): void {
