@@ -34,25 +34,38 @@ export function addHash(sums: Uint32Array, index: number, hash: Uint8Array, subt
 class SumsRow implements HeldRow {
   readonly key: string
   readonly weight = 0
-  readonly #sums: Uint8Array
+  readonly #read: () => Uint8Array
 
-  constructor(row: number, sums: Uint8Array) {
+  constructor(row: number, read: () => Uint8Array) {
     this.key = ROWS + row.toString(16).padStart(2, '0')
-    this.#sums = sums
+    this.#read = read
   }
 
   bytes(): Uint8Array {
-    return this.#sums.slice()
+    return this.#read()
   }
+}
+
+/** Something that has a canonical hash, which may be worked out only when it is asked for; undefined: it counts for nothing. */
+export interface Counted {
+  readonly hash: Uint8Array | undefined
+}
+
+/** An entry as the sums have it, and as they should. */
+interface Change {
+  readonly before: Counted | undefined
+  readonly after: Counted | undefined
 }
 
 export class Buckets {
   readonly #sums = new Uint32Array(BUCKETS * WORDS)
   readonly #rows = Array.from(
     { length: BUCKETS / BUCKETS_PER_ROW },
-    (_, row) => new SumsRow(row, new Uint8Array(this.#sums.buffer, row * ROW_BYTES, ROW_BYTES))
+    (_, row) => new SumsRow(row, () => this.#rowBytes(row))
   )
   readonly #dirty = new Set<number>()
+  /** What is not in the sums yet: an entry that is written many times before anybody looks is hashed once. */
+  readonly #open = new Map<string, Change>()
   #root: string | undefined
 
   async load(store: Store): Promise<void> {
@@ -63,12 +76,25 @@ export class Buckets {
   }
 
   /** Replaces an entry's part of its bucket; undefined: it was, or is, not there. */
-  replace(id: string, before: Uint8Array | undefined, after: Uint8Array | undefined): void {
-    const bucket = bucketOf(id)
-    if (before !== undefined) addHash(this.#sums, bucket, before, true)
-    if (after !== undefined) addHash(this.#sums, bucket, after, false)
-    this.#dirty.add(Math.floor(bucket / BUCKETS_PER_ROW))
+  replace(id: string, before: Counted | undefined, after: Counted | undefined): void {
+    const open = this.#open.get(id)
+    this.#open.set(id, { before: open === undefined ? before : open.before, after })
+    this.#dirty.add(Math.floor(bucketOf(id) / BUCKETS_PER_ROW))
     this.#root = undefined
+  }
+
+  #settle(): void {
+    for (const [id, { before, after }] of this.#open) {
+      const bucket = bucketOf(id)
+      if (before?.hash !== undefined) addHash(this.#sums, bucket, before.hash, true)
+      if (after?.hash !== undefined) addHash(this.#sums, bucket, after.hash, false)
+    }
+    this.#open.clear()
+  }
+
+  #rowBytes(row: number): Uint8Array {
+    this.#settle()
+    return new Uint8Array(this.#sums.buffer.slice(row * ROW_BYTES, (row + 1) * ROW_BYTES))
   }
 
   /** Puts the changed sums into the batch. */
@@ -81,11 +107,13 @@ export class Buckets {
   }
 
   sums(): Uint8Array {
+    this.#settle()
     return new Uint8Array(this.#sums.buffer.slice(0))
   }
 
   /** The sum of one bucket, 32 bytes. */
   sum(bucket: number): Uint8Array {
+    this.#settle()
     return new Uint8Array(this.#sums.buffer.slice(bucket * 32, bucket * 32 + 32))
   }
 

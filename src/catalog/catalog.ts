@@ -7,7 +7,7 @@ import { prefixRange, type Overlay, type Store } from '../store/index.js'
 import { sha256Hex, type Op, type SignedRecord } from '../wire/index.js'
 import { Buckets } from './buckets.js'
 import { compactIfLong } from './doc.js'
-import { applyUpdate, emptyEntry, entryHash, type EntryState, type UpdateContext } from './entry.js'
+import { applyUpdate, emptyEntry, type EntryState, type UpdateContext } from './entry.js'
 import { EntryRow } from './entry-row.js'
 import type { FrozenEntry } from './frozen.js'
 import { clientIdOf } from './ids.js'
@@ -56,8 +56,8 @@ interface Committed {
   readonly body: { readonly seq: number; readonly time: number }
 }
 
-/** What an entry counts for in the sums, before and after. */
-type HashChange = readonly [id: string, before: Buffer | undefined, after: Buffer | undefined]
+/** An entry as it counts in the sums, before and after. */
+type Recount = readonly [id: string, before: EntryRow | undefined, after: EntryRow]
 
 const BODY_ROWS = 'b/'
 const CONFLICT_ROWS = 'x/'
@@ -231,8 +231,8 @@ export class Catalog {
   /** Moves what a settled stage holds into the index: all of it, or nothing when anything throws. */
   commit(stage: Stage, record?: Committed): CatalogDelta {
     const conflicts: ConflictChange[] = []
-    const hashes: HashChange[] = []
-    for (const cell of stage.cells.values()) this.#stageCell(stage, cell, record, conflicts, hashes)
+    const recounts: Recount[] = []
+    for (const cell of stage.cells.values()) this.#stageCell(stage, cell, record, conflicts, recounts)
     const entries = changedEntries(stage)
     for (const name of stage.delta.names) {
       const claimants = stage.claimants(name)
@@ -241,7 +241,7 @@ export class Catalog {
       for (const id of claimants) entries.add(id)
     }
     // only from here on anything changes
-    for (const [id, before, after] of hashes) this.buckets.replace(id, before, after)
+    for (const [id, before, after] of recounts) this.buckets.replace(id, before, after)
     for (const { open } of conflicts) this.#conflicts += open ? 1 : -1
     this.#entries += stage.delta.listed
     for (const [key, value] of stage.rows) {
@@ -266,15 +266,11 @@ export class Catalog {
     cell: Cell,
     record: Committed | undefined,
     conflicts: ConflictChange[],
-    hashes: HashChange[]
+    recounts: Recount[]
   ): void {
     const { id, before, state } = cell
-    let hash = before?.hash
     if (cell.written) {
       compactIfLong(state)
-      // an entry with nothing live counts for nothing, as `before` has it: else the order of arrival would show
-      hash = state.tuples.length === 0 ? undefined : entryHash(id, state)
-      hashes.push([id, before?.hash, hash])
       // an entry made anew has the history it had
       if (record !== undefined) this.#noteRecord(stage, cell, record)
       const kind = conflictIn(cell.meaning)
@@ -283,7 +279,9 @@ export class Catalog {
     }
     if (state.level > 0 || (before?.state.level ?? 0) > 0)
       this.#setConflict(stage, `c/${id}`, state.level > 0 ? { kind: 'cycle', id } : undefined, conflicts)
-    stage.put(entryKey(id), cell.finish(hash))
+    const row = cell.finish()
+    if (cell.written) recounts.push([id, before, row])
+    stage.put(entryKey(id), row)
   }
 
   #noteRecord(stage: Stage, cell: Cell, record: Committed): void {

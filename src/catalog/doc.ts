@@ -3,8 +3,10 @@ import * as Y from 'yjs'
 import type { EntryState } from './entry.js'
 import { ARRAY_NAME, type TupleContent } from './update.js'
 
-/** Updates after which an entry's doc is merged into one state. */
+/** Updates after which an entry's doc is merged into one state, */
 const MAX_TAIL_UPDATES = 16
+/** and one more for so many who wrote to it: merging costs what they all wrote, so that each update costs the same. */
+const CLIENTS_PER_UPDATE = 16
 
 /** Everything merged first and applied once: one by one can get stuck (YJS.md, section 4). */
 export function hydrate(updates: readonly Uint8Array[]): Y.Doc {
@@ -16,7 +18,7 @@ export function hydrate(updates: readonly Uint8Array[]): Y.Doc {
 }
 
 export function compactIfLong(state: EntryState): void {
-  if (state.doc.length <= MAX_TAIL_UPDATES) return
+  if (state.doc.length <= MAX_TAIL_UPDATES + state.clients.length / CLIENTS_PER_UPDATE) return
   state.doc = [Y.encodeStateAsUpdate(hydrate(state.doc))]
 }
 

@@ -18,7 +18,7 @@ import { deleteRanges, type Tuple } from './entry.js'
 import { clientIdOf, entryIdOfPath, ROOT_ID, type EntryKind } from './ids.js'
 import { placementOf, type Cell, type Stage } from './stage.js'
 import { Tree } from './tree.js'
-import { encodeUpdate, encodeValue, type DeleteRange, type Value } from './update.js'
+import { encodeUpdate, encodeValue, isSame, type DeleteRange, type Value } from './update.js'
 import { BODY, bodyValue, EXEC, PLACE, placeValue, TOMBSTONE, type EntryMeaning, type Place } from './view.js'
 
 /** Tuples a writer had before its eyes, as `client:clock`. Absent: everything there is now. */
@@ -175,7 +175,7 @@ export class Draft {
       replaced.some((range) => range.client === client && range.clock <= clock && clock < range.clock + range.length)
     )
     const stands = (field: string, value: Value): boolean =>
-      cell.state.tuples.some((tuple) => tuple.field === field && !gone.includes(tuple) && sameValue(tuple.value, value))
+      cell.state.tuples.some((tuple) => tuple.field === field && !gone.includes(tuple) && isSame(tuple.value, value))
     this.#write(
       cell,
       values.filter(([field, value]) => !stands(field, value)).map(([field, value]) => [field, value]),
@@ -235,10 +235,6 @@ export class Draft {
       })
     this.#bytes += bytes + OP_OVERHEAD_BYTES
   }
-}
-
-function sameValue(a: Value, b: Value): boolean {
-  return Buffer.from(encodeValue(a)).equals(encodeValue(b))
 }
 
 function keptFields(meaning: EntryMeaning, gone: readonly Tuple[]): Value {

@@ -58,7 +58,12 @@ export class EntryRow implements HeldRow {
     return this.#meaning
   }
 
-  /** Its canonical hash; undefined when nothing of it lives. */
+  /** What of it was worked out so far. */
+  get known(): Known {
+    return { meaning: this.#meaning, hash: this.#hash }
+  }
+
+  /** Its canonical hash; undefined when nothing of it lives: else the order of arrival would show. */
   get hash(): Buffer | undefined {
     if (this.state.tuples.length > 0) this.#hash ??= entryHash(this.id, this.state)
     return this.#hash

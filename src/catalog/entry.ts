@@ -168,6 +168,7 @@ export function applyUpdate(state: EntryState, update: EditUpdate, context: Upda
   if (own !== undefined && own.log !== context.log) throw refuseRecord('writes under a client id of another log')
   if (update.tuples.length > 0) checkOwnStruct(update, own?.clock ?? 0, context)
   const gone = new Set(seenTuples(state.tuples, update.deletes, context))
+  const left = gone.size === 0 ? state.tuples : state.tuples.filter((tuple) => !gone.has(tuple))
   const added = update.tuples.map(([field, value, time, seq], index): Tuple => ({
     client: context.client,
     clock: update.clock + index,
@@ -180,7 +181,7 @@ export function applyUpdate(state: EntryState, update: EditUpdate, context: Upda
   const asWritten = gone.size === countDeleted(update.deletes)
   state.doc = [...state.doc, asWritten ? bytes : encodeUpdate({ ...update, deletes: deleteRanges([...gone]) })]
   // a new list each time: what is made of the tuples is remembered for as long as they are the same
-  state.tuples = [...state.tuples.filter((tuple) => !gone.has(tuple)), ...added]
+  state.tuples = [...left, ...added]
   if (added.length === 0) return
   const row = { client: context.client, log: context.log, clock: (own?.clock ?? 0) + added.length }
   if (own === undefined) state.clients = [...state.clients, row]

@@ -136,10 +136,19 @@ export function frozenDoc({ clients, tuples }: Pick<EntryState, 'clients' | 'tup
   const out = encoding.createEncoder()
   const writers = clients.filter(({ clock }) => clock > 0).toSorted((a, b) => b.client - a.client)
   const gone: DeleteRange[] = []
+  const live = new Map<number, Tuple[]>()
+  for (const tuple of tuples) {
+    const own = live.get(tuple.client)
+    if (own === undefined) live.set(tuple.client, [tuple])
+    else own.push(tuple)
+  }
   encoding.writeVarUint(out, writers.length)
   for (const { client, clock: end } of writers) {
-    const own = tuples.filter((tuple) => tuple.client === client).toSorted((a, b) => a.clock - b.clock)
-    const runs = runsOf(own, end)
+    const own = live.get(client) ?? []
+    const runs = runsOf(
+      own.toSorted((a, b) => a.clock - b.clock),
+      end
+    )
     encoding.writeVarUint(out, runs.length)
     encoding.writeVarUint(out, client)
     encoding.writeVarUint(out, 0)

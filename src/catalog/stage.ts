@@ -70,14 +70,18 @@ export class Cell {
       last.state.kids === state.kids &&
       last.state.level === state.level
     if (same) return last
-    const hash = this.written ? undefined : this.before?.hash
-    this.#row = new EntryRow(this.id, { ...state }, this.#authorOf, { meaning: this.meaning, hash })
+    this.#row = this.#rowOf({ ...state })
     return this.#row
   }
 
-  /** The entry as it goes into the index, with its canonical hash; the cell is not used afterwards. */
-  finish(hash: Buffer | undefined): EntryRow {
-    return new EntryRow(this.id, this.state, this.#authorOf, { meaning: this.meaning, hash })
+  /** The entry as it goes into the index; the cell is not used afterwards. */
+  finish(): EntryRow {
+    return this.#rowOf(this.state)
+  }
+
+  #rowOf(state: EntryState): EntryRow {
+    const hash = this.written ? undefined : this.before?.known.hash
+    return new EntryRow(this.id, state, this.#authorOf, { meaning: this.meaning, hash })
   }
 }
 

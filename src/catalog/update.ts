@@ -211,7 +211,22 @@ function isBytes(value: unknown): boolean {
   return prototype === Uint8Array.prototype || prototype === Buffer.prototype
 }
 
-/** Deterministic bytes of a value, to compare and to hash. */
+/** Whether two values have the same bytes below, told without making them. */
+export function isSame(a: Value, b: Value): boolean {
+  if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return Object.is(a, b)
+  if (a instanceof Uint8Array || b instanceof Uint8Array)
+    return a instanceof Uint8Array && b instanceof Uint8Array && Buffer.compare(a, b) === 0
+  if (isList(a) || isList(b))
+    return isList(a) && isList(b) && a.length === b.length && a.every((item, at) => isSame(item, b[at]!))
+  const keys = Object.keys(a)
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && isSame(a[key]!, b[key]!))
+}
+
+function isList(value: Value): value is readonly Value[] {
+  return Array.isArray(value)
+}
+
+/** Deterministic bytes of a value, to hash. */
 export function encodeValue(value: Value): Uint8Array {
   return encoded((out) => writeValue(out, value))
 }

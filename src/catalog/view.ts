@@ -9,7 +9,7 @@ import type { BodyRef } from '../wire/index.js'
 import { hexOf, nameProblem, refuseRecord, MAX_BODY_BYTES } from '../wire/index.js'
 import { ROOT_ID } from './ids.js'
 import type { EntryState, Tuple } from './entry.js'
-import { encodeValue, TOMBSTONE, type Value } from './update.js'
+import { isSame, TOMBSTONE, type Value } from './update.js'
 
 export const PLACE = 'place'
 export const BODY = 'body'
@@ -36,6 +36,26 @@ export interface Stamp {
 export interface FieldConflict {
   readonly field: string
   readonly tuples: readonly Tuple[]
+}
+
+/** Its values are put in order when somebody wants to see them. */
+class Conflict implements FieldConflict {
+  readonly field: string
+  readonly #authorOf: AuthorOf
+  #tuples: readonly Tuple[]
+  #isSorted = false
+
+  constructor(field: string, tuples: readonly Tuple[], authorOf: AuthorOf) {
+    this.field = field
+    this.#tuples = tuples
+    this.#authorOf = authorOf
+  }
+
+  get tuples(): readonly Tuple[] {
+    if (!this.#isSorted) this.#tuples = this.#tuples.toSorted((a, b) => compareStamps(b, a, this.#authorOf))
+    this.#isSorted = true
+    return this.#tuples
+  }
 }
 
 export interface EntryMeaning {
@@ -144,10 +164,10 @@ function conflictsOf(byField: ReadonlyMap<string, readonly Tuple[]>, authorOf: A
   const conflicts: FieldConflict[] = []
   for (const [field, tuples] of byField) {
     if (tuples.length < 2) continue
-    const said = ({ value }: Tuple): Uint8Array => encodeValue(field === PLACE ? placeTarget(value) : value)
-    const first = Buffer.from(said(tuples[0]!))
-    if (tuples.every((tuple) => first.equals(said(tuple)))) continue
-    conflicts.push({ field, tuples: tuples.toSorted((a, b) => compareStamps(b, a, authorOf)) })
+    const said = ({ value }: Tuple): Value => (field === PLACE ? placeTarget(value) : value)
+    const first = said(tuples[0]!)
+    if (tuples.every((tuple) => isSame(first, said(tuple)))) continue
+    conflicts.push(new Conflict(field, tuples, authorOf))
   }
   return conflicts.toSorted((a, b) => compareText(a.field, b.field))
 }

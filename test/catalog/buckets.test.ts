@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Buckets } from '../../src/catalog/buckets.js'
+import { Buckets, type Counted } from '../../src/catalog/buckets.js'
 import { MemoryStore, Overlay } from '../../src/store/index.js'
 import { sha256 } from '../../src/wire/index.js'
 
 const id = (at: number): string => sha256(Buffer.from(`${at}`)).toString('hex', 0, 16)
-const hash = (at: number): Buffer => sha256(Buffer.from(`hash ${at}`))
+const hash = (at: number): Counted => ({ hash: sha256(Buffer.from(`hash ${at}`)) })
 
 /** A store that refuses a write when it is told to. */
 class Refusing extends MemoryStore {
@@ -53,4 +53,29 @@ test('what was handed over to be written does not change any more', () => {
   const before = Buffer.from(handedOver!)
   buckets.replace(id(1), hash(1), hash(2))
   assert.ok(before.equals(handedOver!))
+})
+
+test('an entry that is replaced many times before the sums are looked at is hashed once, and the sums are the same', () => {
+  let hashed = 0
+  const counted = (at: number): Counted => ({
+    get hash() {
+      hashed += 1
+      return hash(at).hash
+    }
+  })
+  const [often, once] = [new Buckets(), new Buckets()]
+  for (const buckets of [often, once]) {
+    buckets.replace(id(1), undefined, hash(1))
+    buckets.root()
+  }
+  for (let at = 1; at < 100; at++) often.replace(id(1), at === 1 ? hash(1) : counted(at), counted(at + 1))
+  once.replace(id(1), hash(1), hash(100))
+  assert.equal(hashed, 0)
+  assert.equal(often.root(), once.root())
+  assert.deepEqual(often.sums(), once.sums())
+  assert.ok(hashed <= 2, `${hashed}`)
+  // one that is gone again before anybody looked counts for nothing
+  once.replace(id(2), undefined, hash(2))
+  once.replace(id(2), hash(2), undefined)
+  assert.equal(often.root(), once.root())
 })

@@ -12,6 +12,7 @@ import {
   type Tuple
 } from '../../src/catalog/entry.js'
 import { EntryRow } from '../../src/catalog/entry-row.js'
+import { frozenDoc } from '../../src/catalog/frozen.js'
 import { NO_ROWS } from '../../src/catalog/rows.js'
 import { Stage } from '../../src/catalog/stage.js'
 import { encodeUpdate, type EditUpdate } from '../../src/catalog/update.js'
@@ -74,6 +75,11 @@ test('writing, reading and hashing an entry grow with the client ids it was writ
     'hashing',
     () => entryHash('ab'.repeat(16), few),
     () => entryHash('ab'.repeat(16), many)
+  )
+  growsWith(
+    'making its doc for a checkpoint',
+    () => frozenDoc(few),
+    () => frozenDoc(many)
   )
 })
 

@@ -5,7 +5,15 @@ import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
 import { applyUpdate as apply, emptyEntry, type EntryState, type UpdateContext } from '../../src/catalog/entry.js'
 import { hydrate, inspectDoc } from '../../src/catalog/doc.js'
-import { decodeUpdate, encodeUpdate, type DeleteRange, type EditUpdate, type Value } from '../../src/catalog/update.js'
+import {
+  decodeUpdate,
+  encodeUpdate,
+  encodeValue,
+  isSame,
+  type DeleteRange,
+  type EditUpdate,
+  type Value
+} from '../../src/catalog/update.js'
 import { GrapevineError } from '../../src/errors.js'
 import {
   MAX_FIELD_NAME_BYTES,
@@ -144,6 +152,24 @@ describe('the codec of updates', () => {
       }),
       { includeErrorInReport: true, seed: SEED, numRuns: 500 }
     )
+  })
+
+  test('two values are the same when their bytes are', () => {
+    // few letters and short lists, so that the same comes often
+    const small: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 2 },
+        fc.constantFrom<Value>(null, true, false, 0, -0, 1, 0.5, '', '1', Uint8Array.of(), Uint8Array.of(1)),
+        fc.array(tie('value'), { maxLength: 2 }),
+        fc
+          .array(fc.tuple(fc.constantFrom('a', 'b'), tie('value')), { maxLength: 2 })
+          .map((pairs) => Object.fromEntries(pairs))
+      )
+    })).value
+    const agree = (a: Value, b: Value): void =>
+      assert.equal(isSame(a, b), Buffer.compare(encodeValue(a), encodeValue(b)) === 0)
+    fc.assert(fc.property(small, small, agree), { numRuns: 3_000 })
+    fc.assert(fc.property(arbitraryValue, (value) => agree(value, structuredClone(value))))
   })
 
   test('a Yjs doc reads the same tuples from it', () => {
