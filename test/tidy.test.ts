@@ -8,7 +8,7 @@ import { ERRORS } from '../src/errors.js'
 import { REPOSITORY } from './golden/files.js'
 
 /**
- * Which part of `src/` may import which others; `closed`, `errors`, `runtime`, `durable`, `share` and a part's own
+ * Which part of `src/` may import which others; `closed`, `errors`, `runtime`, `durable`, `share`, `version` and a part's own
  * files go without saying. A part with
  * a list of files may import only those of it.
  */
@@ -64,6 +64,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   closed: [],
   durable: [],
   share: [],
+  version: [],
   runtime: [],
   'runtime-node': [],
   polyfill: []
@@ -158,7 +159,7 @@ function allowed(file: string): readonly string[] {
     own !== undefined,
     `${file}: a part that is not in the import table of this test; add it there with what it may know`
   )
-  return [...own, 'closed', 'errors', 'runtime', 'durable', 'share', partOf(file)]
+  return [...own, 'closed', 'errors', 'runtime', 'durable', 'share', 'version', partOf(file)]
 }
 
 function mayImport(file: string, target: string): boolean {

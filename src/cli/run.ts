@@ -1,8 +1,8 @@
 /** The command line as a whole: builds the environment of the commands, runs one, and tells how it ended. */
-import { readFile } from 'node:fs/promises'
 import { basename, relative, resolve } from 'node:path'
 import { DEFAULT_HOME } from '../config.js'
 import { ControlClient } from '../control/client.js'
+import { VERSION } from '../version.js'
 import type { Context, Environment } from './context.js'
 import { exitCodeOf, failureText } from './failure.js'
 import { interruptsOf } from './interrupts.js'
@@ -22,7 +22,7 @@ export async function main(process: NodeJS.Process, overrides: Partial<Environme
     env: process.env,
     cwd: process.cwd(),
     program: programOf(process),
-    version: await versionOf(),
+    version: VERSION,
     client: (home) => new ControlClient({ home }),
     lifecycle: loadLifecycle,
     serve: async (control, { home, logger }) => {
@@ -85,14 +85,4 @@ function programOf(process: NodeJS.Process): string {
   if (script === undefined || basename(script) === 'grapevine') return 'grapevine'
   const near = relative(process.cwd(), script)
   return `node ${shellWord(near.startsWith('..') ? script : near)}`
-}
-
-/** The version of the package this file is in; how deep it lies depends on how it was compiled. */
-async function versionOf(): Promise<string> {
-  for (const up of ['../..', '../../..', '../../../..']) {
-    const text = await readFile(new URL(`${up}/package.json`, import.meta.url), 'utf8').catch(() => '{}')
-    const { name, version } = JSON.parse(text) as { name?: string; version?: string }
-    if (name === 'grapevine' && version !== undefined) return version
-  }
-  return 'unknown'
 }

@@ -11,7 +11,7 @@ import type { BodyRef } from '../wire/index.js'
 import { BackupWriter, KIND, packFile, packRecords } from './backup-format.js'
 import type { Home } from './home.js'
 import { readIfThere } from './read-file.js'
-import { VERSION } from './version.js'
+import { VERSION } from '../version.js'
 
 export interface BackupDeps {
   readonly home: Home
