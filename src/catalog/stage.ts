@@ -7,7 +7,7 @@ import { emptyEntry, type EntryState } from './entry.js'
 import { EntryRow } from './entry-row.js'
 import { PathCache } from './path-cache.js'
 import { decodeIds, NameRow, type CatalogRows } from './rows.js'
-import { effectivePlace, meaningOf, type AuthorOf, type EntryMeaning } from './view.js'
+import { effectivePlace, meaningOf, type AuthorOf, type EntryMeaning, type Meant } from './view.js'
 
 /** Where an entry is listed: only what lives has a place. */
 export interface Placement {
@@ -30,9 +30,8 @@ export class Cell {
   /** Parent its place named when cycles were last looked for; undefined: it had no place. */
   checkedParent: string | undefined
   readonly #authorOf: AuthorOf
-  #meaning: EntryMeaning | undefined
-  /** The tuples whose meaning that is: they are replaced as a whole when they change. */
-  #meant: EntryState['tuples'] | undefined
+  /** Its tuples are replaced as a whole when they change. */
+  #meant: Meant | undefined
   #row: EntryRow | undefined
 
   constructor(id: string, before: EntryRow | undefined, authorOf: AuthorOf) {
@@ -41,18 +40,17 @@ export class Cell {
     this.#authorOf = authorOf
     this.state = before === undefined ? emptyEntry() : { ...before.state }
     if (before === undefined) return
-    this.#meaning = before.meaning
-    this.#meant = before.state.tuples
+    this.#meant = { tuples: before.state.tuples, meaning: before.meaning }
     this.placed = this.placedBefore = this.placement
     this.checkedParent = before.meaning.place?.parent
   }
 
   get meaning(): EntryMeaning {
-    if (this.#meaning === undefined || this.#meant !== this.state.tuples) {
-      this.#meant = this.state.tuples
-      this.#meaning = meaningOf(this.state, this.#authorOf)
+    if (this.#meant?.tuples !== this.state.tuples) {
+      const { tuples } = this.state
+      this.#meant = { tuples, meaning: meaningOf(this.state, this.#authorOf, this.#meant) }
     }
-    return this.#meaning
+    return this.#meant.meaning
   }
 
   get placement(): Placement | undefined {

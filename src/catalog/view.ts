@@ -38,25 +38,37 @@ export interface FieldConflict {
   readonly tuples: readonly Tuple[]
 }
 
-/** Its values are put in order when somebody wants to see them. */
+/** Its values are gathered and put in order when somebody wants to see them. */
 class Conflict implements FieldConflict {
   readonly field: string
+  readonly #all: readonly Tuple[]
   readonly #authorOf: AuthorOf
-  #tuples: readonly Tuple[]
-  #isSorted = false
+  #tuples: readonly Tuple[] | undefined
 
-  constructor(field: string, tuples: readonly Tuple[], authorOf: AuthorOf) {
+  constructor(field: string, all: readonly Tuple[], authorOf: AuthorOf) {
     this.field = field
-    this.#tuples = tuples
+    this.#all = all
     this.#authorOf = authorOf
   }
 
   get tuples(): readonly Tuple[] {
-    if (!this.#isSorted) this.#tuples = this.#tuples.toSorted((a, b) => compareStamps(b, a, this.#authorOf))
-    this.#isSorted = true
+    this.#tuples ??= this.#all
+      .filter(({ field }) => field === this.field)
+      .toSorted((a, b) => compareStamps(b, a, this.#authorOf))
     return this.#tuples
   }
 }
+
+/** What all values of one field come to. */
+interface FieldSummary {
+  readonly winner: Tuple
+  /** What the first of them says, to compare the others with. */
+  readonly said: Value
+  /** Not all say the same: two nodes writing the same value are of one mind. */
+  readonly differs: boolean
+}
+
+type Summary = ReadonlyMap<string, FieldSummary>
 
 export interface EntryMeaning {
   /** Written and not deleted; a directory with live children lives on besides. */
@@ -70,13 +82,22 @@ export interface EntryMeaning {
   readonly conflicts: readonly FieldConflict[]
   /** It was deleted by somebody who had not seen a write that lives. */
   readonly editDelete: boolean
+  /** What it was made out from, to go on from when values are added. */
+  readonly summary?: Summary
 }
 
 /** Hex public key of a log's author, for ties. */
 export type AuthorOf = (log: string) => string
 
-export function meaningOf(state: EntryState, authorOf: AuthorOf): EntryMeaning {
-  return plainMeaning(state.tuples, authorOf) ?? fullMeaning(state, authorOf)
+/** What an entry meant when it held these values. */
+export interface Meant {
+  readonly tuples: readonly Tuple[]
+  readonly meaning: EntryMeaning
+}
+
+/** `before`: what it meant a moment ago; of one to which values were only added since, those alone are looked at. */
+export function meaningOf({ tuples }: Pick<EntryState, 'tuples'>, authorOf: AuthorOf, before?: Meant): EntryMeaning {
+  return plainMeaning(tuples, authorOf) ?? fullMeaning(tuples, authorOf, before)
 }
 
 /** Of an entry that holds one value of each field we know and no other, as most do; undefined for all others. */
@@ -104,19 +125,14 @@ function plainMeaning(tuples: readonly Tuple[], authorOf: AuthorOf): EntryMeanin
 
 const NO_CONFLICTS: readonly FieldConflict[] = []
 
-function fullMeaning(state: EntryState, authorOf: AuthorOf): EntryMeaning {
-  const byField = new Map<string, Tuple[]>()
-  for (const tuple of state.tuples) {
-    const list = byField.get(tuple.field)
-    if (list === undefined) byField.set(tuple.field, [tuple])
-    else list.push(tuple)
-  }
-  const tombstones = byField.get(TOMBSTONE) ?? []
-  byField.delete(TOMBSTONE)
-  const alive = byField.size > 0
-  const tombstone = winnerOf(tombstones, authorOf)
+function fullMeaning(tuples: readonly Tuple[], authorOf: AuthorOf, before: Meant | undefined): EntryMeaning {
+  const known = before?.meaning.summary !== undefined && isContinued(before.tuples, tuples) ? before : undefined
+  const added = known === undefined ? tuples : tuples.slice(known.tuples.length)
+  const summary = summaryOf(added, authorOf, known?.meaning.summary)
+  const tombstone = summary.get(TOMBSTONE)?.winner
+  const alive = summary.size > (tombstone === undefined ? 0 : 1)
   const winner = (field: string): { value: Value; stamp: Stamp } | undefined => {
-    const tuple = winnerOf(byField.get(field) ?? [], authorOf)
+    const tuple = summary.get(field)?.winner
     if (tuple !== undefined) return { value: tuple.value, stamp: tuple }
     const kept = tombstone === undefined ? undefined : (tombstone.value as Record<string, Value>)[field]
     return kept === undefined ? undefined : { value: kept, stamp: tombstone! }
@@ -129,10 +145,39 @@ function fullMeaning(state: EntryState, authorOf: AuthorOf): EntryMeaning {
     placeStamp: place?.stamp,
     body: body === undefined ? undefined : readBody(body.value),
     exec: winner(EXEC)?.value === true,
-    newest: winnerOf(state.tuples, authorOf),
-    conflicts: conflictsOf(byField, authorOf),
-    editDelete: alive && tombstones.length > 0
+    newest: winnerOf(
+      [...summary.values()].map((field) => field.winner),
+      authorOf
+    ),
+    conflicts: [...summary]
+      .flatMap(([field, { differs }]) => (differs && field !== TOMBSTONE ? field : []))
+      .toSorted()
+      .map((field) => new Conflict(field, tuples, authorOf)),
+    editDelete: alive && tombstone !== undefined,
+    summary
   }
+}
+
+/** Whether these are those, in the same order, and more: what is taken out moves all that follow it. */
+function isContinued(some: readonly Tuple[], all: readonly Tuple[]): boolean {
+  return some.length <= all.length && some.at(-1) === all[some.length - 1]
+}
+
+function summaryOf(added: readonly Tuple[], authorOf: AuthorOf, known: Summary | undefined): Summary {
+  const summary = new Map(known)
+  for (const tuple of added) {
+    const { field } = tuple
+    const said = field === PLACE ? placeTarget(tuple.value) : tuple.value
+    const before = summary.get(field)
+    if (before === undefined) summary.set(field, { winner: tuple, said, differs: false })
+    else {
+      const winner = compareStamps(tuple, before.winner, authorOf) > 0 ? tuple : before.winner
+      const differs = before.differs || !isSame(before.said, said)
+      if (winner !== before.winner || differs !== before.differs)
+        summary.set(field, { winner, said: before.said, differs })
+    }
+  }
+  return summary
 }
 
 /** Later time wins; then the greater author key, then log, then clock: a total order every node shares. */
@@ -154,22 +199,6 @@ export function winnerOf(tuples: readonly Tuple[], authorOf: AuthorOf): Tuple | 
   let best: Tuple | undefined
   for (const tuple of tuples) if (best === undefined || compareStamps(tuple, best, authorOf) > 0) best = tuple
   return best
-}
-
-/**
- * Fields with more than one distinct value, by name; of each the winner first. Two nodes writing the same value are of one
- * mind.
- */
-function conflictsOf(byField: ReadonlyMap<string, readonly Tuple[]>, authorOf: AuthorOf): FieldConflict[] {
-  const conflicts: FieldConflict[] = []
-  for (const [field, tuples] of byField) {
-    if (tuples.length < 2) continue
-    const said = ({ value }: Tuple): Value => (field === PLACE ? placeTarget(value) : value)
-    const first = said(tuples[0]!)
-    if (tuples.every((tuple) => isSame(first, said(tuple)))) continue
-    conflicts.push(new Conflict(field, tuples, authorOf))
-  }
-  return conflicts.toSorted((a, b) => compareText(a.field, b.field))
 }
 
 /** Two moves to one place agree, wherever they came from. */
