@@ -55,7 +55,7 @@ export const ERRORS = {
   },
   'not-in-sync': { meaning: 'nodes do not hold the same catalog', httpStatus: 409, exitCode: 10 },
   'catching-up': {
-    meaning: 'this node first asks its peers what it wrote in an earlier life',
+    meaning: 'this node first takes in what its peers have, and writes nothing before',
     httpStatus: 503,
     exitCode: 10
   },

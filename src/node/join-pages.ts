@@ -41,7 +41,7 @@ export function pageOf(replica: Replica, key: Uint8Array, had: number): JoinAnsw
 }
 
 /** Records of the members space, page after page as they are asked for. */
-export type Pages = AsyncGenerator<readonly Uint8Array[], void>
+export type Pages = AsyncGenerator<JoinAnswer, void>
 
 /** Asks for page after page as they are wanted; `had` is how many records came with those before. */
 export async function* pagesOf(
@@ -54,10 +54,11 @@ export async function* pagesOf(
     for (let ms = turns.debtMs(); ms > 0; ms = turns.debtMs())
       await new Promise<void>((resolve) => clock.timer(ms, resolve))
     turns.take(1)
-    const { records, total = 0 } = decodeJoinAnswer(await ask(had))
+    const answer = decodeJoinAnswer(await ask(had))
+    const { records, total = 0 } = answer
     if (records.length === 0) return
     had += records.length
-    yield records
+    yield answer
     if (had >= total) return
   }
 }
@@ -79,7 +80,7 @@ export async function takePages(
       return { news, failed: failed instanceof Error ? failed : new Error(String(failed)) }
     }
     if (page.done === true) break
-    if (!(await take(page.value))) continue
+    if (!(await take(page.value.records))) continue
     news = true
     known = -1
   }

@@ -1,7 +1,7 @@
 /** Redeems invitations at their issuer: check and use are one record, appended and fsynced before the answer. */
 import { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
-import type { Replica } from '../replica/index.js'
+import { appliedOf, type Replica } from '../replica/index.js'
 import type { Logger } from '../runtime.js'
 import {
   decodeJoinRequest,
@@ -47,7 +47,10 @@ export class JoinService {
         })
         logger.info('A node was admitted.', { node, name: admitted!.name, role: admitted!.role })
       }
-      return encodeJoinAnswer(pageOf(replica, key, request.had ?? 0))
+      const { had = 0 } = request
+      // said after the admission is written: whatever this node vouches for from now on waits for the newcomer's word
+      const held = had === 0 ? { held: appliedOf(replica.log) } : {}
+      return encodeJoinAnswer({ ...pageOf(replica, key, had), ...held })
     } catch (error) {
       if (!(error instanceof GrapevineError)) throw error
       logger.warn('An invitation was refused.', { node, code: error.code })

@@ -14,6 +14,7 @@ import { HOME_DIRS, type Home } from './home.js'
 import { markNewLife, type NewLife } from './life.js'
 import { heldBeforeOf, keepHeldBefore, readLastWords, type HeldBefore } from './last-words.js'
 import { finishLogCopy } from './log-copy.js'
+import { holdNewcomer } from './newcomer.js'
 import { WatchedStore } from './watched-store.js'
 
 export interface Opened {
@@ -117,6 +118,7 @@ async function openOver(home: Home, transport: Transport, logger: Logger, option
       },
       options.events
     )
+    await holdNewcomer(home.path, replica, logger)
     return {
       replica,
       report,

@@ -27,6 +27,7 @@ import {
   type Home
 } from './home.js'
 import { learns, pagesOf, takePages, type Pages } from './join-pages.js'
+import { noteIssuer } from './newcomer.js'
 import { noTransport, openHome } from './open.js'
 
 export interface Identity {
@@ -222,7 +223,7 @@ export async function keepAdmission(
     const { members } = opened.replica
     const key = home.keys.publicKey
     const [before, begun] = [members.get(key), members.certificateBegun(key)]
-    if (first.done !== true) await opened.replica.takeIn(issuer, first.value)
+    if (first.done !== true) await opened.replica.takeIn(issuer, first.value.records)
     const { failed } = await takePages(pages, (records) => learns(opened.replica, issuer, records))
     if (failed !== undefined) {
       if (members.get(key) === undefined) throw failed
@@ -232,6 +233,7 @@ export async function keepAdmission(
     }
     const member = members.get(key)
     if (member !== undefined && publicKeyOf(issuer) !== undefined) {
+      if (first.done !== true && first.value.held !== undefined) await noteIssuer(home.path, first.value.held)
       const again = member.log !== before?.log || member.seq !== before.seq || members.certificateBegun(key) > begun
       return { role: member.role, again }
     }

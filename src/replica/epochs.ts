@@ -1,7 +1,7 @@
 /** The epoch this node writes under: told from the records alone, by no clock and no note that could be lost. */
 import type { RecordLog } from '../log/index.js'
-import type { Random } from '../runtime.js'
-import { hexOf, logIdOf } from '../wire/index.js'
+import type { Logger, Random } from '../runtime.js'
+import { hexOf, logIdOf, type VectorEntry } from '../wire/index.js'
 
 /**
  * The epoch under which `author` wrote last, or undefined when that is not certain. An epoch begins knowing the ones
@@ -19,6 +19,7 @@ export function epochToContinue(log: RecordLog, author: Uint8Array): string | un
 export interface OwnEpochDeps {
   readonly log: RecordLog
   readonly random: Random
+  readonly logger: Logger
   readonly author: Uint8Array
   /** Every space this node may write to. */
   readonly spaces: readonly string[]
@@ -56,6 +57,19 @@ export class OwnEpoch {
       return head !== undefined && head.applied < head.seq
     })
     if (waits) this.renew()
+  }
+
+  /** Leaves an epoch of which a peer holds more than we do: our store is an older copy. Never reuse a number: write anew. */
+  renewIfAhead(vector: readonly VectorEntry[]): void {
+    for (const { log, seq } of vector) {
+      const here = this.#deps.log.get(log)?.seq ?? 0
+      if (seq <= here || !this.writesTo(log)) continue
+      this.renew()
+      this.#deps.logger.warn(
+        "A peer holds more of this node's own log than this node; writing goes on under a new epoch.",
+        { log, here, there: seq }
+      )
+    }
   }
 
   /** Whether this node writes to this log now, or would with its next record. */

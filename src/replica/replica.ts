@@ -9,18 +9,12 @@ import { RecordLog, SegmentLog, type DamagedRange, type Scanned } from '../log/i
 import { seldom, type Logger, type NodeId, type PeerInfo } from '../runtime.js'
 import { Overlay, prefixRange } from '../store/index.js'
 import { SyncEngine, type SyncEffect } from '../sync/index.js'
-import {
-  decodeNotice,
-  encodeNotice,
-  type Op,
-  type SignedRecord,
-  type SyncNotice,
-  type VectorEntry
-} from '../wire/index.js'
+import { decodeNotice, encodeNotice, type Op, type SignedRecord, type SyncNotice } from '../wire/index.js'
 import { answerRequest } from './answers.js'
 import { Asking } from './asking.js'
 import { Agreement } from './agreement.js'
 import { CATALOG_SPACE, MAX_PENDING_ROWS, type Applied, type Applier } from './applier.js'
+import { Behind } from './behind.js'
 import { Base } from './checkpoint/base.js'
 import { BaseFile } from './checkpoint/base-file.js'
 import type { Checkpoints } from './checkpoint/checkpoints.js'
@@ -84,6 +78,7 @@ export class Replica {
   readonly #epoch: OwnEpoch
   readonly #own: OwnHistory
   readonly #holds = new Holds()
+  readonly behind: Behind
   readonly #asking: Asking
   readonly #heard: Hearsay
   readonly #base: Base
@@ -137,10 +132,17 @@ export class Replica {
     this.#epoch = new OwnEpoch({
       log: this.log,
       random: deps.random,
+      logger,
       author: keys.publicKey,
       spaces: [CATALOG_SPACE, MEMBERS_SPACE]
     })
     const { log, members } = this
+    this.behind = new Behind({
+      log,
+      clock: deps.clock,
+      hold: (error) => this.hold('newcomer', error),
+      release: () => this.release('newcomer')
+    })
     const heads = this.#heads
     this.#base = new Base(deps.contents)
     const fold = makeFold({ rows, store, log, members, heads, logger, clock: deps.clock, events, base: this.#base })
@@ -349,6 +351,7 @@ export class Replica {
     this.#gossiper.stop()
     this.replication.stop()
     this.offers.stop()
+    this.behind.stop()
     this.#flushing?.()
     await this.#turns.idle()
     if (!this.#holds.failed) await this.#rows.flush()
@@ -371,7 +374,8 @@ export class Replica {
 
   /** Changes the catalog: resolves when the change is fsynced and indexed here. */
   change<T>(change: (draft: Draft) => T, bytes = 512, time?: number): Promise<Written<T>> {
-    return this.#writer.change(change, bytes, time)
+    const write = (): Promise<Written<T>> => this.#writer.change(change, bytes, time)
+    return this.behind.wait()?.then(write) ?? write()
   }
 
   /** Writes to the members space; `make` runs in turn, so that a check and its use are one step. */
@@ -457,7 +461,7 @@ export class Replica {
 
   notified(from: NodeId, frame: Uint8Array): void {
     const message = decodeNotice(frame)
-    if (message.t === 'vector') this.#checkOwnLog(message.vector)
+    if (message.t === 'vector') this.#epoch.renewIfAhead(message.vector)
     if (message.t === 'digest' && message.clock !== undefined)
       this.#events.clockHeard?.(from, message.clock - this.#deps.clock.now())
     this.#perform(this.engine.heard(from, message, this.#deps.clock.monotonic()))
@@ -465,19 +469,6 @@ export class Replica {
     this.#own.judge()
     this.replication.changed()
     this.#agreement.heard(from, this.engine.standing(from)?.inSync === true)
-  }
-
-  /** A peer holds more of our own log than we do: our store is an older copy. Never reuse a number: write anew. */
-  #checkOwnLog(vector: readonly VectorEntry[]): void {
-    for (const { log, seq } of vector) {
-      const here = this.log.get(log)?.seq ?? 0
-      if (seq <= here || !this.#epoch.writesTo(log)) continue
-      this.#epoch.renew()
-      this.#deps.logger.warn(
-        "A peer holds more of this node's own log than this node; writing goes on under a new epoch.",
-        { log, here, there: seq }
-      )
-    }
   }
 
   requested(frame: Uint8Array): Promise<Uint8Array> {
@@ -578,6 +569,7 @@ export class Replica {
   }
 
   #follow(applied: Applied): void {
+    this.behind.applied()
     for (const { record, reason } of applied.rejected) this.#events.recordRejected?.(record, reason)
     if (applied.admitted.length > 0) {
       this.#events.membersChanged?.(applied.admitted)

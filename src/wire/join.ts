@@ -2,7 +2,8 @@
 import { GrapevineError, ERRORS, type ErrorCode } from '../errors.js'
 import { decodeMessage, encodeCbor, malformed } from './cbor.js'
 import { bytesOf, Fields } from './fields.js'
-import { MAX_RECORD_BYTES, MAX_SEQ } from './limits.js'
+import { MAX_FRAME_BYTES, MAX_RECORD_BYTES, MAX_SEQ } from './limits.js'
+import { packVector, unpackVector, type VectorEntry } from './messages.js'
 
 export interface JoinRequest {
   /** 32 hex. */
@@ -34,6 +35,8 @@ export interface JoinAnswer {
   readonly records: readonly Uint8Array[]
   /** How many there are in all, when these are not the last; absent: no more are to be had. */
   readonly total?: number
+  /** How far the issuer had applied each log of the catalog when it let the newcomer in; absent: it did not say. */
+  readonly held?: readonly VectorEntry[]
 }
 
 /** Records of the members space in one answer. */
@@ -61,8 +64,13 @@ function hadOf(map: Readonly<Record<string, unknown>>): number {
 }
 
 export function encodeJoinAnswer(answer: JoinAnswer): Uint8Array {
-  const { records, total } = answer
-  return encodeCbor({ ok: true, r: records, ...(total === undefined ? {} : { n: total }) })
+  const { records, total, held } = answer
+  return encodeCbor({
+    ok: true,
+    r: records,
+    ...(total === undefined ? {} : { n: total }),
+    ...(held === undefined ? {} : { v: packVector(held) })
+  })
 }
 
 export function encodeJoinRefusal(code: ErrorCode): Uint8Array {
@@ -82,6 +90,12 @@ export function decodeJoinAnswer(bytes: Uint8Array): JoinAnswer {
   const records = new Fields(map, malformed).list('r', MAX_JOIN_RECORDS)
   if (!records.every((record) => record instanceof Uint8Array && record.length <= MAX_RECORD_BYTES))
     throw malformed('holds a bad record')
-  const total = map.n === undefined ? undefined : new Fields(map, malformed).int('n', 0, MAX_SEQ)
-  return { records: records as readonly Uint8Array[], ...(total === undefined ? {} : { total }) }
+  const fields = new Fields(map, malformed)
+  const total = map.n === undefined ? undefined : fields.int('n', 0, MAX_SEQ)
+  const held = map.v === undefined ? undefined : unpackVector(fields.bytes('v', 0, MAX_FRAME_BYTES))
+  return {
+    records: records as readonly Uint8Array[],
+    ...(total === undefined ? {} : { total }),
+    ...(held === undefined ? {} : { held })
+  }
 }

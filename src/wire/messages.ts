@@ -241,7 +241,7 @@ export function vectorDigest(vector: readonly VectorEntry[]): string {
 const ROW = 16 + 6 + 8
 
 /** Rows of log id (16), seq (6, big endian), head (8). */
-function packVector(vector: readonly VectorEntry[]): Uint8Array {
+export function packVector(vector: readonly VectorEntry[]): Uint8Array {
   const out = Buffer.alloc(vector.length * ROW)
   vector.forEach((entry, row) => {
     const at = row * ROW
@@ -252,7 +252,8 @@ function packVector(vector: readonly VectorEntry[]): Uint8Array {
   return out
 }
 
-function unpackVector(bytes: Uint8Array): VectorEntry[] {
+/** Throws `message-malformed`. */
+export function unpackVector(bytes: Uint8Array): VectorEntry[] {
   if (bytes.length % ROW !== 0 || bytes.length / ROW > MAX_VECTOR_LOGS)
     throw malformed('holds a vector of a wrong length')
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -379,6 +379,7 @@ export function messages(): Record<string, Uint8Array> {
     gossip: encodeGossip({ records: [moved.bytes], heads: vector }),
     'join request': encodeJoinRequest({ invite, secret, name: 'south' }),
     'join answer': encodeJoinAnswer({ records: [found.bytes, invited.bytes, admitted.bytes] }),
+    'join answer, with what the issuer held': encodeJoinAnswer({ records: [admitted.bytes], total: 9, held: vector }),
     'join refusal': encodeJoinRefusal('token-used'),
     hello: encodeHello({
       versions: [1],

@@ -1,15 +1,17 @@
 /** An invitation is redeemed by as many as it has uses, whoever comes at the same time, and by nobody once it is spent. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { PathEditor } from '../../src/catalog/index.js'
 import { GrapevineError } from '../../src/errors.js'
 import { keyPairOf, MEMBERS_SPACE, nodeIdOf, type KeyPair } from '../../src/identity/index.js'
 import { CONNECTIONS_BURST, CONNECTIONS_PER_S } from '../../src/net/limits.js'
 import { prepareHome, readHome, type Home } from '../../src/node/home.js'
 import { createInvitation, invitationsOf, revokeInvitation } from '../../src/node/invitations.js'
 import { JoinService } from '../../src/node/join-service.js'
+import { ISSUER_FILE, noteIssuer, readIssuer } from '../../src/node/newcomer.js'
 import { noTransport, openHome, type Opened } from '../../src/node/open.js'
 import {
   MAX_JOIN_PAGES,
@@ -20,6 +22,7 @@ import {
   type Pages
 } from '../../src/node/join-pages.js'
 import { initHome, keepAdmission } from '../../src/node/setup.js'
+import { appliedOf } from '../../src/replica/index.js'
 import { silentLogger } from '../../src/runtime.js'
 import {
   decodeJoinAnswer,
@@ -30,6 +33,7 @@ import {
   MAX_JOIN_RECORDS,
   MAX_RECORD_BYTES
 } from '../../src/wire/index.js'
+import { until } from '../e2e/until.js'
 import { flood } from './members-flood.js'
 
 const HOUR_MS = 3_600_000
@@ -179,6 +183,43 @@ test('a history as long as one answer comes in one, and a longer one in pages, h
   assert.deepEqual([first.records.length, first.total], [MAX_JOIN_RECORDS, 2 * MAX_JOIN_RECORDS + 3])
 })
 
+test('a newcomer is told how far its issuer is, and writes nothing before it is as far, over every start in between', async (t) => {
+  const place = await issuer(t)
+  const { replica } = place.opened
+  await replica.change((draft) => new PathEditor(draft, replica.reader).put('one', draft.body(Buffer.from('1'))))
+  const token = await place.invite(1)
+  const own = await homeFor(t, place, 1)
+  const pages = pagesOf((had) => token.ask(1, had))
+  assert.equal((await keepAdmission(own, place.home.node, pages, silentLogger)).role, 'author')
+  const [head] = replica.heads()
+  assert.deepEqual(await readIssuer(own.path), [{ log: head!.log, seq: 1, head: head!.id.slice(0, 16) }])
+  // of further pages, and to who only comes back, nothing is said
+  assert.equal(decodeJoinAnswer(await token.ask(1, 1)).held, undefined)
+  assert.equal(decodeJoinAnswer(await place.back(1, 0)).held, undefined)
+
+  const codes = (opened: Opened): string[] => opened.replica.failures.map(({ code }) => code)
+  await (await openHome(own, noTransport(own.node), silentLogger)).close()
+  const opened = await openHome(own, noTransport(own.node), silentLogger)
+  assert.deepEqual(codes(opened), ['catching-up'])
+  await opened.replica.takeIn(place.home.node, [replica.log.read(head!.log, 1).bytes])
+  assert.deepEqual(codes(opened), [])
+  await until('what the issuer had is forgotten', async () => (await readIssuer(own.path)) === undefined)
+  await opened.close()
+
+  // a note that cannot be taken away is found to be of no use with the next start
+  await replica.change((draft) => new PathEditor(draft, replica.reader).put('two', draft.body(Buffer.from('2'))))
+  await noteIssuer(own.path, appliedOf(replica.log))
+  const said: string[] = []
+  const logger = { ...silentLogger, debug: (text: string) => void said.push(text) }
+  const again = await openHome(own, noTransport(own.node), logger)
+  rmSync(join(own.path, ISSUER_FILE))
+  mkdirSync(join(own.path, ISSUER_FILE))
+  await again.replica.takeIn(place.home.node, [replica.log.read(head!.log, 2).bytes])
+  await until('that is said', () => said.some((text) => text.includes('could not be forgotten')))
+  assert.deepEqual(codes(again), [])
+  await again.close()
+})
+
 test('a page ends with the record that fills it', async (t) => {
   const place = await issuer(t)
   const token = await place.invite(1)
@@ -208,7 +249,7 @@ test('pages are asked for as long as more are said to be had, not for ever, and 
     assert.equal(had, asked++)
     return Promise.resolve(pageWith(1))
   }
-  for await (const page of pagesOf(endless, clock)) assert.equal(page.length, 1)
+  for await (const page of pagesOf(endless, clock)) assert.equal(page.records.length, 1)
   assert.equal(asked, MAX_JOIN_PAGES)
   const { burst, perSecond } = PAGES_ASKED
   assert.ok(burst <= CONNECTIONS_BURST / 2 && perSecond <= CONNECTIONS_PER_S / 2)

@@ -1,8 +1,8 @@
 /** History that every member has is replaced by a checkpoint, and nothing else changes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { adopt, BaseFile } from '../../src/replica/index.js'
 import { MAX_PROPOSALS } from '../../src/replica/checkpoint/ledger.js'
+import { adopt, appliedOf, BaseFile } from '../../src/replica/index.js'
 import { decodeAnswer, encodeRequest } from '../../src/wire/index.js'
 import { Lab, MemoryContents, meet, type LabNode } from './lab.js'
 
@@ -35,6 +35,28 @@ async function alike(nodes: readonly LabNode[]): Promise<void> {
     assert.deepEqual(await other.tree(), tree)
     assert.equal(other.replica.catalog.root(), first.replica.catalog.root())
   }
+}
+
+/** A node that is admitted by one, takes the checkpoint of that one over, and has nothing else yet. */
+async function takesOver(lab: Lab, from: LabNode, nodes: readonly LabNode[], name = 'other'): Promise<LabNode> {
+  const contents = new MemoryContents()
+  const node = await lab.blank(name, { contents })
+  await from.replica.writeMembers(() => [{ k: 'admit', key: node.keys.publicKey, role: 'author', name }])
+  await meet(nodes)
+  await node.receive(from.records().filter(({ body }) => body.space === 'members'))
+  const answer = decodeAnswer(await from.replica.requested(encodeRequest({ t: 'checkpoint' })), 'checkpoint-is')
+  const taken = await adopt(answer, {
+    cluster: lab.cluster,
+    members: node.replica.members,
+    self: node.keys.publicKey,
+    contents,
+    file: new BaseFile(node.disk.mount()),
+    fetch: async (refs) => {
+      for (const ref of refs) await contents.put(await from.options.contents!.get(ref))
+    }
+  })
+  assert.equal(taken, true)
+  return node.restart({ loseIndex: true })
 }
 
 /** Writes over and over, here and there. */
@@ -105,24 +127,7 @@ test('a newcomer takes the checkpoint and what came after it', async () => {
   await checkpoint(nodes)
   await overwrite(nodes, 10)
   const [founder] = nodes as [LabNode]
-  const contents = new MemoryContents()
-  const late = await lab.blank('late', { contents })
-  await founder.replica.writeMembers(() => [{ k: 'admit', key: late.keys.publicKey, role: 'author', name: 'late' }])
-  await meet(nodes)
-  await late.receive(founder.records().filter(({ body }) => body.space === 'members'))
-  const answer = decodeAnswer(await founder.replica.requested(encodeRequest({ t: 'checkpoint' })), 'checkpoint-is')
-  const taken = await adopt(answer, {
-    cluster: lab.cluster,
-    members: late.replica.members,
-    self: late.keys.publicKey,
-    contents,
-    file: new BaseFile(late.disk.mount()),
-    fetch: async (refs) => {
-      for (const ref of refs) await contents.put(await founder.options.contents!.get(ref))
-    }
-  })
-  assert.equal(taken, true)
-  await late.restart({ loseIndex: true })
+  const late = await takesOver(lab, founder, nodes, 'late')
   await late.pull(founder)
   await alike([founder, late])
   await late.put('late', 'says hello')
@@ -155,4 +160,41 @@ test('a member that proposes without end keeps no checkpoint from coming into fo
   }
   await checkpoint(nodes)
   await alike(nodes)
+})
+
+test('a newcomer writes nothing before it has what its issuer had, so that all judge it alike whatever they took over', async () => {
+  const { lab, nodes } = await cluster(2)
+  const [a] = nodes as [LabNode, LabNode]
+  await overwrite(nodes, 10)
+  await a.replica.checkpoints!.propose()
+  await meet(nodes)
+  for (const { replica } of nodes)
+    await replica.checkpoints!.attest(replica.checkpoints!.due(Number.POSITIVE_INFINITY)!)
+  await meet(nodes)
+  // its issuer has vouched: this checkpoint does not wait for the newcomer
+  const late = await lab.blank('late', { contents: new MemoryContents() })
+  await a.replica.writeMembers(() => [{ k: 'admit', key: late.keys.publicKey, role: 'author', name: 'late' }])
+  await late.receive(a.records().filter(({ body }) => body.space === 'members'))
+  late.replica.behind.expect(appliedOf(a.replica.log), () => undefined)
+  const written = late.put('early', 'says late')
+  await late.settled()
+  for (const { replica } of nodes) assert.equal(await replica.checkpoints!.advance(), true)
+  // the next one is proposed by who has not heard of what the newcomer wrote
+  await a.replica.checkpoints!.propose()
+  const all = [...nodes, late]
+  await meet(all)
+  await written
+  assert.equal(await late.replica.checkpoints!.advance(), true)
+  await meet(all)
+  for (const { replica } of all) await replica.checkpoints!.attest(replica.checkpoints!.due(Number.POSITIVE_INFINITY)!)
+  await meet(all)
+  for (const { replica } of all) {
+    assert.equal(await replica.checkpoints!.advance(), true)
+    await replica.checkpoints!.prune()
+  }
+  await alike(all)
+  const other = await takesOver(lab, a, all)
+  await other.pull(a)
+  await alike([...all, other])
+  assert.equal(other.text('early'), 'says late')
 })

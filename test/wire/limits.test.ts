@@ -360,6 +360,12 @@ describe('other counts and lengths', () => {
       (n) => decodeJoinAnswer(encodeCbor({ ok: true, r: [], n })),
       'message-malformed'
     ],
+    [
+      'logs that an issuer held',
+      MAX_VECTOR_LOGS,
+      (logs) => decodeJoinAnswer(encodeCbor({ ok: true, r: [], v: new Uint8Array(logs * 30) })),
+      'message-malformed'
+    ],
     ['records had of a join answer', limits.MAX_SEQ, (p) => hadIn(encodeCbor({ back: true, p })), 'message-malformed'],
     [
       'bytes of a newcomer name',

@@ -17,6 +17,7 @@ import { Losses } from '../../../src/node/losses.js'
 import { readParted } from '../../../src/node/parted.js'
 import { checkBackup, restoreHome } from '../../../src/node/restore.js'
 import { readRoot } from '../../../src/node/root-file.js'
+import { ISSUER_FILE, readIssuer } from '../../../src/node/newcomer.js'
 import { SUMS_FILE } from '../../../src/node/sums.js'
 import { silentLogger } from '../../../src/runtime.js'
 import { BlobStore } from '../../../src/blobs/index.js'
@@ -231,6 +232,7 @@ const SMALL: ReadonlyArray<readonly [name: string, good: unknown, read: (home: s
     { version: 1, held: [{ log: 'ab'.repeat(16), author: 'cd'.repeat(32), seq: 5, paths: [[5, ['a']]] }] },
     heldBeforeOf
   ],
+  [ISSUER_FILE, { version: 1, held: [{ log: 'ab'.repeat(16), seq: 5, head: 'cd'.repeat(8) }] }, readIssuer],
   [SUMS_FILE, {}, readHome],
   ['node.key', 'ab'.repeat(32), readHome],
   ['cluster.secret', 'ab'.repeat(32), readHome]
