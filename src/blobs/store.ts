@@ -43,6 +43,10 @@ export class BlobStore {
   #sizes = new Map<string, number>()
   /** Hashes of blobs that `check` read in this life; it is asked only about references with another size. */
   readonly #sound = new Set<string>()
+  /** In which round a blob was stored or asked for last; of earlier rounds only those that are not over yet. */
+  readonly #touched = new Map<string, number>()
+  #round = 0
+  #gone = { count: 0, bytes: 0 }
   #bytes = 0
   #serial = 0
   #open = false
@@ -86,12 +90,47 @@ export class BlobStore {
 
   /** Whether a complete blob of this hash is here (it may still turn out damaged when it is read). */
   has(hash: string): boolean {
-    return this.#sizes.has(hash)
+    return this.sizeOf(hash) !== undefined
   }
 
   /** Its size in bytes; undefined when it is not here. */
   sizeOf(hash: string): number | undefined {
-    return this.#sizes.get(hash)
+    const size = this.#sizes.get(hash)
+    // whoever is told that it is here goes by that for a while
+    if (size !== undefined) this.#touched.set(hash, this.#round)
+    return size
+  }
+
+  /**
+   * Begins another round, and says which blobs nobody has stored or asked for in the one that ends. Rounds give them their
+   * age: no clock is needed for it.
+   */
+  nextRound(): string[] {
+    const idle: string[] = []
+    for (const hash of this.#sizes.keys()) {
+      if (this.#touched.get(hash) === this.#round) continue
+      this.#touched.delete(hash)
+      idle.push(hash)
+    }
+    this.#round += 1
+    return idle
+  }
+
+  /** Forgets a blob that nobody has stored or asked for since `nextRound` named it; returns its bytes, 0 when it stays. */
+  async letGo(hash: string): Promise<number> {
+    this.#mustWrite()
+    return await this.#locks.run(hash, async () => {
+      const size = this.#sizes.get(hash)
+      if (size === undefined || this.#touched.has(hash)) return 0
+      await this.#delete(hash)
+      this.#gone = { count: this.#gone.count + 1, bytes: this.#gone.bytes + size }
+      return size
+    })
+  }
+
+  /** What `letGo` took away in this life. */
+  get gone(): { count: number; bytes: number } {
+    return this.#gone
   }
 
   stats(): { blobs: number; bytes: number } {
@@ -172,13 +211,16 @@ export class BlobStore {
   /** Forgets a blob and deletes its files. Fine when it is not here. */
   async remove(hash: string): Promise<void> {
     this.#mustWrite()
-    await this.#locks.run(hash, async () => {
-      this.#forget(hash)
-      const { data, tree } = this.#paths.complete(hash)
-      await this.#onDisk(async () => {
-        await removeFile(data)
-        await removeFile(tree)
-      })
+    await this.#locks.run(hash, () => this.#delete(hash))
+  }
+
+  /** The tree goes last: what a crash leaves of it without the bytes is swept away with the next start. */
+  async #delete(hash: string): Promise<void> {
+    this.#forget(hash)
+    const { data, tree } = this.#paths.complete(hash)
+    await this.#onDisk(async () => {
+      await removeFile(data)
+      await removeFile(tree)
     })
   }
 
@@ -306,6 +348,7 @@ export class BlobStore {
 
   #remember(ref: BodyRef): void {
     this.#sizes.set(ref.hash, ref.size)
+    this.#touched.set(ref.hash, this.#round)
     this.#bytes += ref.size
   }
 
@@ -314,6 +357,7 @@ export class BlobStore {
     if (size === undefined) return false
     this.#bytes -= size
     this.#sound.delete(hash)
+    this.#touched.delete(hash)
     return this.#sizes.delete(hash)
   }
 

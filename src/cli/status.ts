@@ -41,7 +41,8 @@ function nodePairs(status: StatusView): Array<[string, string]> {
   if (target !== undefined && target.broken > 0)
     list.push(['broken', `${target.broken} references that lead nowhere: see "grapevine waiting"`])
   if (target?.telling) list.push(...tellingPairs(target.telling))
-  list.push(['blobs', `${blobs.stored} stored, ${bytesText(blobs.bytes)}, ${blobs.wanted} wanted`])
+  const gone = blobs.letGo.count === 0 ? '' : `, ${blobs.letGo.count} let go (${bytesText(blobs.letGo.bytes)})`
+  list.push(['blobs', `${blobs.stored} stored, ${bytesText(blobs.bytes)}, ${blobs.wanted} wanted${gone}`])
   list.push(...fetchingPairs(blobs.fetching))
   if (status.unreplicated > 0)
     list.push(['unsent', `${status.unreplicated} records that no other node is known to hold`])

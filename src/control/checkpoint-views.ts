@@ -21,6 +21,8 @@ export interface CheckpointsView {
   /** Records of the catalog that the one in force does not cover. */
   since: number
   logBytes: number
+  /** Large bodies and what checkpoints consist of; `letGo` since the daemon was started: what nothing named any more. */
+  contents: { count: number; bytes: number; letGo: { count: number; bytes: number } }
   /** Those that members are still asked about, with the names of those who have not answered. */
   proposed: Array<{ proposal: string; author: string; time: string; awaited: string[] }>
   /** Of each log, up to which seq its records are gone. */

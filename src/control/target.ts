@@ -112,6 +112,8 @@ export interface StatusView {
   blobs: {
     stored: number
     bytes: number
+    /** Since the daemon was started: what nothing named any more. */
+    letGo: { count: number; bytes: number }
     wanted: number
     fetching: Array<{ hash: string; size: number; have: number }>
   }

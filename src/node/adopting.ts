@@ -45,12 +45,17 @@ export class Adopting {
     const { clock, logger } = this.#deps
     if (this.#working || clock.monotonic() < this.#restsUntil) return
     this.#working = true
+    // pieces of it that are here may be named by nothing else
+    const release = this.#deps.replica.checkpoints?.hold()
     this.#take(from)
       .catch((error: unknown) => {
         this.#restsUntil = clock.monotonic() + REST_MS
         logger.warn('A checkpoint could not be taken over; it is tried again.', { from, reason: reasonOf(error) })
       })
-      .finally(() => (this.#working = false))
+      .finally(() => {
+        release?.()
+        this.#working = false
+      })
   }
 
   async #take(from: NodeId): Promise<void> {

@@ -1,17 +1,24 @@
 /** Which checkpoints are in force, which are proposed, and who is awaited. */
+import type { BlobStore } from '../blobs/index.js'
 import type { CheckpointsView, CheckpointView } from '../control/checkpoint-views.js'
 import { nodeIdOf, type Members } from '../identity/index.js'
 import { isoTime, type Replica } from '../replica/index.js'
 import { bytesOf, decodeManifest } from '../wire/index.js'
 
-export function checkpointsOf({ checkpoints, members, log, segmentBytes }: CheckpointViewDeps): CheckpointsView {
+export function checkpointsOf(
+  replica: Pick<Replica, 'checkpoints' | 'members' | 'log' | 'stats'>,
+  blobs: Pick<BlobStore, 'stats' | 'gone'>
+): CheckpointsView {
+  const { checkpoints, members, log } = replica
+  const stored = blobs.stats()
   const nameOf = (key: string): string => nameOfKey(members, key)
   const inForce = checkpoints?.inForce
   return {
     inForce: inForce === undefined ? null : viewOf(inForce.top),
     floor: inForce?.floor === undefined ? null : viewOf(inForce.floor),
     since: checkpoints?.since ?? 0,
-    logBytes: segmentBytes,
+    logBytes: replica.stats().bytes,
+    contents: { count: stored.blobs, bytes: stored.bytes, letGo: blobs.gone },
     proposed: (checkpoints?.proposals ?? [])
       .filter(({ id }) => id !== inForce?.top.proposal.id)
       .map(({ id, author, time }) => ({
@@ -28,8 +35,6 @@ export function checkpointsOf({ checkpoints, members, log, segmentBytes }: Check
 export function nameOfKey(members: Members, key: string): string {
   return members.get(bytesOf(key))?.name ?? nodeIdOf(bytesOf(key))
 }
-
-type CheckpointViewDeps = Pick<Replica, 'checkpoints' | 'members' | 'log'> & { readonly segmentBytes: number }
 
 function viewOf({ proposal, manifest, packs, encoded }: NonNullable<CheckpointOf>): CheckpointView {
   const { entries, chunks, logs } = decodeManifest(encoded)

@@ -9,6 +9,7 @@ export function contentsIn(blobs: BlobStore): Contents {
   return {
     put: async (bytes) => {
       const ref = bodyRefOf(bytes)
+      // asked for like this it stays for a while (see `nextRound`)
       return blobs.has(ref.hash) ? ref : blobs.put(once(bytes))
     },
     get: async (ref) => {

@@ -111,7 +111,7 @@ export class NodeControl extends Views implements ControlTarget {
       peers: await this.peers(),
       spaces,
       ...(target === undefined ? {} : { target: targetStatus(target, this.#deps) }),
-      blobs: { stored: stored.blobs, bytes: stored.bytes, wanted: fetching.length, fetching },
+      blobs: { stored: stored.blobs, bytes: stored.bytes, letGo: this.blobs.gone, wanted: fetching.length, fetching },
       unreplicated: replica.unreplicated,
       problems: this.#problems()
     }

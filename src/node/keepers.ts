@@ -10,6 +10,7 @@ import { Checkpointing, type CheckpointingOptions } from './checkpointing.js'
 import { DriftRules } from '../publish/index.js'
 import { Adoption } from './adoption.js'
 import { Clocks } from './clocks.js'
+import { Collector } from './collector.js'
 import { Custodian } from './custodian.js'
 import type { Home } from './home.js'
 import { learns } from './join-pages.js'
@@ -140,7 +141,8 @@ export function makeKeepers(
     transport: network,
     rules: new DriftRules(options.driftRules)
   })
-  const changing = [secrets, returning, keyRotation, checkpointing]
+  const collector = new Collector({ home: home.path, replica, blobs, clock, logger }, options)
+  const changing = [secrets, returning, keyRotation, checkpointing, collector]
   return {
     secrets,
     keyRotation,

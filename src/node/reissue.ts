@@ -29,7 +29,7 @@ import {
 } from '../wire/index.js'
 import { readJson, writePrivate } from './home.js'
 
-const REISSUE_FILE = 'reissue.json'
+export const REISSUE_FILE = 'reissue.json'
 /** What a change of one entry adds to a record, besides its bodies. */
 const EDIT_BYTES = 1_024
 

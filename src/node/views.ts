@@ -280,8 +280,7 @@ export class Views implements ReadTarget {
       case 'gossip':
         return { running: false }
       case 'checkpoint': {
-        const { checkpoints, members, log } = this.replica
-        return checkpointsOf({ checkpoints, members, log, segmentBytes: this.replica.stats().bytes })
+        return checkpointsOf(this.replica, this.blobs)
       }
       case 'store':
         return {

@@ -320,3 +320,60 @@ test('a full disk gives its typed error, leaves nothing behind and does not hurt
     spawnSync('umount', ['-l', small])
   }
 })
+
+test('a round names what nobody stored or asked for in it, and what is asked for afterwards is not let go', async (t) => {
+  const { store, directory } = await freshStore(t)
+  const refs: BodyRef[] = []
+  for (const size of [10, 11, BLOB_CHUNK_BYTES + 1]) refs.push(await store.put(once(bytesOf(size))))
+  const [one, two, large] = refs as [BodyRef, BodyRef, BodyRef]
+  assert.deepEqual(store.nextRound(), [], 'all of it is new')
+  assert.equal(store.has(one.hash), true)
+  assert.deepEqual(store.nextRound().toSorted(), [two.hash, large.hash].toSorted())
+  // stored once more it is as good as new, though nothing is written
+  await store.put(once(bytesOf(11)))
+  assert.deepEqual([await store.letGo(two.hash), await store.letGo(large.hash)], [0, large.size])
+  assert.deepEqual([await store.letGo(large.hash), await store.letGo('ab'.repeat(32))], [0, 0])
+  assert.deepEqual(
+    [store.stats(), store.gone],
+    [
+      { blobs: 2, bytes: 21 },
+      { count: 1, bytes: large.size }
+    ]
+  )
+  const names = await readdir(join(directory, large.hash.slice(0, 2)))
+  assert.deepEqual(
+    names.filter((name) => name.startsWith(large.hash)),
+    []
+  )
+  const again = await openStore(directory)
+  assert.deepEqual(again.nextRound().toSorted(), [one.hash, two.hash].toSorted(), 'of a life before nothing is young')
+})
+
+test('what a crash leaves of a blob that is let go is swept away, and it is stored anew', async (t) => {
+  const { store, directory } = await freshStore(t)
+  const body = bytesOf(BLOB_CHUNK_BYTES + 1)
+  const ref = await store.put(once(body))
+  // the bytes go first
+  await rm(fileOf(directory, ref))
+  const again = await openStore(directory)
+  assert.equal(again.has(ref.hash), false)
+  assert.deepEqual(await readdir(join(directory, ref.hash.slice(0, 2))), [])
+  assert.deepEqual(await again.put(once(body)), ref)
+  assert.ok((await collect(again.read(ref))).equals(body))
+})
+
+test('a blob that is being fetched is none that could be let go, and a complete one is new', async (t) => {
+  const { store } = await freshStore(t, { tiny: true })
+  const body = bytesOf(16)
+  const { store: other } = await freshStore(t, { tiny: true })
+  const ref = await other.put(once(body))
+  const partial = (await store.openPartial(ref))!
+  assert.deepEqual(store.nextRound(), [])
+  assert.equal(await partial.putChunk(0, body), true)
+  assert.deepEqual(store.nextRound(), [])
+  await store.completePartial(partial)
+  assert.deepEqual(store.nextRound(), [])
+  assert.equal(await store.letGo(ref.hash), 0)
+  assert.deepEqual(store.nextRound(), [ref.hash])
+  assert.equal(await store.letGo(ref.hash), ref.size)
+})

@@ -18,7 +18,7 @@ function linesOf(fetching: StatusView['blobs']['fetching']): string[] {
     listen: [],
     peers: [],
     spaces: [],
-    blobs: { stored: 0, bytes: 0, wanted: fetching.length, fetching },
+    blobs: { stored: 0, bytes: 0, letGo: { count: 0, bytes: 0 }, wanted: fetching.length, fetching },
     unreplicated: 0,
     problems: []
   }

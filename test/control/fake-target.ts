@@ -170,7 +170,7 @@ export class FakeTarget implements ControlTarget {
         broken: 0,
         lastScan: { at: TIME, ms: 12, entries: 2 }
       },
-      blobs: { stored: 1, bytes: 6_000_000, wanted: 0, fetching: [] },
+      blobs: { stored: 1, bytes: 6_000_000, letGo: { count: 2, bytes: 40_000 }, wanted: 0, fetching: [] },
       unreplicated: 0,
       problems: [
         {
@@ -251,7 +251,15 @@ export class FakeTarget implements ControlTarget {
         counters: { sent: 4, received: 5n }
       }
     if (topic === 'checkpoint')
-      return { inForce: null, floor: null, since: 3, logBytes: 4_096, proposed: [], settled: {} }
+      return {
+        inForce: null,
+        floor: null,
+        since: 3,
+        logBytes: 4_096,
+        contents: { count: 2, bytes: 70_000, letGo: { count: 1, bytes: 20_000 } },
+        proposed: [],
+        settled: {}
+      }
     return { segments: 1, bytes: 4_096, key: Buffer.from([1, 2]) }
   }
 

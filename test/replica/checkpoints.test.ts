@@ -4,28 +4,13 @@ import { test } from 'node:test'
 import { MAX_PROPOSALS } from '../../src/replica/checkpoint/ledger.js'
 import { adopt, appliedOf, BaseFile } from '../../src/replica/index.js'
 import { decodeAnswer, encodeRequest } from '../../src/wire/index.js'
+import { checkpoint } from './checkpointing.js'
 import { Lab, MemoryContents, meet, type LabNode } from './lab.js'
 
 /** Nodes that know each other and can keep checkpoints. */
 async function cluster(count: number): Promise<{ lab: Lab; nodes: LabNode[] }> {
   const lab = new Lab()
   return { lab, nodes: await lab.nodes(count, { each: () => ({ contents: new MemoryContents() }) }) }
-}
-
-/** One node proposes, all vouch, and all hear of it. */
-async function checkpoint(nodes: readonly LabNode[], by = nodes[0]!): Promise<void> {
-  await by.replica.checkpoints!.propose()
-  await meet(nodes)
-  for (const { replica } of nodes) {
-    const proposal = replica.checkpoints!.due(Number.POSITIVE_INFINITY)
-    assert.ok(proposal !== undefined, 'there is something to vouch for')
-    await replica.checkpoints!.attest(proposal)
-  }
-  await meet(nodes)
-  for (const { replica } of nodes) {
-    assert.equal(await replica.checkpoints!.advance(), true, 'it is in force')
-    await replica.checkpoints!.prune()
-  }
 }
 
 async function alike(nodes: readonly LabNode[]): Promise<void> {

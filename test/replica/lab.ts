@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { clientIdOf, PathEditor, ROOT_ID, type Draft, type Entry, type Value } from '../../src/catalog/index.js'
 import { encodeUpdate, type DeleteRange } from '../../src/catalog/update.js'
 import { clusterIdOf, keyPairOf, nodeIdOf, signFounder, verify, type KeyPair } from '../../src/identity/index.js'
-import { Replica, type OpenReport, type ReplicaEvents, type Written } from '../../src/replica/index.js'
+import { Replica, type Contents, type OpenReport, type ReplicaEvents, type Written } from '../../src/replica/index.js'
 import { silentLogger, type Clock, type Logger, type NodeId, type Transport } from '../../src/runtime.js'
 import { MemoryStore, type Store } from '../../src/store/index.js'
 import { logIdOf, sealRecord, type Dep, type Op, type Role, type SignedRecord } from '../../src/wire/index.js'
@@ -99,7 +99,7 @@ export interface LabNodeOptions {
   readonly seed?: number
   readonly freshEpoch?: boolean
   /** Where pieces of checkpoints go; absent: it makes none. */
-  readonly contents?: MemoryContents
+  readonly contents?: Contents
 }
 
 export class LabNode {

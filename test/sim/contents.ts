@@ -25,6 +25,10 @@ export class MemoryContents {
     return [...this.#bodies.values()].reduce((sum, { length }) => sum + length, 0)
   }
 
+  get hashes(): string[] {
+    return [...this.#bodies.keys()]
+  }
+
   get count(): number {
     return this.#bodies.size
   }

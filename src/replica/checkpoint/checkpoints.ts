@@ -29,6 +29,7 @@ import {
 import type { Removals } from '../removals.js'
 import { placeOf } from '../removed.js'
 import type { BaseFile, InForce, KeptCheckpoint } from './base-file.js'
+import { collect } from './collect.js'
 import { cutOf } from './cut.js'
 import type { Ledger, Proposal } from './ledger.js'
 import { CheckpointMaker, type MakerDeps } from './maker.js'
@@ -62,6 +63,7 @@ export class Checkpoints {
   readonly #made = new Map<string, KeptCheckpoint>()
   #working = false
   #held = 0
+  #prunes = 0
 
   constructor(deps: CheckpointsDeps) {
     this.#deps = deps
@@ -286,7 +288,38 @@ export class Checkpoints {
       await rows.flush()
     })
     await this.#deps.store.shrink?.()
+    this.#prunes += 1
     logger.info('What a checkpoint took the place of is gone.', { ...gone })
+  }
+
+  /** How often what is settled was let go: then contents may have lost the last that named them. */
+  get prunes(): number {
+    return this.#prunes
+  }
+
+  /**
+   * Hands over of these contents those that nothing here can come to need any more, in this node's turns. False, and nothing
+   * is looked at, while a checkpoint is put in force or taken over. Throws as `collect`.
+   */
+  async collect(candidates: Set<string>, letGo: (hash: string) => Promise<void>): Promise<boolean> {
+    if (this.#working || this.#held > 0) return false
+    const release = this.hold()
+    try {
+      // whoever begins to hold what is here meanwhile finds it so
+      const unheld = async (hash: string): Promise<void> => (this.#held > 1 ? undefined : letGo(hash))
+      await collect(candidates, unheld, () => this.#contents(), this.#deps)
+      return true
+    } finally {
+      release()
+    }
+  }
+
+  /** Of what is in force, what is offered, and what this node vouched for. */
+  *#contents(): Generator<string> {
+    const { inForce } = this
+    if (inForce?.offer !== undefined) yield inForce.offer.hash
+    for (const kept of [inForce?.top, inForce?.floor, ...this.#made.values()])
+      if (kept !== undefined) yield* contentsOf(kept)
   }
 
   /** Pieces that only older checkpoints had. */

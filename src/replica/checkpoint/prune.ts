@@ -2,20 +2,13 @@
  * Lets go what a checkpoint took the place of: the rows of its records, bodies that nothing names any more, and the
  * segments. Each step may be interrupted and begun again; none of it is needed for anything, so it takes its time.
  */
-import {
-  bodiesNamedBy,
-  bodiesOf,
-  bodyKey,
-  HISTORY_ROWS,
-  historyPlace,
-  type Catalog,
-  type CatalogReader
-} from '../../catalog/index.js'
+import { bodyKey, HISTORY_ROWS, historyPlace, type Catalog, type CatalogReader } from '../../catalog/index.js'
 import { dropSettled, settledKeys, type RecordLog, type SegmentLog } from '../../log/index.js'
 import type { Clock } from '../../runtime.js'
 import { prefixRange, type Overlay, type Store } from '../../store/index.js'
 import { Breath } from '../breath.js'
 import type { Turns } from '../turns.js'
+import { Named } from './named.js'
 
 export interface PruneDeps {
   readonly log: RecordLog
@@ -107,11 +100,10 @@ export class Pruner {
 
   /** Deletes those of these bodies that nothing names; returns how many. */
   async #unnamed(candidates: Set<string>): Promise<number> {
-    const { log, catalog, reader, turns, rows, clock } = this.#deps
+    const { catalog, reader, turns, rows, clock } = this.#deps
     const breath = new Breath(clock)
-    const keep = (id: string): void => {
-      for (const { hash } of bodiesOf(reader.entry(id)?.state ?? { tuples: [] })) candidates.delete(hash)
-    }
+    const named = new Named(candidates, this.#deps)
+    const keep = (id: string): void => named.state(reader.entry(id)?.state ?? { tuples: [] })
     // what is written meanwhile may name any of them
     const ended = catalog.watch((entries) => entries.forEach(keep))
     try {
@@ -119,11 +111,7 @@ export class Pruner {
         keep(id)
         await breath.draw()
       }
-      for (const head of [...log.logs()])
-        for (let seq = head.floor + 1; head.space === 'catalog' && seq <= head.seq; seq++) {
-          for (const { hash } of bodiesNamedBy(log.read(head.log, seq))) candidates.delete(hash)
-          await breath.draw()
-        }
+      await named.records()
       let deleted = 0
       while (candidates.size > 0)
         await turns.take(async () => {
