@@ -208,12 +208,6 @@ export class BlobStore {
     }
   }
 
-  /** Forgets a blob and deletes its files. Fine when it is not here. */
-  async remove(hash: string): Promise<void> {
-    this.#mustWrite()
-    await this.#locks.run(hash, () => this.#delete(hash))
-  }
-
   /** The tree goes last: what a crash leaves of it without the bytes is swept away with the next start. */
   async #delete(hash: string): Promise<void> {
     this.#forget(hash)

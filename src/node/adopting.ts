@@ -69,6 +69,7 @@ export class Adopting {
       members: replica.members,
       self: home.keys.publicKey,
       contents: contentsIn(blobs),
+      clock,
       file: new BaseFile(new NodeDisk(join(home.path, HOME_DIRS.log))),
       fetch: (refs) => fetchAll(refs, { fetcher, blobs, clock }, from, ending),
       beforehand: async (floors) => {

@@ -3,7 +3,7 @@ import type { BlobStore } from '../blobs/index.js'
 import type { CheckpointsView, CheckpointView } from '../control/checkpoint-views.js'
 import { nodeIdOf, type Members } from '../identity/index.js'
 import { isoTime, type Replica } from '../replica/index.js'
-import { bytesOf, decodeManifest } from '../wire/index.js'
+import { bytesOf, type Manifest } from '../wire/index.js'
 
 export function checkpointsOf(
   replica: Pick<Replica, 'checkpoints' | 'members' | 'log' | 'stats'>,
@@ -14,8 +14,8 @@ export function checkpointsOf(
   const nameOf = (key: string): string => nameOfKey(members, key)
   const inForce = checkpoints?.inForce
   return {
-    inForce: inForce === undefined ? null : viewOf(inForce.top),
-    floor: inForce?.floor === undefined ? null : viewOf(inForce.floor),
+    inForce: inForce === undefined ? null : viewOf(inForce.top, checkpoints!.manifests.top!),
+    floor: inForce?.floor === undefined ? null : viewOf(inForce.floor, checkpoints!.manifests.floor!),
     since: checkpoints?.since ?? 0,
     logBytes: replica.stats().bytes,
     contents: { count: stored.blobs, bytes: stored.bytes, letGo: blobs.gone },
@@ -36,8 +36,10 @@ export function nameOfKey(members: Members, key: string): string {
   return members.get(bytesOf(key))?.name ?? nodeIdOf(bytesOf(key))
 }
 
-function viewOf({ proposal, manifest, packs, encoded }: NonNullable<CheckpointOf>): CheckpointView {
-  const { entries, chunks, logs } = decodeManifest(encoded)
+function viewOf(
+  { proposal, manifest, packs }: NonNullable<CheckpointOf>,
+  { entries, chunks, logs }: Manifest
+): CheckpointView {
   return {
     proposal: proposal.id,
     manifest: manifest.hash,

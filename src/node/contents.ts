@@ -16,8 +16,7 @@ export function contentsIn(blobs: BlobStore): Contents {
       const parts: Uint8Array[] = []
       for await (const part of blobs.read(ref)) parts.push(part)
       return Buffer.concat(parts)
-    },
-    remove: (hash) => blobs.remove(hash)
+    }
   }
 }
 

@@ -20,3 +20,13 @@ export class Breath {
     this.#began = this.#clock.monotonic()
   }
 }
+
+/** Has work that goes in short steps done, with a breath between them. Throws what it throws. */
+export async function breathing<T>(steps: Generator<void, T>, clock: Pick<Clock, 'monotonic' | 'pause'>): Promise<T> {
+  const breath = new Breath(clock)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+    await breath.draw()
+  }
+}

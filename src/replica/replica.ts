@@ -144,7 +144,7 @@ export class Replica {
       release: () => this.release('newcomer')
     })
     const heads = this.#heads
-    this.#base = new Base(deps.contents)
+    this.#base = new Base(deps.contents, deps.clock)
     const fold = makeFold({ rows, store, log, members, heads, logger, clock: deps.clock, events, base: this.#base })
     this.authorOf = fold.authorOf
     this.catalog = fold.catalog
@@ -255,7 +255,7 @@ export class Replica {
 
   async #openBase(): Promise<void> {
     const inForce = await this.#baseFile.read()
-    if (inForce !== undefined) this.#base.set(inForce)
+    if (inForce !== undefined) await this.#base.set(inForce)
     await this.checkpoints?.load()
   }
 

@@ -158,6 +158,16 @@ export function decodePlain(bytes: Uint8Array): unknown {
   return reader.isAtEnd ? value : OTHER
 }
 
+/**
+ * A map whose lists may be long, read in steps: between two of them others may run. Gives what `decodePlain` would, or
+ * `OTHER`.
+ */
+export function* decodePlainInSteps(bytes: Uint8Array, itemsAStep: number): Generator<void, unknown> {
+  const reader = new Reader(bytes)
+  const map = yield* reader.mapInSteps(itemsAStep)
+  return reader.isAtEnd ? map : OTHER
+}
+
 class Reader {
   readonly #bytes: Uint8Array
   #buffer: Buffer | undefined
@@ -186,6 +196,43 @@ class Reader {
     if (depth >= MAX_CBOR_DEPTH) return OTHER
     if (major === LIST) return this.#list(count, depth)
     return major === MAP ? this.#map(count, depth) : OTHER
+  }
+
+  *mapInSteps(itemsAStep: number): Generator<void, unknown> {
+    const count = this.#headOf(MAP)
+    const map: Record<string, unknown> = {}
+    for (let left = count ?? 0; left > 0; left--) {
+      const key = this.read(1)
+      if (typeof key !== 'string' || key === '__proto__' || Object.hasOwn(map, key)) return OTHER
+      const items = this.#headOf(LIST)
+      const item = items === undefined ? this.read(1) : yield* this.#listInSteps(items, itemsAStep)
+      if (item === OTHER) return OTHER
+      map[key] = item
+    }
+    return count === undefined ? OTHER : map
+  }
+
+  *#listInSteps(count: number, itemsAStep: number): Generator<void, unknown> {
+    const list: unknown[] = []
+    for (let left = count; left > 0; left--) {
+      const item = this.read(2)
+      if (item === OTHER) return OTHER
+      list.push(item)
+      if (list.length % itemsAStep === 0) yield
+    }
+    return list
+  }
+
+  /** The count of what comes next, when that is of this kind; otherwise nothing is read. */
+  #headOf(major: number): number | undefined {
+    const at = this.#at
+    const first = this.#bytes[at]
+    if (first === undefined || first >> 5 !== major) return undefined
+    this.#at += 1
+    const count = this.#count(first & 31)
+    if (count >= 0) return count
+    this.#at = at
+    return undefined
   }
 
   #simple(byte: number): unknown {

@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer'
 import { decode as cborDecode, encode as cborEncode, rfc8949EncodeOptions, Tokenizer, type DecodeOptions } from 'cborg'
 import { GrapevineError } from '../errors.js'
-import { decodePlain, encodePlain, OTHER } from './cbor-plain.js'
+import { decodePlain, decodePlainInSteps, encodePlain, OTHER } from './cbor-plain.js'
 import { MAX_CBOR_DEPTH } from './limits.js'
 
 const DECODE: DecodeOptions = {
@@ -94,6 +94,23 @@ export function decodeMessage(bytes: Uint8Array): Readonly<Record<string, unknow
   }
   if (!isMap(value)) throw malformed('is not a map')
   return value
+}
+
+/** What is not plain is left to the library, in one go: only so much of it, bytes. */
+export const MAX_AT_ONCE_BYTES = 64 * 1024
+
+/**
+ * The same of a message that may be large, in steps between which others may run. What only the library could read is
+ * refused in a large one. Throws `message-malformed`.
+ */
+export function* decodeMessageInSteps(
+  bytes: Uint8Array,
+  itemsAStep: number
+): Generator<void, Readonly<Record<string, unknown>>> {
+  const value = yield* decodePlainInSteps(bytes, itemsAStep)
+  if (isMap(value)) return value
+  if (bytes.length > MAX_AT_ONCE_BYTES) throw malformed('is not a map of plain CBOR')
+  return decodeMessage(bytes)
 }
 
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -3,7 +3,7 @@
  * they attest. SPEC.md, "Checkpoint".
  */
 import type { BodyRef } from './body.js'
-import { decodeMessage, encodeCbor, malformed } from './cbor.js'
+import { decodeMessageInSteps, encodeCbor, malformed } from './cbor.js'
 import { bytesOf, Fields, type Fail } from './fields.js'
 import {
   MAX_BODY_BYTES,
@@ -81,9 +81,25 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   return encodeCbor(map)
 }
 
+/** Rows read in one step: far less than a millisecond. */
+const ROWS_A_STEP = 64
+
+/** What a decoder that goes in steps comes to, in one go. */
+function atOnce<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+  }
+}
+
 /** Throws `message-malformed`. */
 export function decodeManifest(bytes: Uint8Array): Manifest {
-  const map = decodeMessage(bytes)
+  return atOnce(manifestInSteps(bytes))
+}
+
+/** Many at once would hold everything up: between two steps others may run. Throws `message-malformed`. */
+export function* manifestInSteps(bytes: Uint8Array): Generator<void, Manifest> {
+  const map = yield* decodeMessageInSteps(bytes, ROWS_A_STEP)
   const fields = new Fields(map, malformed)
   if (map.v !== VERSION) throw malformed(`is a checkpoint of version ${String(map.v)}; this node knows ${VERSION}`)
   return {
@@ -91,20 +107,35 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
     proposal: readPlace(rowOf(map.p, 3)),
     before: map.b === undefined ? undefined : readCheckpoint(map.b, malformed),
     entries: fields.int('n', 0, MAX_SEQ),
-    logs: fields.list('l', MAX_ROWS).map((value) => {
-      const row = rowOf(value, 7)
-      const more = fieldsOf(row)
-      return { ...readFrozen(row), author: more.bytes('5', 32), epoch: more.hex('6', 8) }
-    }),
-    border: fields.list('o', MAX_ROWS).map((value) => {
-      const row = rowOf(value, 6)
-      return { ...readFrozen(row), verdict: VERDICTS[fieldsOf(row).int('5', 0, VERDICTS.length - 1)]! }
-    }),
-    chunks: fields.list('c', MAX_ROWS).map((value) => {
-      const row = fieldsOf(rowOf(value, 3))
-      return { first: row.hex('0', 16), hash: row.hex('1', 32), size: row.int('2', 1, MAX_SEQ) }
-    })
+    logs: yield* inSteps(fields.list('l', MAX_ROWS), readLog),
+    border: yield* inSteps(fields.list('o', MAX_ROWS), readBorder),
+    chunks: yield* inSteps(fields.list('c', MAX_ROWS), readChunkRef)
   }
+}
+
+function* inSteps<T>(values: readonly unknown[], read: (value: unknown) => T): Generator<void, T[]> {
+  const all: T[] = []
+  for (const value of values) {
+    all.push(read(value))
+    if (all.length % ROWS_A_STEP === 0) yield
+  }
+  return all
+}
+
+function readLog(value: unknown): FrozenLog {
+  const row = rowOf(value, 7)
+  const more = fieldsOf(row)
+  return { ...readFrozen(row), author: more.bytes('5', 32), epoch: more.hex('6', 8) }
+}
+
+function readBorder(value: unknown): BorderRecord {
+  const row = rowOf(value, 6)
+  return { ...readFrozen(row), verdict: VERDICTS[fieldsOf(row).int('5', 0, VERDICTS.length - 1)]! }
+}
+
+function readChunkRef(value: unknown): ChunkRef {
+  const row = fieldsOf(rowOf(value, 3))
+  return { first: row.hex('0', 16), hash: row.hex('1', 32), size: row.int('2', 1, MAX_SEQ) }
 }
 
 function placeRow({ log, seq, id }: Dep): unknown[] {
@@ -172,18 +203,23 @@ export function encodeOffer({ manifest, packs, ownPacks, proofs }: Offer): Uint8
 
 /** Throws `message-malformed`. */
 export function decodeOffer(bytes: Uint8Array): Offer {
-  const map = decodeMessage(bytes)
+  return atOnce(offerInSteps(bytes))
+}
+
+/** As `manifestInSteps`. */
+export function* offerInSteps(bytes: Uint8Array): Generator<void, Offer> {
+  const map = yield* decodeMessageInSteps(bytes, ROWS_A_STEP)
   const fields = new Fields(map, malformed)
   if (map.v !== VERSION) throw malformed(`offers a checkpoint of version ${String(map.v)}`)
-  const packs = (key: string): BodyRef[] =>
-    fields.list(key, MAX_CHECKPOINT_PACKS).map((row) => readRef(row, MAX_BODY_BYTES))
+  const packs = (key: string): Generator<void, BodyRef[]> =>
+    inSteps(fields.list(key, MAX_CHECKPOINT_PACKS), (row) => readRef(row, MAX_BODY_BYTES))
   const proofs = fields.list('proofs', MAX_CHECKPOINT_PROOFS)
   if (!proofs.every((record) => record instanceof Uint8Array && record.length <= MAX_RECORD_BYTES))
     throw malformed('offers a checkpoint with a record over its size')
   return {
     manifest: readRef(map.manifest, MAX_MANIFEST_BYTES),
-    packs: packs('packs'),
-    ownPacks: packs('own'),
+    packs: yield* packs('packs'),
+    ownPacks: yield* packs('own'),
     proofs: proofs as readonly Uint8Array[]
   }
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MAX_PROPOSALS } from '../../src/replica/checkpoint/ledger.js'
 import { adopt, appliedOf, BaseFile } from '../../src/replica/index.js'
-import { decodeAnswer, encodeRequest } from '../../src/wire/index.js'
+import { decodeAnswer, decodeOffer, decodeRecord, encodeOffer, encodeRequest } from '../../src/wire/index.js'
 import { checkpoint } from './checkpointing.js'
 import { Lab, MemoryContents, meet, type LabNode } from './lab.js'
 
@@ -35,6 +35,7 @@ async function takesOver(lab: Lab, from: LabNode, nodes: readonly LabNode[], nam
     members: node.replica.members,
     self: node.keys.publicKey,
     contents,
+    clock: node.clock,
     file: new BaseFile(node.disk.mount()),
     fetch: async (refs) => {
       for (const ref of refs) await contents.put(await from.options.contents!.get(ref))
@@ -182,4 +183,34 @@ test('a newcomer writes nothing before it has what its issuer had, so that all j
   await other.pull(a)
   await alike([...all, other])
   assert.equal(other.text('early'), 'says late')
+})
+
+test('a manifest that no other member vouches for is refused before it is fetched', async () => {
+  const { lab, nodes } = await cluster(2)
+  const [a, b] = nodes as [LabNode, LabNode]
+  await overwrite(nodes, 10)
+  for (let time = 0; time < 2; time++) await checkpoint(nodes)
+  const { offer } = a.replica.checkpoints!.inForce!
+  const real = decodeOffer(await a.options.contents!.get(offer!))
+  const [proposal, ...words] = real.proofs
+  const ofB = words.filter((word) => Buffer.compare(decodeRecord(word).body.author, b.keys.publicKey) === 0)
+  for (const proofs of [[proposal!], [proposal!, ...ofB]]) {
+    const contents = new MemoryContents()
+    const ref = await contents.put(encodeOffer({ ...real, proofs }))
+    const fetched: string[] = []
+    const taking = adopt(
+      { t: 'checkpoint-is', offer: ref },
+      {
+        cluster: lab.cluster,
+        members: b.replica.members,
+        self: b.keys.publicKey,
+        contents,
+        clock: b.clock,
+        file: new BaseFile(b.disk.mount()),
+        fetch: async (refs) => void fetched.push(...refs.map(({ hash }) => hash))
+      }
+    )
+    await assert.rejects(taking, { code: 'record-refused', message: /the word of no member/ })
+    assert.deepEqual(fetched, [ref.hash])
+  }
 })

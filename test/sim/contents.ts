@@ -17,10 +17,6 @@ export class MemoryContents {
     return bytes
   }
 
-  async remove(hash: string): Promise<void> {
-    this.#bodies.delete(hash)
-  }
-
   get bytes(): number {
     return [...this.#bodies.values()].reduce((sum, { length }) => sum + length, 0)
   }

@@ -160,6 +160,10 @@ export class SimNode {
         members: replica.members,
         self: this.keys.publicKey,
         contents: home.contents,
+        clock: world.time.clock(
+          () => true,
+          () => this.wall()
+        ),
         file: new BaseFile(home.disk.mount()),
         fetch: async (refs) => {
           for (const ref of refs) await home.contents.put(await peer.home.contents.get(ref))

@@ -5,12 +5,14 @@
 import { GrapevineError } from '../../errors.js'
 import { verify, type Members } from '../../identity/index.js'
 import { decodeKnowledge } from '../../log/index.js'
+import type { Clock } from '../../runtime.js'
 import {
   bodyOf,
-  decodeManifest,
-  decodeOffer,
+  bytesOf,
   decodeRecord,
   hexOf,
+  manifestInSteps,
+  offerInSteps,
   SIGNATURE_BYTES,
   signedBytes,
   type AttestOp,
@@ -21,6 +23,7 @@ import {
   type Offer,
   type SignedRecord
 } from '../../wire/index.js'
+import { Breath, breathing } from '../breath.js'
 import { refOf } from './base.js'
 import type { BaseFile, KeptCheckpoint } from './base-file.js'
 import type { Contents } from './contents.js'
@@ -32,6 +35,7 @@ export interface AdoptDeps {
   readonly self: Uint8Array
   readonly contents: Contents
   readonly file: BaseFile
+  readonly clock: Pick<Clock, 'monotonic' | 'pause'>
   /** Resolves when all of these contents are here. */
   fetch(refs: readonly BodyRef[]): Promise<void>
   /** All is here, and about to be put in force; of each log, how far the newest checkpoint goes. */
@@ -43,8 +47,10 @@ export async function adopt({ offer: ref }: CheckpointAnswer, deps: AdoptDeps): 
   if (ref === undefined) return false
   const { contents, file } = deps
   await deps.fetch([ref])
-  const offer = decodeOffer(await contents.get(ref))
-  const proof = readProofs(offer, deps)
+  const offer = await breathing(offerInSteps(await contents.get(ref)), deps.clock)
+  const proof = await readProofs(offer, deps)
+  // a manifest may be large: one that no other member vouches for is not even fetched
+  if (![...proof.authors].some((key) => isAsked(key, deps))) throw refused('has the word of no member')
   const top = await keep({ proposal: proof.proposal, manifest: offer.manifest, packs: offer.ownPacks }, deps)
   checkVouched(top.manifest, proof.authors, deps)
   const { before } = top.manifest
@@ -60,25 +66,28 @@ export async function adopt({ offer: ref }: CheckpointAnswer, deps: AdoptDeps): 
 
 async function keep(
   kept: Omit<KeptCheckpoint, 'encoded'>,
-  { cluster, contents, fetch }: AdoptDeps
+  { cluster, contents, clock, fetch }: AdoptDeps
 ): Promise<{ kept: KeptCheckpoint; manifest: Manifest }> {
   await fetch([kept.manifest])
   const encoded = await contents.get(kept.manifest)
-  const manifest = decodeManifest(encoded)
+  const manifest = await breathing(manifestInSteps(encoded), clock)
   if (manifest.cluster !== cluster || manifest.proposal.id !== kept.proposal.id)
     throw refused('is not of what it is said to be')
   return { kept: { ...kept, proposal: manifest.proposal, encoded }, manifest }
 }
 
 /** Who signed that the proposal comes to this manifest. */
-function readProofs(
-  { manifest: { hash }, proofs }: Offer,
-  { cluster, members }: AdoptDeps
-): { proposal: Dep; authors: Set<string> } {
-  const [first, ...words] = proofs.map(decodeRecord)
+async function readProofs(
+  { manifest: { hash }, proofs: [proposal, ...words] }: Offer,
+  { cluster, members, clock }: AdoptDeps
+): Promise<{ proposal: Dep; authors: Set<string> }> {
+  const breath = new Breath(clock)
+  const first = proposal === undefined ? undefined : decodeRecord(proposal)
   if (first === undefined || !first.body.ops.some((op) => op.k === 'checkpoint')) throw refused('has no proposal')
   const authors = new Set<string>()
-  for (const record of words) {
+  for (const word of words) {
+    await breath.draw()
+    const record = decodeRecord(word)
     const { author, ops } = record.body
     const said = ops.find((op): op is AttestOp => op.k === 'attest' && op.proposal === first.id)
     if (
@@ -90,6 +99,11 @@ function readProofs(
       authors.add(hexOf(author))
   }
   return { proposal: { log: first.log, seq: first.body.seq, id: first.id }, authors }
+}
+
+/** Whether the word of this hex public key counts: of a member, and nobody vouches for itself. */
+function isAsked(key: string, { members, self }: Pick<AdoptDeps, 'members' | 'self'>): boolean {
+  return key !== hexOf(self) && members.get(bytesOf(key)) !== undefined
 }
 
 function isSigned({ body, bytes }: SignedRecord): boolean {

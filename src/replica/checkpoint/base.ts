@@ -3,24 +3,29 @@
  * that nobody without them could judge.
  */
 import { readChunk, type EntryState } from '../../catalog/index.js'
-import { decodeManifest, type BorderRecord, type BodyRef, type ChunkRef, type Manifest } from '../../wire/index.js'
+import { manifestInSteps, type BorderRecord, type BodyRef, type ChunkRef, type Manifest } from '../../wire/index.js'
 import type { Knows } from '../../identity/index.js'
 import { decodeKnowledge, type RecordLog } from '../../log/index.js'
+import type { Clock } from '../../runtime.js'
+import { Breath, breathing } from '../breath.js'
 import type { InForce, KeptCheckpoint } from './base-file.js'
 import type { Contents } from './contents.js'
 
 export class Base {
   readonly #contents: Contents | undefined
+  readonly #clock: Pick<Clock, 'monotonic' | 'pause'>
   #inForce: InForce | undefined
   #floor: Manifest | undefined
+  #topManifest: Manifest | undefined
   #border: ReadonlyMap<string, BorderRecord> = new Map()
   /** Records of members that what the floor covers knew of, and that are not known to be applied: log -> seq. */
-  readonly #members = new Map<string, number>()
+  #members = new Map<string, number>()
   /** The piece read last: entries are asked for one after the other. */
   #read: { hash: string; entries: Map<string, EntryState> } | undefined
 
-  constructor(contents: Contents | undefined) {
+  constructor(contents: Contents | undefined, clock: Pick<Clock, 'monotonic' | 'pause'>) {
     this.#contents = contents
+    this.#clock = clock
   }
 
   get inForce(): InForce | undefined {
@@ -32,24 +37,40 @@ export class Base {
     return this.#inForce?.top
   }
 
+  /** What that comes to. */
+  get topManifest(): Manifest | undefined {
+    return this.#topManifest
+  }
+
   /** What took the place of older records. */
   get floor(): Manifest | undefined {
     return this.#floor
   }
 
-  /** Throws `message-malformed` when a manifest is none. */
-  set(inForce: InForce): void {
+  /** All of it counts at once, when it resolves. Throws `message-malformed` when a manifest is none. */
+  async set(inForce: InForce): Promise<void> {
+    const top = await breathing(manifestInSteps(inForce.top.encoded), this.#clock)
+    const floor = inForce.floor && (await breathing(manifestInSteps(inForce.floor.encoded), this.#clock))
+    const members = floor && (await this.#membersOf(floor))
     this.#inForce = inForce
+    this.#topManifest = top
     this.#read = undefined
-    if (inForce.floor === undefined) return
-    this.#floor = decodeManifest(inForce.floor.encoded)
-    const { border } = decodeManifest(inForce.top.encoded)
-    this.#members.clear()
-    const covered = new Set(this.#floor.logs.map(({ log }) => log))
-    for (const { knowledge } of this.#floor.logs)
+    if (floor === undefined) return
+    this.#floor = floor
+    this.#members = members!
+    this.#border = new Map(top.border.map((record) => [`${record.log}/${record.seq}`, record]))
+  }
+
+  async #membersOf({ logs }: Manifest): Promise<Map<string, number>> {
+    const breath = new Breath(this.#clock)
+    const members = new Map<string, number>()
+    const covered = new Set(logs.map(({ log }) => log))
+    for (const { knowledge } of logs) {
+      await breath.draw()
       for (const [log, seq] of decodeKnowledge(knowledge))
-        if (!covered.has(log)) this.#members.set(log, Math.max(seq, this.#members.get(log) ?? 0))
-    this.#border = new Map(border.map((record) => [`${record.log}/${record.seq}`, record]))
+        if (!covered.has(log)) members.set(log, Math.max(seq, members.get(log) ?? 0))
+    }
+    return members
   }
 
   /**

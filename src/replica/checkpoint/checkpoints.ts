@@ -14,10 +14,10 @@ import { prefixRange } from '../../store/index.js'
 import {
   checkpointRow,
   decodeCborRaw,
-  decodeManifest,
   encodeCbor,
   encodeOffer,
   hexOf,
+  manifestInSteps,
   readCheckpoint,
   type BodyRef,
   type CheckpointOp,
@@ -26,6 +26,7 @@ import {
   type Op,
   type SignedRecord
 } from '../../wire/index.js'
+import { breathing } from '../breath.js'
 import type { Removals } from '../removals.js'
 import { placeOf } from '../removed.js'
 import type { BaseFile, InForce, KeptCheckpoint } from './base-file.js'
@@ -60,7 +61,7 @@ export class Checkpoints {
   readonly #deps: CheckpointsDeps
   readonly #maker: CheckpointMaker
   /** What this node vouched for, until it is in force or another is. */
-  readonly #made = new Map<string, KeptCheckpoint>()
+  readonly #made = new Map<string, Made>()
   #working = false
   #held = 0
   #prunes = 0
@@ -72,6 +73,12 @@ export class Checkpoints {
 
   get inForce(): InForce | undefined {
     return this.#deps.base.inForce
+  }
+
+  /** What the checkpoints in force come to. */
+  get manifests(): { top: Manifest | undefined; floor: Manifest | undefined } {
+    const { topManifest: top, floor } = this.#deps.base
+    return { top, floor }
   }
 
   get proposals(): Proposal[] {
@@ -107,7 +114,7 @@ export class Checkpoints {
       const ref = readCheckpoint(row.ref, (what) => new TypeError(what))
       try {
         const encoded = await contents.get(ref.manifest)
-        this.#made.set(key.slice(MADE_ROWS.length), { ...ref, packs: row.packs, encoded })
+        this.#made.set(key.slice(MADE_ROWS.length), await this.#withPieces({ ...ref, packs: row.packs, encoded }))
       } catch (error) {
         // then another one is made, which every member vouches for
         if (!isMissing(error)) throw error
@@ -135,9 +142,7 @@ export class Checkpoints {
   /** Records of the catalog that no checkpoint in force covers. */
   get since(): number {
     const { log, base } = this.#deps
-    const covered = new Map(
-      base.top === undefined ? [] : decodeManifest(base.top.encoded).logs.map((each) => [each.log, each.seq])
-    )
+    const covered = new Map(base.topManifest?.logs.map((each) => [each.log, each.seq]))
     let count = 0
     for (const head of log.logs())
       if (head.space === 'catalog') count += Math.max(0, head.applied - (covered.get(head.log) ?? 0))
@@ -183,9 +188,14 @@ export class Checkpoints {
     await this.#deps.write([{ k: 'attest', proposal: proposal.id, manifest }])
   }
 
+  /** With the hashes of all that it consists of. */
+  async #withPieces(kept: KeptCheckpoint): Promise<Made> {
+    return { kept, pieces: piecesOf(kept, await breathing(manifestInSteps(kept.encoded), this.#deps.clock)) }
+  }
+
   async #make(proposal: Proposal): Promise<KeptCheckpoint> {
     const made = await this.#maker.make({ log: proposal.log, seq: proposal.seq, id: proposal.id }, proposal.before)
-    this.#made.set(proposal.id, made)
+    this.#made.set(proposal.id, await this.#withPieces(made))
     const row: MadeRow = { ref: checkpointRow(made), packs: made.packs.map(({ hash, size }) => ({ hash, size })) }
     this.#deps.rows.put(MADE_ROWS + proposal.id, encodeCbor(row))
     return made
@@ -222,7 +232,7 @@ export class Checkpoints {
       const manifest = this.#follows(proposal) ? ledger.sealed(proposal.id) : undefined
       if (manifest === undefined) continue
       // what it vouched for in a life whose index is gone is worked out once more
-      const made = this.#made.get(proposal.id) ?? (await this.#make(proposal))
+      const made = this.#made.get(proposal.id)?.kept ?? (await this.#make(proposal))
       return made.manifest.hash === manifest.hash ? made : undefined
     }
     return undefined
@@ -233,14 +243,13 @@ export class Checkpoints {
     const before = base.inForce
     const inForce = await this.#offered({ top, floor: before?.top, proofs: this.#proofs(top) })
     await file.write(inForce)
-    base.set(inForce)
+    await base.set(inForce)
     ledger.decide(top.proposal.id)
     for (const id of this.#made.keys()) rows.delete(MADE_ROWS + id)
     this.#made.clear()
     logger.info('A checkpoint is in force.', { proposal: top.proposal.id, manifest: top.manifest.hash })
     if (inForce.floor === undefined) return
     await this.#settle()
-    await this.#forgetContents(before, inForce)
   }
 
   /** With the content that others can take it over from. */
@@ -316,18 +325,11 @@ export class Checkpoints {
 
   /** Of what is in force, what is offered, and what this node vouched for. */
   *#contents(): Generator<string> {
-    const { inForce } = this
+    const { inForce, topManifest, floor } = this.#deps.base
     if (inForce?.offer !== undefined) yield inForce.offer.hash
-    for (const kept of [inForce?.top, inForce?.floor, ...this.#made.values()])
-      if (kept !== undefined) yield* contentsOf(kept)
-  }
-
-  /** Pieces that only older checkpoints had. */
-  async #forgetContents(before: InForce | undefined, { top, floor }: InForce): Promise<void> {
-    const kept = new Set([top, floor!].flatMap(contentsOf))
-    const old = before?.floor === undefined ? [] : contentsOf(before.floor)
-    if (before?.offer !== undefined) old.push(before.offer.hash)
-    for (const hash of old) if (!kept.has(hash)) await this.#deps.contents.remove(hash)
+    if (inForce !== undefined) yield* piecesOf(inForce.top, topManifest!)
+    if (inForce?.floor !== undefined) yield* piecesOf(inForce.floor, floor!)
+    for (const { pieces } of this.#made.values()) yield* pieces
   }
 }
 
@@ -344,10 +346,14 @@ function refOf({ proposal, manifest }: CheckpointRef): CheckpointRef {
   return { proposal: { log: proposal.log, seq: proposal.seq, id: proposal.id }, manifest }
 }
 
-/** Hashes of all that a checkpoint consists of. */
-function contentsOf(kept: KeptCheckpoint): string[] {
-  const { chunks }: Manifest = decodeManifest(kept.encoded)
-  return [kept.manifest.hash, ...chunks.map(({ hash }) => hash), ...kept.packs.map(({ hash }) => hash)]
+/** What this node vouched for, and the hashes of all that it consists of. */
+interface Made {
+  readonly kept: KeptCheckpoint
+  readonly pieces: readonly string[]
+}
+
+function piecesOf({ manifest, packs }: KeptCheckpoint, { chunks }: Manifest): string[] {
+  return [manifest.hash, ...chunks.map(({ hash }) => hash), ...packs.map(({ hash }) => hash)]
 }
 
 /** Whether a node can have lost what it keeps of a checkpoint: it is fetched again, or the home restored. */

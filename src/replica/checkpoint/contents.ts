@@ -6,6 +6,4 @@ export interface Contents {
   put(bytes: Uint8Array): Promise<BodyRef>
   /** The bytes, as they were. Throws `blob-missing`, `blob-damaged`. */
   get(ref: BodyRef): Promise<Uint8Array>
-  /** Fine when it is not there. */
-  remove(hash: string): Promise<void>
 }
