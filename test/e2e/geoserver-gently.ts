@@ -79,14 +79,14 @@ export async function measureGently(cluster: Cluster, progress: (what: string) =
       '/rest/workspaces/coast/datastores/depth/featuretypes',
       '<featureType><name>wrecks</name></featureType>'
     )
-    await known(others, 'coast:wrecks')
+    await known(others, 'coast:wrecks', nodes)
     await toldAll(nodes)
     const layers = { reloads: layer.reloads(), atOnce: layer.atOnce() }
     progress('the layer is there')
 
     const burst = metered(others)
     await changeMuch(standIns[0]!, a)
-    await known(others, `coast:layer${CHANGES - LAYER_EVERY}`)
+    await known(others, `coast:layer${CHANGES - LAYER_EVERY}`, nodes)
     await toldAll(nodes)
     const many = { changes: CHANGES, reloads: burst.reloads(), atOnce: burst.atOnce() }
     progress('the burst is over')
@@ -162,12 +162,14 @@ function drawn(standIns: readonly StandIn[], layer: string, sld: string): Promis
   })
 }
 
-function known(standIns: readonly StandIn[], layer: string): Promise<unknown> {
+function known(standIns: readonly StandIn[], layer: string, nodes: readonly Node[]): Promise<unknown> {
   return until(
     `the others know ${layer}`,
     async () => {
       const answers = await Promise.all(standIns.map((standIn) => standIn.ask('GET', `/rest/layers/${layer}.xml`)))
-      return answers.every(({ status }) => status === 200)
+      if (answers.every(({ status }) => status === 200)) return true
+      const views = await Promise.all(nodes.map((node) => node.status()))
+      throw new Error(JSON.stringify(views.map(({ spaces, target }) => [spaces[0]!.waiting, target?.telling])))
     },
     TURN_MS,
     200

@@ -199,10 +199,8 @@ export class Teller {
   async #tell(): Promise<void> {
     const { debt, knowledge } = this.#deps
     await knowledge.load()
-    this.#touched.clear()
     const owed = [...debt.files]
-    const changes: FileChange[] = []
-    for (const [path, before] of owed) changes.push({ path, before, after: await knowledge.look(path) })
+    const changes = await this.#inLine(() => this.#look(owed))
     const plan = planOf(changes, knowledge.inventory)
     const wait = this.#reloadWait(plan)
     if (wait > 0) return this.#again(wait)
@@ -214,6 +212,14 @@ export class Teller {
     this.#trouble = undefined
     this.#reason = undefined
     this.#next()
+  }
+
+  /** Never while a change is under way: of a file that is not in place yet it would say that it came and went. */
+  async #look(owed: ReadonlyArray<readonly [string, FileFacts | undefined]>): Promise<FileChange[]> {
+    this.#touched.clear()
+    const changes: FileChange[] = []
+    for (const [path, before] of owed) changes.push({ path, before, after: await this.#deps.knowledge.look(path) })
+    return changes
   }
 
   /** The next round, when something is left to do. */

@@ -186,6 +186,21 @@ test('rule 2: what changes while a call is under way is written after it, and to
   assert.equal(calls(made).length, 2)
 })
 
+test('rule 1: a round that falls into the middle of a change does not take its files for told', async (t) => {
+  const made = await rig(t)
+  await made.write({ [STYLE_BODY]: '<StyledLayerDescriptor version="1.1.0"/>' })
+  await made.settled()
+  const files = layerFiles('new')
+  await made.teller.changing(Object.keys(files), async () => {
+    // the tiles of the style are due now, and the files of the layer are not in place yet
+    for (let turn = 0; turn < 300; turn++) await made.clock.pass(NOTICED_MS / 200)
+    for (const [path, text] of Object.entries(files)) await made.world.write(path, text)
+  })
+  await made.settled(() => made.rows.rows.size === 0)
+  assert.equal((await made.world.call('GET', '/rest/layers/coast:new.xml')).status, 200)
+  assert.ok(made.world.standIn.report().truncated.includes('coast:contours'))
+})
+
 describe('rule 3: reloads are gathered and wait for their turn', () => {
   test('twenty new layers, in four sets, are one reload, and every one is read back', async (t) => {
     const made = await rig(t)
