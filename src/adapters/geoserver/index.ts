@@ -1,6 +1,6 @@
 export { GeoServerAdapter, type GeoServerDeps, type GeoServerOptions, type Telling } from './adapter.js'
 export type { TellMemory } from './tell/debt.js'
-export type { Failed, TellingView } from './tell/teller.js'
+export type { Failed, TellingView } from './tell/telling-view.js'
 export { checkDataDirectory, type CheckOptions, type CheckReport } from './check.js'
 export { MemoryTravelMemory, type TravelMemory, type TravelRow } from './memory.js'
 export { geoServerContents } from './contents.js'

@@ -4,7 +4,7 @@
  *    and for as long as GeoServer is down.
  * 2. Changes that come together are told together, after a moment of quiet. What came and went meanwhile is not told.
  * 3. Reloads are gathered, begin only in this node's turn, and take at most some 2 % of GeoServer's time. While one is due
- *    nothing else is called: it covers it.
+ *    what has nothing to do with it is told as ever (early.ts).
  * 4. What GeoServer does not know, where a call names it, only a reload helps.
  * 5. After a reload every object is read back: GeoServer answers well whatever it could not load.
  * 6. What fails is tried again, more and more seldom, and shown with its reason; everything else goes on.
@@ -16,8 +16,10 @@ import type { FileFacts } from '../objects.js'
 import { escaped } from '../xml.js'
 import { planOf, type Call, type FileChange, type Plan } from './calls.js'
 import type { Debt } from './debt.js'
+import { tellableNow } from './early.js'
 import type { Knowledge } from '../knowledge.js'
 import type { Caller } from './caller.js'
+import type { Failed, TellingView } from './telling-view.js'
 import { reloadWaitMs, WINDOW_MS, type Turn } from './windows.js'
 
 /** Nothing more came for so long before it is told, ms; */
@@ -47,27 +49,6 @@ const RELOAD_TILES: Call = {
   body: 'reload_configuration=1',
   type: 'application/x-www-form-urlencoded',
   about: 'tile layers'
-}
-
-export interface Failed {
-  readonly path: string
-  readonly about: string
-  readonly reason: string
-  /** Wall clock, ms. */
-  readonly since: number
-}
-
-/** How far GeoServer knows what lies in its directory. */
-export interface TellingView {
-  readonly state: 'told' | 'telling' | 'reload-due' | 'unreachable' | 'unauthorized'
-  /** Files it was not told of yet. */
-  readonly owed: number
-  /** Why nothing can be told now. */
-  readonly reason?: string
-  readonly reloads: number
-  /** When the last reload began (wall clock, ms) and how long service was disturbed, ms. */
-  readonly lastReload?: { readonly at: number; readonly ms: number }
-  readonly failed: readonly Failed[]
 }
 
 export interface TellerDeps {
@@ -203,7 +184,10 @@ export class Teller {
     const changes = await this.#inLine(() => this.#look(owed))
     const plan = planOf(changes, knowledge.inventory)
     const wait = this.#reloadWait(plan)
-    if (wait > 0) return this.#again(wait)
+    if (wait > 0) {
+      await this.#tellNow(changes, plan)
+      return this.#again(wait)
+    }
     if (this.#needsReload(plan)) await this.#reload(plan, owed)
     else await this.#inTurn([...plan.calls, ...plan.objects.filter(({ file }) => this.#failed.has(file!))])
     await this.#after(plan)
@@ -212,6 +196,16 @@ export class Teller {
     this.#trouble = undefined
     this.#reason = undefined
     this.#next()
+  }
+
+  /** Rule 3: while a reload is due. */
+  async #tellNow(changes: readonly FileChange[], { reload }: Plan): Promise<void> {
+    const some = tellableNow(changes, new Set([...reload, ...this.#forReload]))
+    const plan = planOf(some, this.#deps.knowledge.inventory)
+    await this.#inTurn(plan.calls)
+    await this.#after(plan)
+    this.#settle(some)
+    await this.#dropTiles()
   }
 
   /** Never while a change is under way: of a file that is not in place yet it would say that it came and went. */

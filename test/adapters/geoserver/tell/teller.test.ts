@@ -230,6 +230,17 @@ describe('rule 3: reloads are gathered and wait for their turn', () => {
     assert.ok(made.clock.monotonic() >= 2 * WINDOW_MS)
   })
 
+  test('what has nothing to do with a reload that is due does not wait for it', async (t) => {
+    const made = await rig(t, { turn: () => ({ rank: 2, nodes: 3, share: 0.34 }) })
+    const layer = (await made.world.text(LAYER)).replace('<type>', '<path>/sea</path>\n  <type>')
+    await made.write({ ...layerFiles('new'), [LAYER]: layer })
+    await made.settled(() => made.teller.view().owed === 2)
+    assert.equal(made.teller.view().state, 'reload-due')
+    assert.deepEqual(calls(made), ['PUT /rest/layers/coast%3Acontours.xml'])
+    await made.settled()
+    assert.deepEqual(calls(made).slice(1), ['POST /rest/reload'])
+  })
+
   for (const [took, rest] of [
     [1_000, 1_000 * RELOAD_REST],
     [10_000, MAX_RELOAD_REST_MS]

@@ -1,0 +1,22 @@
+/** What a teller says of itself. */
+
+export interface Failed {
+  readonly path: string
+  readonly about: string
+  readonly reason: string
+  /** Wall clock, ms. */
+  readonly since: number
+}
+
+/** How far GeoServer knows what lies in its directory. */
+export interface TellingView {
+  readonly state: 'told' | 'telling' | 'reload-due' | 'unreachable' | 'unauthorized'
+  /** Files it was not told of yet. */
+  readonly owed: number
+  /** Why nothing can be told now. */
+  readonly reason?: string
+  readonly reloads: number
+  /** When the last reload began (wall clock, ms) and how long service was disturbed, ms. */
+  readonly lastReload?: { readonly at: number; readonly ms: number }
+  readonly failed: readonly Failed[]
+}
