@@ -1,8 +1,9 @@
 /**
  * Of what GeoServer is owed that which may be told while a reload is due, which can take minutes: a changed title must not
  * wait for a new layer. Pure. Rules (tests cite the letters):
- * a. What the reload is for waits, and so does what has an id of it: the tile layer of a new layer.
- * b. What refers to something that only the reload brings waits: GeoServer would take a reference that leads nowhere.
+ * a. What the reload is for waits.
+ * b. What refers to something that only the reload brings waits, as the tile layer of a new layer does: GeoServer would
+ *    refuse it, or take a reference that leads nowhere.
  * c. Removals go all or none. They wait when an object that goes comes elsewhere, for with the old place of a renamed
  *    workspace GeoServer removes the tile layers of the new one, and when something that waits has referred to it so far,
  *    for GeoServer would write that anew.
@@ -14,7 +15,9 @@ import type { FileChange } from './calls.js'
 export function tellableNow(changes: readonly FileChange[], reload: ReadonlySet<string>): FileChange[] {
   const due = changes.filter(({ path }) => reload.has(path))
   const coming = new Set(due.flatMap(({ before, after }) => (isSame(before, after) ? [] : idOf(after))))
-  const mayGo = changes.filter(({ path, after }) => !reload.has(path) && !concerns(after?.object, coming))
+  const mayGo = changes.filter(
+    ({ path, after }) => !reload.has(path) && !idsIn(after?.object).some((id) => coming.has(id))
+  )
   const told = new Set(mayGo)
   const used = new Set(changes.flatMap((change) => (told.has(change) ? [] : idsIn(change.before?.object))))
   for (const id of coming) used.add(id)
@@ -27,10 +30,6 @@ const idOf = (facts: FileFacts | undefined): string[] => (facts?.object === unde
 
 const isSame = (before: FileFacts | undefined, after: FileFacts | undefined): boolean =>
   before?.object?.id === after?.object?.id
-
-function concerns(object: GeoObject | undefined, coming: ReadonlySet<string>): boolean {
-  return object !== undefined && [object.id, ...idsIn(object)].some((id) => coming.has(id))
-}
 
 function idsIn(object: GeoObject | undefined): string[] {
   return object?.references.map(({ id }) => id) ?? []

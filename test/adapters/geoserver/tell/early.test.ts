@@ -37,10 +37,10 @@ const GROUP = 'workspaces/ws/layergroups/g.xml'
 test('what has nothing to do with the reload is told', () =>
   assert.deepEqual(told([NEW], [EDITED, GONE]), [EDITED[0], GONE[0]]))
 
-test('rule a: the tile layer of a new layer waits for it', () =>
+test('rule b: the tile layer of a new layer waits for it', () =>
   assert.deepEqual(told([NEW], [['gwc-layers/New.xml', null, tiles('New')], EDITED]), [EDITED[0]]))
 
-test('rule a: an object that keeps its id, as one that lost a field, is nothing that comes', () =>
+test('rule b: an object that keeps its id, as one that lost a field, is nothing that comes', () =>
   assert.deepEqual(
     told([[EDITED[0], EDITED[2], EDITED[1]]], [['gwc-layers/L.xml', null, tiles('L')]]),
     ['gwc-layers/L.xml']
