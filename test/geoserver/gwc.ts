@@ -17,7 +17,7 @@ export function addTileLayers(app: Hono, server: GeoServer): void {
   app.get(one, (c) => {
     const doc = server.tiles.find(nameIn(c))
     if (doc === undefined) throw new RestError(404, `Unknown layer: ${nameIn(c)}`)
-    return xml(c, writeXml(doc))
+    return xml(c, writeXml({ ...doc, name: ROOT }))
   })
   for (const method of ['PUT', 'POST']) app.on(method, one, (c) => put(server, c))
   app.delete(one, async (c) => {
@@ -32,11 +32,22 @@ export function addTileLayers(app: Hono, server: GeoServer): void {
   })
 }
 
+/** What a tile layer is called over REST; in its file it is a `GeoServerTileLayer`, which REST does not know. */
+const ROOT = 'GeoServerLayer'
+
 /** Writes the file of the tile layer of a layer or group that is there. */
 async function put(server: GeoServer, c: Context): Promise<Response> {
-  const object = publishedIn(server, c)
-  await server.tiles.save(object, bodyOf(await c.req.text(), 'GeoServerTileLayer'))
-  return text(c, '')
+  const sent = await c.req.text()
+  const [, root = ''] = /^\s*(?:<\?.*?\?>\s*)?<(\w+)/s.exec(sent) ?? []
+  if (root !== ROOT) throw new RestError(500, root)
+  const doc = bodyOf(sent, ROOT)
+  if (childText(doc, 'name') !== nameIn(c))
+    throw new RestError(400, 'There is a mismatch between the name of the  layer in the submission and the URL.')
+  const object = published(server, nameIn(c))
+  if (object === undefined || object.id !== (childText(doc, 'id') ?? object.id))
+    throw new RestError(400, `No GeoServer Layer or LayerGroup exists with id '${childText(doc, 'id') ?? ''}'`)
+  await server.tiles.save(object, { ...doc, name: 'GeoServerTileLayer' })
+  return text(c, 'layer saved')
 }
 
 /** Answers a page for people. */
@@ -49,10 +60,13 @@ async function reload(server: GeoServer, c: Context): Promise<Response> {
 }
 
 function publishedIn(server: GeoServer, c: Context): CatalogObject {
-  const name = nameIn(c)
-  const found = server.catalog.findQualified('layer', name) ?? server.catalog.findQualified('layergroup', name)
-  if (found === undefined) throw new RestError(404, `Unknown layer: ${name}`)
+  const found = published(server, nameIn(c))
+  if (found === undefined) throw new RestError(404, `Unknown layer: ${nameIn(c)}`)
   return found
+}
+
+function published(server: GeoServer, name: string): CatalogObject | undefined {
+  return server.catalog.findQualified('layer', name) ?? server.catalog.findQualified('layergroup', name)
 }
 
 const nameIn = (c: Context): string => (c.req.param('name') ?? '').replace(/\.xml$/, '')

@@ -104,16 +104,24 @@ describe('a tile', () => {
     const world = await worldOf(t)
     const at = '/gwc/rest/layers/coast:contours.xml'
     const doc = (await world.call('GET', at)).text
+    // measured: over REST its root is called otherwise than in its file, and only that is understood
+    assert.match(doc, /<GeoServerLayer>/)
     // 2.6: on 2.26 PUT writes the gwc-layers file
     await world.call('PUT', at, doc.replace('<enabled>true', '<enabled>false'))
-    assert.match(await world.text('gwc-layers/La-1.xml'), /<enabled>false/)
+    assert.match(await world.text('gwc-layers/La-1.xml'), /<GeoServerTileLayer>[^]*<enabled>false/)
+    const asInFile = await world.call('PUT', at, await world.text('gwc-layers/La-1.xml'))
+    assert.deepEqual(asInFile, { status: 500, text: 'GeoServerTileLayer' })
+    assert.equal((await world.call('PUT', at, doc.replace('La-1', 'La-9'))).status, 400)
+    assert.equal((await world.call('PUT', at, doc.replace('coast:contours', 'coast:all'))).status, 400)
     assert.equal((await world.call('DELETE', at)).status, 200)
     assert.equal(world.has('gwc-layers/La-1.xml'), false)
     assert.equal((await world.call('GET', at)).status, 404)
-    await world.call('PUT', '/gwc/rest/layers/coast:all', '<GeoServerTileLayer/>')
+    await world.call('PUT', '/gwc/rest/layers/coast:all', '<GeoServerLayer><name>coast:all</name></GeoServerLayer>')
     assert.match(await world.text('gwc-layers/Gr-1.xml'), /<name>coast:all</)
     assert.match((await world.call('GET', '/gwc/rest/layers')).text, /<name>coast:all</)
-    assert.equal((await world.call('PUT', '/gwc/rest/layers/none', '<GeoServerTileLayer/>')).status, 404)
+    const none = '<GeoServerLayer><name>none</name></GeoServerLayer>'
+    assert.equal((await world.call('PUT', '/gwc/rest/layers/none', none)).status, 400)
+    assert.equal((await world.call('DELETE', '/gwc/rest/layers/none')).status, 404)
   })
 
   test('layers are read anew when that is asked for, and the answer is a page', async (t) => {

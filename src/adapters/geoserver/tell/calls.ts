@@ -14,6 +14,7 @@ import type { FileKind } from '../file-rules.js'
 import type { Inventory } from '../inventory.js'
 import { RESOURCE_KINDS, STORE_KINDS, type FileFacts, type GeoObject } from '../objects.js'
 import { rankOf } from '../order.js'
+import { TILE_LAYER_ROOT, type RestRoot } from './rest-root.js'
 
 /** One file as it was and as it is; undefined: it was not, or is not, there. */
 export interface FileChange {
@@ -28,6 +29,8 @@ export interface Call {
   readonly at: string
   /** The file whose bytes are sent. */
   readonly file?: string
+  /** How its root element is called over REST, where that is another name. */
+  readonly root?: RestRoot
   /** What is sent where it is no file, and its media type. */
   readonly body?: string
   readonly type?: string
@@ -140,7 +143,8 @@ function callOf({ path, before, after }: FileChange): Call | 'reload' | undefine
   const is = after?.object
   if (NAMELESS.has(kind)) return after === undefined ? withdrawn(path, before!.class) : settingsCall(path, after.class)
   if (is === undefined) return was === undefined ? undefined : removed(path, kind, was)
-  if (kind === 'tile-layer') return put(`/gwc/rest/layers/${segment(is.name)}.xml`, path, kind, is.name)
+  if (kind === 'tile-layer')
+    return { ...put(`/gwc/rest/layers/${segment(is.name)}.xml`, path, kind, is.name), root: TILE_LAYER_ROOT }
   if (kind === 'default-workspace') return 'reload'
   if (was === undefined) return created(path, kind, is)
   if (was.id !== is.id || was.name !== is.name || lacksField(was, is)) return 'reload'

@@ -19,6 +19,7 @@ import type { Debt } from './debt.js'
 import { tellableNow } from './early.js'
 import type { Knowledge } from '../knowledge.js'
 import type { Caller } from './caller.js'
+import { asOverRest } from './rest-root.js'
 import type { Failed, TellingView } from './telling-view.js'
 import { reloadWaitMs, WINDOW_MS, type Turn } from './windows.js'
 
@@ -268,7 +269,8 @@ export class Teller {
       const content = file === undefined || method === 'GET' ? undefined : await this.#deps.bytesOf(file)
       // gone meanwhile: that is owed by itself
       if (file !== undefined && method !== 'GET' && content === undefined) return
-      const body = content ?? call.body
+      const body =
+        content === undefined || call.root === undefined ? (content ?? call.body) : asOverRest(content, call.root)
       await this.#deps.caller.text(
         { method, path: at, ...(body && { body, type: call.type ?? XML }) },
         this.#stop.signal

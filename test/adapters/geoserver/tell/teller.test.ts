@@ -24,6 +24,7 @@ import { recordingLogger } from '../../../control/world.js'
 
 const LAYER = 'workspaces/coast/depth/contours/layer.xml'
 const FEATURE = 'workspaces/coast/depth/contours/featuretype.xml'
+const TILE_LAYER = 'gwc-layers/La-1.xml'
 const STYLE_BODY = 'styles/line.sld'
 
 class Rows implements TellMemory {
@@ -135,6 +136,15 @@ describe('rule 2: what comes together is told together, by the cheapest call', (
     assert.match((await made.world.call('GET', '/rest/layers/coast:contours.xml')).text, /sea/)
     assert.match(await made.world.text(LAYER), /sea/)
     assert.equal(made.rows.rows.size, 0)
+  })
+
+  test('a tile layer is told under the name that it has over REST, and its file stays as it is', async (t) => {
+    const made = await rig(t)
+    const changed = (await made.world.text(TILE_LAYER)).replace('</name>', '</name>\n  <gutter>17</gutter>')
+    await made.write({ [TILE_LAYER]: changed })
+    await made.settled()
+    assert.match((await made.world.call('GET', '/gwc/rest/layers/coast:contours.xml')).text, /<gutter>17/)
+    assert.equal(await made.world.text(TILE_LAYER), changed)
   })
 
   test('a template, a graphic and what came and went need no word', async (t) => {
