@@ -9,23 +9,28 @@ import { element, parseXml, removeChild, writeXml } from '../xml.js'
 import { nameIn, text, xml } from './answers.js'
 
 export function addSettings(app: Hono, server: GeoServer): void {
-  app.get('/rest/settings', (c) => xml(c, writeXml(server.global.doc)))
-  app.put('/rest/settings', (c) => putGlobal(server, c))
+  on(app, 'GET', '/rest/settings', (c) => xml(c, writeXml(server.global.doc)))
+  on(app, 'PUT', '/rest/settings', (c) => putGlobal(server, c))
   const w = '/rest/workspaces/:w/settings'
-  app.get(w, (c) => get(server, c, `workspaces/${workspaceIn(server, c)}/settings.xml`))
-  for (const method of ['PUT', 'POST'])
-    app.on(method, w, (c) => put(server, c, `workspaces/${workspaceIn(server, c)}/settings.xml`, 'settings'))
-  app.delete(w, (c) => remove(server, c, `workspaces/${workspaceIn(server, c)}/settings.xml`))
+  addFile(app, server, w, 'settings', (c) => `workspaces/${workspaceIn(server, c)}/settings.xml`)
+  on(app, 'POST', w, (c) => put(server, c, `workspaces/${workspaceIn(server, c)}/settings.xml`, 'settings'))
   for (const service of ['wms', 'wfs', 'wcs', 'wmts']) {
-    const global = `/rest/services/${service}/settings`
     const local = `/rest/services/${service}/workspaces/:w/settings`
-    const fileOf = (c: Context): string => `workspaces/${workspaceIn(server, c)}/${service}.xml`
-    app.get(global, (c) => get(server, c, `${service}.xml`))
-    app.put(global, (c) => put(server, c, `${service}.xml`, service))
-    app.get(local, (c) => get(server, c, fileOf(c)))
-    app.put(local, (c) => put(server, c, fileOf(c), service))
-    app.delete(local, (c) => remove(server, c, fileOf(c)))
+    on(app, 'GET', `/rest/services/${service}/settings`, (c) => get(server, c, `${service}.xml`))
+    on(app, 'PUT', `/rest/services/${service}/settings`, (c) => put(server, c, `${service}.xml`, service))
+    addFile(app, server, local, service, (c) => `workspaces/${workspaceIn(server, c)}/${service}.xml`)
   }
+}
+
+function addFile(app: Hono, server: GeoServer, at: string, root: string, fileOf: (c: Context) => string): void {
+  on(app, 'GET', at, (c) => get(server, c, fileOf(c)))
+  on(app, 'PUT', at, (c) => put(server, c, fileOf(c), root))
+  on(app, 'DELETE', at, (c) => remove(server, c, fileOf(c)))
+}
+
+/** An address may name its format. */
+function on(app: Hono, method: string, at: string, answer: (c: Context) => Response | Promise<Response>): void {
+  app.on(method, [at, `${at}.xml`], answer)
 }
 
 /** The counter is the node's own, whatever is sent. */
