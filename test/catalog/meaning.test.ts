@@ -20,7 +20,7 @@ const tuple = (field: keyof typeof VALUES, time: number, log: string): Tuple => 
   time
 })
 /** As others see it: not what is kept of it to go on from. */
-const seen = ({ summary: _, ...rest }: EntryMeaning): unknown => ({
+const seen = ({ summary: _summary, ...rest }: EntryMeaning): unknown => ({
   ...rest,
   conflicts: rest.conflicts.map(({ field, tuples }) => ({ field, tuples }))
 })
