@@ -52,8 +52,6 @@ function bundle(outdir) {
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
-    // errors and log lines carry names of classes
-    keepNames: true,
     sourcemap: true,
     sourcesContent: false,
     legalComments: 'linked',

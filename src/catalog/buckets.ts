@@ -11,6 +11,8 @@ const ROWS = 'H/'
 export const WORDS = 8
 /** Buckets in one row of the index: a batch touches few rows, however many entries it holds. */
 const BUCKETS_PER_ROW = 64
+/** Entries that wait to be hashed: all of them at once must not take long, a few milliseconds. */
+export const MAX_OPEN = 256
 const ROW_BYTES = BUCKETS_PER_ROW * WORDS * 4
 
 export function bucketOf(id: string): number {
@@ -81,6 +83,7 @@ export class Buckets {
     this.#open.set(id, { before: open === undefined ? before : open.before, after })
     this.#dirty.add(Math.floor(bucketOf(id) / BUCKETS_PER_ROW))
     this.#root = undefined
+    if (this.#open.size >= MAX_OPEN) this.#settle()
   }
 
   #settle(): void {

@@ -3,7 +3,7 @@
  * force what all members vouch for, and lets go what may go.
  */
 import { GrapevineError, reasonOf } from '../errors.js'
-import type { Replica } from '../replica/index.js'
+import { isWriter, type Replica } from '../replica/index.js'
 import type { Clock, Logger } from '../runtime.js'
 import { hexOf } from '../wire/index.js'
 import { regularly } from './regularly.js'
@@ -77,7 +77,7 @@ export class Checkpointing {
     const { replica, key, clock } = this.#deps
     const { checkpointIntervalMs } = this.#options
     if (checkpointIntervalMs === 0) return false
-    const writers = replica.members.list().filter(({ role }) => role === 'admin' || role === 'author')
+    const writers = replica.members.list().filter(({ role }) => isWriter(role))
     const place = writers
       .map((member) => hexOf(member.key))
       .toSorted()

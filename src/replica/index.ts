@@ -3,6 +3,7 @@ export type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './o
 export { isoTime } from './clock.js'
 export { quarantined, type HeldRecord } from './quarantine.js'
 export { appliedOf } from './behind.js'
+export { isWriter } from './rights.js'
 export { removalOf } from './cuts.js'
 export type { Written } from './writer.js'
 export type { Scrubbed } from './scrub.js'

@@ -12,7 +12,7 @@ import {
   hexOf,
   sha256Hex,
   SIGNATURE_BYTES,
-  signedBytes,
+  signatureOf,
   type SignedRecord
 } from '../wire/index.js'
 import { CATALOG_SPACE } from './applier.js'
@@ -111,11 +111,7 @@ export class Intake {
   checkGossip(record: SignedRecord): 'accept' | 'ignore' | 'reject' {
     if (this.#verified.has(proofOf(record))) return 'accept'
     if (this.#deps.members.get(record.body.author) === undefined) return 'ignore'
-    const good = (this.#deps.verifyNow ?? verify)(
-      record.body.author,
-      signedBytes(bodyOf(record.bytes)),
-      record.bytes.subarray(0, SIGNATURE_BYTES)
-    )
+    const good = (this.#deps.verifyNow ?? verify)(...signatureOf(record))
     if (!good) return 'reject'
     this.#remember(record)
     return 'accept'
@@ -143,11 +139,7 @@ export class Intake {
 
   async #signed(record: SignedRecord): Promise<boolean> {
     if (this.#verified.has(proofOf(record))) return true
-    const good = await (this.#deps.verify ?? verifyAsync)(
-      record.body.author,
-      signedBytes(bodyOf(record.bytes)),
-      record.bytes.subarray(0, SIGNATURE_BYTES)
-    )
+    const good = await (this.#deps.verify ?? verifyAsync)(...signatureOf(record))
     if (good) this.#remember(record)
     return good
   }

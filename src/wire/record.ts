@@ -83,6 +83,14 @@ export function sealRecord(body: RecordBody, sign: (bytes: Uint8Array) => Uint8A
   return { bytes, id: sha256Hex(encoded), log: logIdOf(body.space, body.author, body.epoch), body }
 }
 
+/** What a record's signature is checked with: the author's key, what was signed, and the signature. */
+export function signatureOf({
+  body,
+  bytes
+}: SignedRecord): [key: Uint8Array, signed: Uint8Array, signature: Uint8Array] {
+  return [body.author, signedBytes(bodyOf(bytes)), bytes.subarray(0, SIGNATURE_BYTES)]
+}
+
 /** The body part of a record's bytes. */
 export function bodyOf(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(SIGNATURE_BYTES)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Buckets, type Counted } from '../../src/catalog/buckets.js'
+import { Buckets, MAX_OPEN, type Counted } from '../../src/catalog/buckets.js'
 import { MemoryStore, Overlay } from '../../src/store/index.js'
 import { sha256 } from '../../src/wire/index.js'
 
@@ -78,4 +78,19 @@ test('an entry that is replaced many times before the sums are looked at is hash
   once.replace(id(2), undefined, hash(2))
   once.replace(id(2), hash(2), undefined)
   assert.equal(often.root(), once.root())
+})
+
+test('entries that wait to be hashed are never more than a few', () => {
+  const buckets = new Buckets()
+  let hashed = 0
+  const counted = (at: number): Counted => ({
+    get hash() {
+      hashed += 1
+      return hash(at).hash
+    }
+  })
+  for (let at = 1; at < MAX_OPEN; at++) buckets.replace(id(at), undefined, counted(at))
+  assert.equal(hashed, 0)
+  buckets.replace(id(MAX_OPEN), undefined, counted(MAX_OPEN))
+  assert.equal(hashed, 2 * MAX_OPEN, 'each is looked at twice')
 })

@@ -7,14 +7,12 @@ import { verify, type Members } from '../../identity/index.js'
 import { decodeKnowledge } from '../../log/index.js'
 import type { Clock } from '../../runtime.js'
 import {
-  bodyOf,
   bytesOf,
   decodeRecord,
   hexOf,
   manifestInSteps,
   offerInSteps,
-  SIGNATURE_BYTES,
-  signedBytes,
+  signatureOf,
   type AttestOp,
   type BodyRef,
   type CheckpointAnswer,
@@ -106,8 +104,8 @@ function isAsked(key: string, { members, self }: Pick<AdoptDeps, 'members' | 'se
   return key !== hexOf(self) && members.get(bytesOf(key)) !== undefined
 }
 
-function isSigned({ body, bytes }: SignedRecord): boolean {
-  return verify(body.author, signedBytes(bodyOf(bytes)), bytes.subarray(0, SIGNATURE_BYTES))
+function isSigned(record: SignedRecord): boolean {
+  return verify(...signatureOf(record))
 }
 
 /** More than half of those who were members when it was proposed, and are, must vouch for it. */
