@@ -20,8 +20,8 @@ const SLICE_LEAST = SLICE_RECORDS / SLICE_AUTHORS
 export const SHARED_SLICE_RECORDS = 64
 /** and is followed by a pause of so many times as long as it took: a fifth of our time for one, the rest for others. */
 const REST_FACTOR = 4
-/** A pause is never longer, ms. */
-const MAX_REST_MS = 300
+/** A pause is never longer, ms: a slice that a slow disk holds up must not give one author half of our time. */
+export const MAX_REST_MS = 1_000
 /**
  * Others have something to do for so long after they last had, ms: as long as a change of theirs may be on its way. Not
  * longer, because who joins or comes back writes now and then too, and wants everything there is meanwhile.
@@ -73,6 +73,8 @@ export class Offers {
   #otherTurns = 0
   /** When somebody besides the author that has most to say had something to do. */
   #sharedAt = Number.NEGATIVE_INFINITY
+  /** Whether the last slice was taken while others had something to do. */
+  #wasShared = false
   /** Callers for whom nobody pauses. */
   #hurried = 0
   #ended = false
@@ -138,7 +140,7 @@ export class Offers {
 
   /** Who had a slice for itself while others have something to do pauses; they do not. */
   #rest(ms: number): void {
-    if (ms < 1 || !this.#shared || this.#alone === '' || this.#resting !== '' || this.#hurried > 0) return
+    if (ms < 1 || !this.#wasShared || this.#alone === '' || this.#resting !== '' || this.#hurried > 0) return
     this.#resting = this.#alone
     this.#deps.clock.timer(Math.min(ms, MAX_REST_MS), () => {
       this.#resting = ''
@@ -180,7 +182,9 @@ export class Offers {
     const authors = [...this.#queues.keys()].filter((author) => author !== this.#resting).slice(0, SLICE_AUTHORS)
     this.#notice(authors)
     const slice: Offer[] = []
-    const room = this.#shared ? SHARED_SLICE_RECORDS : SLICE_RECORDS
+    // as it was when the slice began: a slow one lasts longer than anybody is remembered
+    this.#wasShared = this.#shared
+    const room = this.#wasShared ? SHARED_SLICE_RECORDS : SLICE_RECORDS
     const each = Math.max(SLICE_LEAST, Math.floor(room / Math.max(1, authors.length)))
     let bytes = SLICE_BYTES
     for (const author of authors) {

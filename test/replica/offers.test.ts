@@ -7,6 +7,7 @@ import {
   AHEAD_RECORDS,
   AUTHOR_RECORDS,
   Offers,
+  MAX_REST_MS,
   SHARED_SLICE_RECORDS,
   SLICE_BYTES,
   SLICE_RECORDS,
@@ -161,6 +162,23 @@ test('while others have something to do, who fills the queue pauses after each s
   offers.add('p', records(1, SLICE_RECORDS), proven)
   await turns.idle()
   assert.deepEqual(slices.slice(6).map(sizes), [[`1:${SLICE_RECORDS}`]], 'the others have been quiet since')
+})
+
+test('the pause after a slow slice is as many times longer, up to a limit', async () => {
+  for (const [sliceMs, pause] of [
+    [MAX_REST_MS / 4, MAX_REST_MS],
+    [MAX_REST_MS / 4 + 50, MAX_REST_MS]
+  ] as const) {
+    const { clock, offers, slices, turns } = rig({ sliceMs })
+    void turns.take(async () => undefined)
+    offers.add('p', records(1, SHARED_SLICE_RECORDS + 1), proven)
+    await turns.idle()
+    assert.deepEqual(slices.map(sizes), [[`1:${SHARED_SLICE_RECORDS}`]])
+    await clock.pass(pause - 1)
+    assert.equal(slices.length, 1, `after a slice of ${sliceMs} ms`)
+    await clock.pass(1)
+    assert.equal(slices.length, 2)
+  }
 })
 
 test('after the end nothing is taken, not even what waits', async () => {
