@@ -9,6 +9,7 @@ import { GrapevineError } from '../../src/errors.js'
 import { keyPairOf } from '../../src/identity/index.js'
 import { readJson } from '../../src/node/backup-format.js'
 import { begin, holdUntilBegun } from '../../src/node/beginning.js'
+import { readLastWords } from '../../src/node/last-words.js'
 import { Recovery } from '../../src/node/recovery.js'
 import { NodeControl } from '../../src/node/control.js'
 import type { Home } from '../../src/node/home.js'
@@ -18,7 +19,7 @@ import { verifyAll } from '../../src/node/verify.js'
 import { WatchedStore } from '../../src/node/watched-store.js'
 import { NodeDisk } from '../../src/runtime-node.js'
 import { silentLogger, type Clock } from '../../src/runtime.js'
-import { MemoryStore } from '../../src/store/index.js'
+import { LevelStore, MemoryStore } from '../../src/store/index.js'
 import { decodeRequest, decodeToken, encodeAnswer, encodeCbor, encodeOp, hexOf, sha256 } from '../../src/wire/index.js'
 import { recordingLogger, tempHome } from '../control/world.js'
 import { withFaults } from '../faults/files.js'
@@ -141,6 +142,43 @@ test('why a home cannot be opened is told even when its index cannot be closed',
     { op: 'sync', path: '/index', skip: 2 }
   ]
   await withFaults(faults, () => assert.rejects(openHome(home, noTransport('n'), silentLogger), /blob store/))
+})
+
+test('of an index that is damaged as much is heard as reads back, and any other failure is told', async (t) => {
+  const path = join(await tempHome(t), 'index')
+  const a = await one()
+  await a.put('heard.txt', 'x')
+  await a.replica.stop()
+  const rows = new Map<string, Uint8Array>()
+  for await (const [key, bytes] of a.store.iterate({ gte: '', lt: '~' })) rows.set(key, bytes)
+  const store = await LevelStore.open(path)
+  await store.write(rows)
+  await store.close()
+  const heard = async (): Promise<number[]> => {
+    const { heldBefore, membersBefore } = await readLastWords(path, a.replica.members.cluster)
+    return [
+      heldBefore.length,
+      heldBefore.flatMap(({ paths }) => [...paths.values()].flat()).length,
+      membersBefore.list().length
+    ]
+  }
+  const logs = [...a.replica.log.logs()].length
+  assert.deepEqual(await heard(), [logs, 1, 1])
+  // the first range is that of the logs, the second that of the members
+  const failing = (code: Parameters<typeof error>[0]) => {
+    let ranges = 0
+    return (original: LevelStore['iterate']): LevelStore['iterate'] =>
+      function (this: LevelStore, range) {
+        if (++ranges === 2) throw error(code)
+        return original.call(this, range)
+      }
+  }
+  await withMethod(LevelStore.prototype, 'iterate', failing('store-damaged'), async () =>
+    assert.deepEqual(await heard(), [logs, 0, 0])
+  )
+  await withMethod(LevelStore.prototype, 'iterate', failing('store-failed'), () =>
+    assert.rejects(heard(), { code: 'store-failed' })
+  )
 })
 
 test('a store that still refuses is tried again', async () => {
