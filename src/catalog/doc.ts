@@ -1,25 +1,45 @@
 /** The Yjs doc behind an entry: hydrate, compact, and read it as the array of tuples it is. */
 import * as Y from 'yjs'
 import type { EntryState } from './entry.js'
+import { frozenDoc } from './frozen.js'
 import { ARRAY_NAME, type TupleContent } from './update.js'
 
 /** Updates after which an entry's doc is merged into one state, */
 const MAX_TAIL_UPDATES = 16
 /** and one more for so many who wrote to it: merging costs what they all wrote, so that each update costs the same. */
 const CLIENTS_PER_UPDATE = 16
+/**
+ * Of an entry that more wrote to, the state is written from what the entry holds, which comes to the same (`frozenDoc`):
+ * Yjs would keep the event loop for as long as it takes to order what they all wrote.
+ */
+export const MAX_MERGED_CLIENTS = 256
+/** Updates merged at once: with each struct Yjs sorts those that are being merged. */
+const MERGED_AT_ONCE = 16
 
 /** Everything merged first and applied once: one by one can get stuck (YJS.md, section 4). */
 export function hydrate(updates: readonly Uint8Array[]): Y.Doc {
   // a guid of our own: the default one costs 60 us of randomness
   const doc = new Y.Doc({ guid: 'entry' })
   doc.getArray(ARRAY_NAME)
-  if (updates.length > 0) Y.applyUpdate(doc, updates.length === 1 ? updates[0]! : Y.mergeUpdates([...updates]))
+  if (updates.length > 0) Y.applyUpdate(doc, merged(updates))
   return doc
+}
+
+function merged(updates: readonly Uint8Array[]): Uint8Array {
+  let rest = [...updates]
+  while (rest.length > 1) {
+    const next: Uint8Array[] = []
+    for (let at = 0; at < rest.length; at += MERGED_AT_ONCE)
+      next.push(Y.mergeUpdates(rest.slice(at, at + MERGED_AT_ONCE)))
+    rest = next
+  }
+  return rest[0]!
 }
 
 export function compactIfLong(state: EntryState): void {
   if (state.doc.length <= MAX_TAIL_UPDATES + state.clients.length / CLIENTS_PER_UPDATE) return
-  state.doc = [Y.encodeStateAsUpdate(hydrate(state.doc))]
+  const crowded = state.clients.length > MAX_MERGED_CLIENTS
+  state.doc = [crowded ? frozenDoc(state) : Y.encodeStateAsUpdate(hydrate(state.doc))]
 }
 
 export interface DocTuple {

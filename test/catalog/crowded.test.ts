@@ -1,6 +1,7 @@
 /** An entry that somebody wrote to under thousands of client ids: each step costs what the entry holds, not its square. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { compactIfLong, inspectDoc, MAX_MERGED_CLIENTS } from '../../src/catalog/doc.js'
 import {
   applyUpdate,
   decodeEntry,
@@ -119,4 +120,32 @@ test('what an entry means is made out once for as long as its values are the sam
   // another list of values means something else
   cell.state.tuples = cell.state.tuples.slice(2)
   assert.notEqual(cell.meaning.conflicts[0]!.tuples.length, first.conflicts[0]!.tuples.length)
+})
+
+test('the doc of a crowded entry holds what the entry holds, however often it is written from that', () => {
+  const state = emptyEntry()
+  const write = (at: number, deletes: EditUpdate['deletes'] = []): void => {
+    const client = at * 7_919
+    const clock = state.clients.find((row) => row.client === client)?.clock ?? 0
+    const seq = clock + 1
+    const tuples = [['custom', at, 5, seq]] as const
+    const update: EditUpdate = { client, clock, tuples, deletes }
+    const context = { log: logOf(at), seq, time: 5, client, knows: () => true }
+    applyUpdate(state, update, context, encodeUpdate(update))
+    compactIfLong(state)
+  }
+  for (let at = 1; at <= 2 * MAX_MERGED_CLIENTS; at++) write(at)
+  for (let at = 1; at <= 100; at++) write(at, [{ client: (at + 200) * 7_919, clock: 0, length: 1 }])
+  const doc = inspectDoc(state)
+  const said = state.tuples.map(({ client, clock, field, value, time, seq }) => ({
+    client,
+    clock,
+    content: [field, value, time, seq]
+  }))
+  const order = (a: { client: number; clock: number }, b: { client: number; clock: number }): number =>
+    a.client - b.client || a.clock - b.clock
+  assert.deepEqual(doc.tuples.toSorted(order), said.toSorted(order))
+  assert.equal(doc.pending, false)
+  assert.deepEqual(doc.stateVector, new Map(state.clients.map(({ client, clock }) => [client, clock])))
+  assert.ok(state.doc.length < MAX_MERGED_CLIENTS, 'it was written anew')
 })
