@@ -1,9 +1,10 @@
 import { Level } from 'level'
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { MAX_OPEN_TABLES } from '../../src/store/database.js'
 import { LevelStore } from '../../src/store/index.js'
 import { MAX_JOINED_OPERATIONS } from '../../src/store/write-queue.js'
 import { bytes, storeContract } from '../contract/store.js'
@@ -44,6 +45,25 @@ describe('the store on LevelDB', () => {
       JSON.stringify({ open: true, boot: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() })
     )
   }
+
+  test('maps so many tables into memory and no more, however large it grows', async () => {
+    const path = fresh()
+    // small buffers in the order of their keys are made tables as they are
+    const store = await LevelStore.open(path, { writeBufferBytes: 64 * 1024 })
+    const written = MAX_OPEN_TABLES * 3
+    for (let at = 0; at < written; at++)
+      await store.write(new Map([[`row ${String(at).padStart(6, '0')}`, randomBytes(70_000)]]))
+    let rows = 0
+    for await (const [, row] of store.iterate({ gte: 'row ', lt: 'row ~' })) rows += row.length > 0 ? 1 : 0
+    assert.equal(rows, written)
+    const tables = (await readdir(path)).filter((name) => name.endsWith('.ldb')).length
+    const mapped = (await readFile('/proc/self/maps', 'utf8'))
+      .split('\n')
+      .filter((line) => line.includes(path) && line.endsWith('.ldb')).length
+    assert.ok(tables > MAX_OPEN_TABLES + 10, `${tables} tables`)
+    assert.ok(mapped > 0 && mapped <= MAX_OPEN_TABLES, `${mapped} of ${tables} tables are mapped`)
+    await store.close()
+  })
 
   test('gives back the room of what was deleted, keeps the rest, and does nothing once it is closed', async () => {
     const path = fresh()
