@@ -22,6 +22,8 @@ export interface HttpCall {
   readonly body?: Uint8Array | string
   readonly type?: string
   readonly timeoutMs?: number
+  /** It makes an object: GeoServer answers 403 when the name is taken, as if it were forbidden. */
+  readonly makes?: boolean
 }
 
 export class Caller {
@@ -55,7 +57,7 @@ export class Caller {
         ...(call.body === undefined ? {} : { body: call.body })
       })
       const answer = await this.#read(response, name)
-      this.#judge(response, name, answer)
+      this.#judge(response, call, answer)
       return answer
     } catch (error) {
       if (error instanceof GrapevineError) throw error
@@ -64,9 +66,10 @@ export class Caller {
     }
   }
 
-  #judge({ status, headers }: Response, name: string, answer: string): void {
+  #judge({ status, headers }: Response, { method, path, makes = false }: HttpCall, answer: string): void {
     if (status >= 200 && status < 300) return
-    if (status === 401 || status === 403) throw unauthorized(this.url, name, status)
+    const name = `${method} ${path}`
+    if (status === 401 || (status === 403 && !makes)) throw unauthorized(this.url, name, status)
     if (status >= 300 && status < 400)
       throw notGeoServer(this.url, `sends us on to ${headers.get('location') ?? 'nowhere'} and is not asked there`)
     throw refused(this.url, name, status, answer)

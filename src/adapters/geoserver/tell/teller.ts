@@ -272,7 +272,12 @@ export class Teller {
       const body =
         content === undefined || call.root === undefined ? (content ?? call.body) : asOverRest(content, call.root)
       await this.#deps.caller.text(
-        { method, path: at, ...(body && { body, type: call.type ?? XML }) },
+        {
+          method,
+          path: at,
+          makes: method === 'POST' && file !== undefined,
+          ...(body && { body, type: call.type ?? XML })
+        },
         this.#stop.signal
       )
       if (file !== undefined) this.#failed.delete(file)

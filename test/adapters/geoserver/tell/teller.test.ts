@@ -1,129 +1,17 @@
 /** The rules of tell/teller.ts, cited by number, against the stand-in for GeoServer. */
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { describe, test, type TestContext } from 'node:test'
-import { Classifier } from '../../../../src/adapters/geoserver/classify.js'
-import { Debt, type TellMemory } from '../../../../src/adapters/geoserver/tell/debt.js'
-import { Knowledge } from '../../../../src/adapters/geoserver/knowledge.js'
-import { Caller } from '../../../../src/adapters/geoserver/tell/caller.js'
+import { rm, writeFile } from 'node:fs/promises'
+import { describe, test } from 'node:test'
 import {
   MAX_RELOAD_REST_MS,
   NOTICED_MS,
-  QUIET_MS,
   RELOAD_QUIET_MS,
-  RELOAD_REST,
-  Teller
+  RELOAD_REST
 } from '../../../../src/adapters/geoserver/tell/teller.js'
-import { WINDOW_MS, type Turn } from '../../../../src/adapters/geoserver/tell/windows.js'
+import { WINDOW_MS } from '../../../../src/adapters/geoserver/tell/windows.js'
 import { until } from '../../../e2e/until.js'
-import { smallTree, worldOf, type Tree, type World } from '../../../geoserver/world.js'
-import { HandClock } from '../../../net/hand-clock.js'
-import { recordingLogger } from '../../../control/world.js'
-
-const LAYER = 'workspaces/coast/depth/contours/layer.xml'
-const FEATURE = 'workspaces/coast/depth/contours/featuretype.xml'
-const TILE_LAYER = 'gwc-layers/La-1.xml'
-const STYLE_BODY = 'styles/line.sld'
-
-class Rows implements TellMemory {
-  readonly rows = new Map<string, string>()
-  all(): Promise<Array<readonly [string, string]>> {
-    return Promise.resolve([...this.rows])
-  }
-  set(key: string, value: string): void {
-    this.rows.set(key, value)
-  }
-  delete(key: string): void {
-    this.rows.delete(key)
-  }
-}
-
-interface Rig {
-  readonly world: World
-  readonly clock: HandClock
-  readonly rows: Rows
-  readonly teller: Teller
-  readonly passwordFile: string
-  readonly lines: ReturnType<typeof recordingLogger>['lines']
-  /** Changes files as the adapter does; null: removed. */
-  write(changes: Readonly<Record<string, string | null>>): Promise<void>
-  /** Lets time pass until GeoServer knows everything, or this holds. */
-  settled(holds?: () => boolean): Promise<void>
-}
-
-interface RigOptions {
-  readonly tree?: Tree
-  readonly turn?: () => Turn
-  readonly rows?: Rows
-  readonly world?: World
-  readonly password?: string
-  readonly beforeCall?: () => Promise<void>
-  readonly recovered?: readonly string[]
-}
-
-const ALONE: Turn = { rank: 0, nodes: 1, share: 1 }
-
-async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
-  const world = options.world ?? (await worldOf(t, options.tree))
-  const clock = new HandClock()
-  const rows = options.rows ?? new Rows()
-  const { logger, lines } = recordingLogger()
-  const classifier = new Classifier()
-  const passwordFile = join(await mkdtemp(join(tmpdir(), 'gv-teller-')), 'password')
-  t.after(() => rm(dirname(passwordFile), { recursive: true }))
-  await writeFile(passwordFile, options.password ?? 'geoserver', { mode: 0o600 })
-  const caller = new Caller({ url: world.standIn.url, user: 'admin', passwordFile })
-  const teller = new Teller({
-    clock,
-    logger,
-    caller: {
-      text: async (call, signal) => {
-        await options.beforeCall?.()
-        return caller.text(call, signal)
-      }
-    },
-    knowledge: new Knowledge(world.dir, classifier),
-    debt: new Debt(rows, classifier),
-    bytesOf: (path) => readFile(join(world.dir, path)).catch(() => undefined),
-    turn: options.turn ?? (() => ALONE)
-  })
-  await teller.start(options.recovered)
-  await teller.ready()
-  t.after(() => teller.stop())
-  const settled = async (holds = () => teller.view().state === 'told' && teller.view().owed === 0): Promise<void> => {
-    await until('GeoServer is told', async () => {
-      await clock.pass(50)
-      return holds()
-    })
-  }
-  const write = async (changes: Readonly<Record<string, string | null>>): Promise<void> => {
-    await teller.changing(Object.keys(changes), async () => {
-      for (const [path, text] of Object.entries(changes))
-        if (text === null) await rm(world.at(path))
-        else await world.write(path, text)
-    })
-  }
-  return { world, clock, rows, teller, passwordFile, lines, write, settled }
-}
-
-const counts = ({ world }: Rig) => world.standIn.report().counts
-const calls = ({ world }: Rig): string[] =>
-  world.standIn
-    .report()
-    .asked.filter(({ method, path }) => method !== 'GET' && !path.startsWith('/stand-in'))
-    .map(({ method, path }) => `${method} ${path}`)
-
-/** Another layer of the store, as files. */
-function layerFiles(name: string): Record<string, string> {
-  const { [LAYER]: layer, [FEATURE]: feature } = smallTree() as Record<string, string>
-  const renamed = (text: string): string => text.replaceAll('contours', name).replaceAll(/(La|Ft)-1/g, `$1-${name}`)
-  return {
-    [FEATURE.replace('contours', name)]: renamed(feature!),
-    [LAYER.replace('contours', name)]: renamed(layer!)
-  }
-}
+import { smallTree } from '../../../geoserver/world.js'
+import { calls, counts, FEATURE, LAYER, layerFiles, rig, STYLE_BODY, type Rig } from './rig.js'
 
 describe('rule 2: what comes together is told together, by the cheapest call', () => {
   test('a changed layer is one PUT of its file, and the file stays as it is', async (t) => {
@@ -136,15 +24,6 @@ describe('rule 2: what comes together is told together, by the cheapest call', (
     assert.match((await made.world.call('GET', '/rest/layers/coast:contours.xml')).text, /sea/)
     assert.match(await made.world.text(LAYER), /sea/)
     assert.equal(made.rows.rows.size, 0)
-  })
-
-  test('a tile layer is told under the name that it has over REST, and its file stays as it is', async (t) => {
-    const made = await rig(t)
-    const changed = (await made.world.text(TILE_LAYER)).replace('</name>', '</name>\n  <gutter>17</gutter>')
-    await made.write({ [TILE_LAYER]: changed })
-    await made.settled()
-    assert.match((await made.world.call('GET', '/gwc/rest/layers/coast:contours.xml')).text, /<gutter>17/)
-    assert.equal(await made.world.text(TILE_LAYER), changed)
   })
 
   test('a template, a graphic and what came and went need no word', async (t) => {
@@ -324,6 +203,17 @@ test('rule 4: what GeoServer does not know where it is named is reloaded', async
   assert.equal((await made.world.call('GET', '/rest/layers/coast:contours.xml')).status, 200)
 })
 
+test('rule 4: a style that GeoServer found by itself is refused with 403: that is no question of who we are', async (t) => {
+  const made = await rig(t)
+  const style = '<style>\n  <id>Style-9</id>\n  <name>new</name>\n  <filename>line.sld</filename>\n</style>'
+  await made.world.write('styles/new.xml', style)
+  await made.world.call('POST', '/rest/reload')
+  await made.write({ 'styles/new.xml': style })
+  await made.settled()
+  assert.deepEqual(calls(made).slice(1), ['POST /rest/styles', 'POST /rest/reload'])
+  assert.equal(made.lines.filter(({ message }) => message.includes('cannot be told')).length, 0)
+})
+
 test('rules 5 and 6: what a reload did not load is shown with its reason, until it is mended', async (t) => {
   const made = await rig(t)
   const files = layerFiles('new')
@@ -364,24 +254,6 @@ test('a user that is not let in is told so, and everything stays owed', async (t
   assert.match(made.teller.view().reason!, /cannot be read/)
   await writeFile(made.passwordFile, 'geoserver', { mode: 0o600 })
   await made.settled()
-})
-
-describe('rule 7: tiles are dropped when the new look is drawn', () => {
-  test('after GeoServer has noticed the body of a style, with no other call', async (t) => {
-    const made = await rig(t)
-    await made.write({ [STYLE_BODY]: '<StyledLayerDescriptor version="1.1.0"/>' })
-    await made.clock.pass(QUIET_MS)
-    await made.settled()
-    assert.deepEqual(made.world.standIn.report().truncated, [])
-    assert.ok(made.rows.rows.size > 0, 'they are owed over a restart')
-    await made.clock.pass(NOTICED_MS)
-    await made.settled(() => made.rows.rows.size === 0)
-    assert.ok(made.world.standIn.report().truncated.includes('coast:contours'))
-    assert.deepEqual(
-      calls(made).filter((call) => !call.includes('masstruncate')),
-      []
-    )
-  })
 })
 
 test('what GeoServer wrote itself is known without being told', async (t) => {
