@@ -3,7 +3,16 @@ import type { CatalogObject } from './catalog.js'
 import { has, merged, resolveReferences } from './documents.js'
 import type { GeoServer } from './geoserver.js'
 import { dateOf } from './ids.js'
-import { isResource, isStore, KINDS, nameElement, RESOURCE_OF, type Kind, type StoreKind } from './kinds.js'
+import {
+  isResource,
+  isStore,
+  KINDS,
+  nameElement,
+  referencesOf,
+  RESOURCE_OF,
+  type Kind,
+  type StoreKind
+} from './kinds.js'
 import { renameObject } from './rename.js'
 import { RestError } from './rest-error.js'
 import { childText, element, removeChild, setText, type Xml } from './xml.js'
@@ -137,9 +146,18 @@ export async function update(server: GeoServer, object: CatalogObject, body: Xml
   if (!has(sent, 'dateModified')) setText(object.doc, 'dateModified', dateOf(server.clock.now()))
   if (name !== undefined && name !== object.name && kind !== 'layer') await renameObject(server, object, name)
   await save(server, object)
-  if (kind === 'layer' || kind === 'layergroup') await server.tiles.rewrite(object)
+  if (kind === 'layer' || kind === 'layergroup') {
+    await server.pause(server.options.tilesAfterMs ?? 0)
+    await server.tiles.rewrite(object, defaultStyleOf(server, object))
+  }
   if (kind === 'workspace' && server.catalog.defaultWorkspace === object.name)
     await setDefaultWorkspace(server, object.name)
+}
+
+/** The name of what a layer is drawn with; undefined for a group. */
+export function defaultStyleOf(server: GeoServer, { kind, doc }: CatalogObject): string | undefined {
+  const reference = referencesOf(kind, doc).find(({ node }) => node.name === 'defaultStyle')
+  return reference && server.catalog.resolve(reference)?.name
 }
 
 export async function save(server: GeoServer, object: CatalogObject): Promise<void> {

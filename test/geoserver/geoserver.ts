@@ -29,6 +29,8 @@ export interface GeoServerOptions {
   readonly reloadMs?: (layers: number) => number
   /** Pause between two looks at files, ms. */
   readonly noticeEveryMs?: number
+  /** How long after a layer its tile layer is written, ms. */
+  readonly tilesAfterMs?: number
   /** How long a call waits for the configuration, ms. */
   readonly lockTimeoutMs?: number
   /** Plugins that are installed; without `cog` its settings are dropped from global.xml. */
@@ -116,6 +118,11 @@ export class GeoServer {
       outage.end = this.clock.now()
     }
     await this.#writeLog()
+  }
+
+  /** Resolves early when it is stopped. */
+  async pause(ms: number): Promise<void> {
+    if (ms > 0) await this.clock.sleep(ms, this.#life.signal)
   }
 
   /** Caches only: no file of the catalog is read. */

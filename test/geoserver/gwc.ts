@@ -2,10 +2,11 @@
 import type { Context, Hono } from 'hono'
 import type { CatalogObject } from './catalog.js'
 import { bodyOf } from './documents.js'
+import { defaultStyleOf } from './edit.js'
 import type { GeoServer } from './geoserver.js'
 import { text, xml } from './rest/answers.js'
 import { RestError } from './rest-error.js'
-import { childText, element, writeXml } from './xml.js'
+import { at, childText, element, removeChild, writeXml, type Xml } from './xml.js'
 
 export function addTileLayers(app: Hono, server: GeoServer): void {
   for (const path of ['/gwc/rest/layers', '/gwc/rest/layers.xml'])
@@ -17,7 +18,7 @@ export function addTileLayers(app: Hono, server: GeoServer): void {
   app.get(one, (c) => {
     const doc = server.tiles.find(nameIn(c))
     if (doc === undefined) throw new RestError(404, `Unknown layer: ${nameIn(c)}`)
-    return xml(c, writeXml({ ...doc, name: ROOT }))
+    return xml(c, writeXml(shown(doc)))
   })
   for (const method of ['PUT', 'POST']) app.on(method, one, (c) => put(server, c))
   app.delete(one, async (c) => {
@@ -35,6 +36,14 @@ export function addTileLayers(app: Hono, server: GeoServer): void {
 /** What a tile layer is called over REST; in its file it is a `GeoServerTileLayer`, which REST does not know. */
 const ROOT = 'GeoServerLayer'
 
+/** What it fills in by itself it does not show. */
+function shown(doc: Xml): Xml {
+  const copy = structuredClone(doc)
+  const filter = at(copy, 'parameterFilters', 'styleParameterFilter')
+  if (filter !== undefined) for (const name of ['availableStyles', 'defaultStyle']) removeChild(filter, name)
+  return { ...copy, name: ROOT }
+}
+
 /** Writes the file of the tile layer of a layer or group that is there. */
 async function put(server: GeoServer, c: Context): Promise<Response> {
   const sent = await c.req.text()
@@ -46,7 +55,7 @@ async function put(server: GeoServer, c: Context): Promise<Response> {
   const object = published(server, nameIn(c))
   if (object === undefined || object.id !== (childText(doc, 'id') ?? object.id))
     throw new RestError(400, `No GeoServer Layer or LayerGroup exists with id '${childText(doc, 'id') ?? ''}'`)
-  await server.tiles.save(object, { ...doc, name: 'GeoServerTileLayer' })
+  await server.tiles.save(object, { ...doc, name: 'GeoServerTileLayer' }, defaultStyleOf(server, object))
   return text(c, 'layer saved')
 }
 

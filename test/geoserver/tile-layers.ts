@@ -4,7 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { qualified, type CatalogObject } from './catalog.js'
 import type { Files } from './files.js'
 import type { Journal } from './journal.js'
-import { BrokenXml, childText, element, parseXml, setText, writeXml, type Xml } from './xml.js'
+import { at, BrokenXml, childText, element, parseXml, setText, writeXml, type Xml } from './xml.js'
 
 const FOLDER = 'gwc-layers'
 
@@ -68,19 +68,27 @@ export class TileLayers {
     return this.save(object, doc)
   }
 
-  async save(object: CatalogObject, doc: Xml): Promise<void> {
+  /** Whatever is sent, the default style of the layer is filled in where there is a filter of styles. */
+  async save(object: CatalogObject, doc: Xml, defaultStyle?: string): Promise<void> {
     setText(doc, 'id', object.id)
     setText(doc, 'name', qualified(object))
+    const filter = at(doc, 'parameterFilters', 'styleParameterFilter')
+    if (filter !== undefined && defaultStyle !== undefined) setText(filter, 'defaultStyle', defaultStyle)
     const file = fileOf(object.id)
     await this.#files.saveTileLayer(file, writeXml(doc))
     const { mtimeMs } = await stat(this.#files.at(file))
     this.#layers.set(file, { doc, mtimeMs })
   }
 
-  /** Written again when its layer is, also when nothing is different. */
-  async rewrite(object: CatalogObject): Promise<void> {
+  /** Written again when its layer is, as it is known; what grids it has is filled in when nobody said. */
+  async rewrite(object: CatalogObject, defaultStyle?: string): Promise<void> {
     const known = this.#layers.get(fileOf(object.id))
-    if (known !== undefined) await this.save(object, known.doc)
+    if (known === undefined) return
+    if (at(known.doc, 'gridSubsets') === undefined) {
+      const subset = element('gridSubset', element('gridSetName', 'EPSG:4326'), element('extent'))
+      known.doc.content.push(element('gridSubsets', subset))
+    }
+    await this.save(object, known.doc, defaultStyle)
   }
 
   async remove(id: string): Promise<void> {

@@ -32,6 +32,8 @@ const ADDRESS = 'the address under which this node is reached'
 const THREADS = 'how many threads fit this machine'
 const LOCKS = 'how this node and its neighbours on one disk lock'
 const LOG_FILE = 'where this node writes its log'
+const OF_LAYER =
+  'GeoServer fills it in from what it knows of the layer; shared, nodes that know of another style at different times would overwrite each other without end'
 const PROCESSES = 'how many processes fit this machine'
 const RESULTS = 'where this node keeps the results of processes'
 
@@ -50,6 +52,12 @@ export const FIELD_RULES: readonly FieldRule[] = [
   { kinds: only('global'), path: ['coverageAccess', 'keepAliveTime'], reason: THREADS },
   { kinds: only('global'), path: ['coverageAccess', 'queueType'], reason: THREADS },
   { kinds: only('global'), path: ['lockProviderName'], reason: LOCKS },
+  {
+    kinds: only('tile-layer'),
+    path: ['parameterFilters', 'styleParameterFilter', 'availableStyles'],
+    reason: OF_LAYER
+  },
+  { kinds: only('tile-layer'), path: ['parameterFilters', 'styleParameterFilter', 'defaultStyle'], reason: OF_LAYER },
   { kinds: only('logging'), path: ['location'], reason: LOG_FILE },
   { kinds: only('service'), path: ['maxSynchronousProcesses'], reason: PROCESSES },
   { kinds: only('service'), path: ['maxAsynchronousProcesses'], reason: PROCESSES },

@@ -91,6 +91,22 @@ describe('what travels of a file by field', () => {
     assert.equal(out(LAYER, dateInside), dateInside)
   })
 
+  test('the style that a tile layer names for its layer is no change: each GeoServer fills it in (1)', () => {
+    const tiles = (style: string): string =>
+      `<GeoServerTileLayer>\n  <id>L</id>\n  <name>ws:l</name>\n  <parameterFilters>\n    <styleParameterFilter>\n      <key>STYLES</key>\n      <defaultValue></defaultValue>\n${style}    </styleParameterFilter>\n  </parameterFilters>\n  <gutter>0</gutter>\n</GeoServerTileLayer>`
+    const filled = (name: string): string =>
+      tiles(`      <availableStyles class="sorted-set"/>\n      <defaultStyle>${name}</defaultStyle>\n`)
+    const place: Place = { path: 'gwc-layers/L.xml', kind: 'tile-layer' }
+    const meaning = (text: string): string => {
+      const made = outward(place, Buffer.from(text))
+      assert.ok(made.ok)
+      return made.value.meaning
+    }
+    assert.equal(meaning(filled('buoy')), meaning(filled('mast')))
+    assert.equal(meaning(filled('buoy')), meaning(tiles('')))
+    assert.notEqual(meaning(filled('buoy')), meaning(filled('buoy').replace('<gutter>0', '<gutter>1')))
+  })
+
   test('every field of the table is taken out of its kind of file and stays in all others', () => {
     for (const { kinds, path, reason } of FIELD_RULES) {
       assert.ok(reason.split(' ').length > 3)
@@ -105,7 +121,8 @@ describe('what travels of a file by field', () => {
           wmslayer: 'wmsLayer',
           wmtslayer: 'wmtsLayer',
           layergroup: 'layerGroup',
-          service: 'wps'
+          service: 'wps',
+          'tile-layer': 'GeoServerTileLayer'
         }
         const root = roots[kind] ?? kind
         const nested =
@@ -121,7 +138,7 @@ describe('what travels of a file by field', () => {
         )
       }
     }
-    assert.deepEqual(localFields('tile-layer'), [])
+    assert.deepEqual(localFields('graphic'), [])
   })
 
   test('a parent that held nothing but fields of one node goes along, for another node may have none (1)', () => {

@@ -9,6 +9,8 @@
  *    default workspace, and what no call is known for. It covers the catalog's other calls.
  * 6. Tiles follow what is drawn: those of every layer and group that shows a changed style are dropped, and those of a
  *    layer that got another style. They are dropped last, when GeoServer draws anew.
+ * 7. A tile layer that GeoServer knows is told before its layer: with each layer it saves the tile layer as it knows it over
+ *    the file.
  */
 import type { FileKind } from '../file-rules.js'
 import type { Inventory } from '../inventory.js'
@@ -43,7 +45,7 @@ export interface Plan {
   readonly reload: readonly string[]
   /** Before a reload they are not needed. In order. */
   readonly calls: readonly Call[]
-  /** Tile layers to write or remove, after the objects they belong to. */
+  /** Tile layers to make or remove, after the objects they belong to. */
   readonly tiles: readonly Call[]
   /** Where each object that is there now can be read back: a reload answers with 200 whatever it could not load. */
   readonly objects: readonly Call[]
@@ -74,7 +76,8 @@ export function planOf(all: readonly FileChange[], inventory: Inventory): Plan {
     const call = callOf(change)
     if (call === 'reload') reload.push(change.path)
     else if (call !== undefined)
-      (kind === 'tile-layer' ? tiles : calls).push({ rank: rankOf(classOf(change)), path: change.path, call })
+      if (isKnownTileLayer(change)) calls.push({ rank: FIRST, path: change.path, call })
+      else (kind === 'tile-layer' ? tiles : calls).push({ rank: rankOf(classOf(change)), path: change.path, call })
   }
   return {
     reload: reload.toSorted(),
@@ -85,6 +88,14 @@ export function planOf(all: readonly FileChange[], inventory: Inventory): Plan {
     reset: changes.some((change) => classOf(change).kind === 'projection'),
     truncate: staleTiles(changes, inventory)
   }
+}
+
+/** Before everything else. */
+const FIRST = -1
+
+/** Rule 7. One that is renamed is known under its new name only after its layer. */
+function isKnownTileLayer({ before, after }: FileChange): boolean {
+  return after?.class.kind === 'tile-layer' && before?.object !== undefined && before.object.name === after.object?.name
 }
 
 /** Rule 1, and what no GeoServer reads while it runs. Rules 5 and 6 see to some of them. */

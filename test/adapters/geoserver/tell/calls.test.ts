@@ -231,6 +231,28 @@ describe('rule 6: tiles follow what is drawn', () => {
     )
   })
 
+  test('one that is known goes before its layer, one that is new, renamed or gone after it (7)', () => {
+    const path = 'gwc-layers/L.xml'
+    const tile = (name: string, gutter: number): string =>
+      `<GeoServerTileLayer><id>L</id><name>${name}</name><gutter>${gutter}</gutter></GeoServerTileLayer>`
+    const told = (before: string | null, after: string | null): string[] => {
+      const of = (text: string | null): FileFacts | undefined => (text === null ? undefined : facts(path, text))
+      const at = 'workspaces/ws/st/l/layer.xml'
+      const edited: FileChange = {
+        path: at,
+        before: facts(at, layer('l', 'L')),
+        after: facts(at, layer('l', 'L', 'S2'))
+      }
+      const { calls, tiles } = planOf([edited, { path, before: of(before), after: of(after) }], new Inventory())
+      return [...calls, ...tiles].map((call) => `${call.method} ${call.at}`)
+    }
+    const [tiles, edited] = ['/gwc/rest/layers/ws%3Al.xml', 'PUT /rest/layers/ws%3Al.xml']
+    assert.deepEqual(told(tile('ws:l', 0), tile('ws:l', 1)), [`PUT ${tiles}`, edited])
+    assert.deepEqual(told(null, tile('ws:l', 1)), [edited, `PUT ${tiles}`])
+    assert.deepEqual(told(tile('ws:old', 1), tile('ws:l', 1)), [edited, `PUT ${tiles}`])
+    assert.deepEqual(told(tile('ws:l', 1), null), [edited, `DELETE ${tiles}`])
+  })
+
   test('a tile layer is told to the tile cache, the settings of all by reading them again, coordinate systems by a reset', () => {
     const tile = '<GeoServerTileLayer><id>LayerInfoImpl-1</id><name>ws:l</name></GeoServerTileLayer>'
     const plan = planned({

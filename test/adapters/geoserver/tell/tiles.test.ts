@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { NOTICED_MS, QUIET_MS } from '../../../../src/adapters/geoserver/tell/teller.js'
-import { calls, rig, STYLE_BODY, TILE_LAYER } from './rig.js'
+import { calls, LAYER, rig, STYLE_BODY, TILE_LAYER } from './rig.js'
 
 test('a tile layer is told under the name that it has over REST', async (t) => {
   const made = await rig(t)
@@ -11,6 +11,17 @@ test('a tile layer is told under the name that it has over REST', async (t) => {
   await made.settled()
   assert.match((await made.world.call('GET', '/gwc/rest/layers/coast:contours.xml')).text, /<gutter>17/)
   assert.match(await made.world.text(TILE_LAYER), /^<GeoServerTileLayer>[^]*<gutter>17/)
+})
+
+test('a tile layer that changed with its layer stays as it is: GeoServer saves it with the layer', async (t) => {
+  const made = await rig(t)
+  const tiles = (await made.world.text(TILE_LAYER)).replace('</name>', '</name>\n  <gutter>17</gutter>')
+  const layer = (await made.world.text(LAYER)).replace('<type>', '<path>/sea</path>\n  <type>')
+  await made.write({ [TILE_LAYER]: tiles, [LAYER]: layer })
+  await made.settled()
+  assert.match(await made.world.text(TILE_LAYER), /<gutter>17/)
+  assert.match(await made.world.text(LAYER), /sea/)
+  assert.match((await made.world.call('GET', '/gwc/rest/layers/coast:contours.xml')).text, /<gutter>17/)
 })
 
 describe('rule 7: tiles are dropped when the new look is drawn', () => {
