@@ -28,6 +28,7 @@ import { collect, Outside, type FileEntry } from './outside.js'
 import { Caller, type CallerOptions } from './tell/caller.js'
 import { Debt, type TellMemory } from './tell/debt.js'
 import { Teller } from './tell/teller.js'
+import { Wake } from './wake.js'
 import type { TellingView } from './tell/telling-view.js'
 import type { Turn } from './tell/windows.js'
 import { Preparation, type Prepared, type PrepareDeps } from './prepare.js'
@@ -68,6 +69,7 @@ export class GeoServerAdapter implements Adapter {
   readonly #prepare: PrepareDeps
   readonly #knowledge: Knowledge
   readonly #judge: Judge
+  readonly #wake: Wake
   readonly #classifier: Classifier
   #teller: Teller | undefined
   #listener: (hint: WatchHint) => void = () => {}
@@ -90,6 +92,7 @@ export class GeoServerAdapter implements Adapter {
     this.#classifier = classifier
     const knowledge = new Knowledge(options.root, classifier)
     this.#knowledge = knowledge
+    this.#wake = new Wake(deps.clock, knowledge.inventory)
     this.#judge = new Judge({ knowledge, classifier, rule: new BrokenRule(broken, deps.clock) })
     if (telling !== undefined) this.#teller = this.#tellerOf(deps, telling, classifier)
     this.#prepare = { inner: this.#inner, outside: this.#outside, classifier, secretsFile, environment }
@@ -104,7 +107,8 @@ export class GeoServerAdapter implements Adapter {
       knowledge: this.#knowledge,
       debt: new Debt(telling.memory, classifier),
       bytesOf: (path) => this.#bytesOf(path),
-      turn: telling.turn
+      turn: telling.turn,
+      beforeCall: (path) => this.#wake.telling(path)
     })
   }
 
@@ -129,7 +133,7 @@ export class GeoServerAdapter implements Adapter {
 
   onHint(listener: (hint: WatchHint) => void): void {
     this.#listener = listener
-    this.#inner.onHint(listener)
+    this.#inner.onHint((hint) => this.#wake.pass(hint, listener))
   }
 
   ignores(path: string, kind: 'file' | 'dir'): boolean {
@@ -145,6 +149,7 @@ export class GeoServerAdapter implements Adapter {
 
   async stop(): Promise<void> {
     await this.#teller?.stop()
+    this.#wake.stop()
     await this.#inner.stop()
     await this.#applying
   }

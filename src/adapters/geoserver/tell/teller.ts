@@ -61,6 +61,8 @@ export interface TellerDeps {
   /** The bytes of a file as it lies there; undefined: it is gone. */
   readonly bytesOf: (path: string) => Promise<Uint8Array | undefined>
   readonly turn: () => Turn
+  /** GeoServer is about to be told of the object at this path. */
+  readonly beforeCall?: (path: string) => void
 }
 
 export class Teller {
@@ -271,6 +273,7 @@ export class Teller {
       if (file !== undefined && method !== 'GET' && content === undefined) return
       const body =
         content === undefined || call.root === undefined ? (content ?? call.body) : asOverRest(content, call.root)
+      if (content !== undefined) this.#deps.beforeCall?.(file!)
       await this.#deps.caller.text(
         {
           method,
