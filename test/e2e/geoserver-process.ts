@@ -34,6 +34,7 @@ export class GeoServerProcess {
   readonly #port: number
   readonly #logFile: string
   #child: ChildProcess | undefined
+  #isReady = false
   #exited: Promise<unknown> = Promise.resolve()
 
   constructor(command: GeoServerCommand, dir: string, port: number, logFile: string) {
@@ -44,8 +45,9 @@ export class GeoServerProcess {
     this.url = `http://127.0.0.1:${port}${command.context}`
   }
 
+  /** It has answered since it was started. */
   get running(): boolean {
-    return this.#child !== undefined
+    return this.#isReady
   }
 
   /** Resolves when it answers. Throws when it ends instead, or says nothing for five minutes. */
@@ -59,10 +61,13 @@ export class GeoServerProcess {
     const forget = atExit(() => signalGroup(child, 'SIGKILL'))
     this.#exited = once(child, 'exit').then(() => {
       forget()
-      if (this.#child === child) this.#child = undefined
+      if (this.#child !== child) return
+      this.#child = undefined
+      this.#isReady = false
     })
     await until('GeoServer answers', async () => this.#child === undefined || (await this.#answers()), START_MS)
     if (this.#child === undefined) throw new Error(`GeoServer ended instead of running; its log is ${this.#logFile}`)
+    this.#isReady = true
   }
 
   async #answers(): Promise<boolean> {
@@ -73,6 +78,7 @@ export class GeoServerProcess {
   async stop(): Promise<void> {
     const child = this.#child
     if (child === undefined) return
+    this.#isReady = false
     signalGroup(child, 'SIGTERM')
     const late = AbortSignal.timeout(STOP_MS)
     late.addEventListener('abort', () => signalGroup(child, 'SIGKILL'))

@@ -98,13 +98,14 @@ async function runOne(fleet: Fleet, scenario: Scenario): Promise<ScenarioResult>
 }
 
 function judge(
-  { calls = Infinity, reloads, silent = false }: Scenario,
+  { calls = Infinity, records = Infinity, reloads, silent = false }: Scenario,
   found: Omit<ScenarioResult, 'ok' | 'why'>
 ): string[] {
   const faults: string[] = []
   const most = (counts: readonly number[]): number => Math.max(...counts)
   if (most(found.calls.slice(1)) > calls) faults.push(`more than ${calls} calls`)
   if (most(found.reloads.slice(1)) > reloads) faults.push(`more than ${reloads} reloads`)
+  if (found.records > records) faults.push(`more than ${records} records`)
   if (found.reloadsAtOnce > 1) faults.push(`${found.reloadsAtOnce} reloaded at once`)
   if (found.echoes > 0) faults.push(`${found.echoes} records of nodes at which nothing was done`)
   if (silent && found.records > 0) faults.push(`${found.records} records of what means nothing`)
@@ -149,7 +150,7 @@ async function authorOf({ node }: Site, log: string): Promise<string> {
 /** Lines of a GeoServer's own log about what it left out. */
 function complaints({ name, node }: Site): string[] {
   const text = readFileSync(join(node.dir, 'logs', 'geoserver.log'), 'utf8')
-  const lines = text.split('\n').filter((line) => /Failed to load|Ignoring (workspace|feature ?type|coverage|data store)/i.test(line)) // prettier-ignore
+  const lines = text.split('\n').filter((line) => /Failed to load (?!actual store)|Ignoring (workspace|feature ?type|coverage|data store)/i.test(line)) // prettier-ignore
   return [...new Set(lines)].map((line) => `${name}: ${line.slice(0, 200)}`)
 }
 

@@ -15,6 +15,8 @@ export interface Scenario {
   readonly calls?: number
   /** The most reloads at each other GeoServer. */
   readonly reloads: number
+  /** The most records of all. Absent: as many as it takes. */
+  readonly records?: number
   /** Nodes that wrote something themselves: no others may make records. Default: the first alone. */
   readonly authors?: readonly string[]
   /** Nobody may make a record. */
@@ -41,7 +43,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'store with a password', run: password, calls: 1, reloads: 0 },
   { name: 'reload by a person', run: reload, calls: 0, reloads: 0, silent: true },
   { name: 'GeoServer down and back', run: downAndBack, reloads: 1 },
-  { name: 'one name made apart', run: apart, reloads: 2, authors: ['a', 'b', 'c'] },
+  { name: 'one name made apart', run: apart, records: 12, calls: 6, reloads: 2, authors: ['a', 'b', 'c'] },
   { name: '500 changes in a rush', run: burst, reloads: 2 },
   { name: 'workspace renamed', run: renamed, reloads: 1 },
   { name: 'workspace deleted', run: deleted, reloads: 0 }
