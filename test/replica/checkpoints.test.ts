@@ -2,8 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MAX_PROPOSALS } from '../../src/replica/checkpoint/ledger.js'
-import { adopt, appliedOf, BaseFile } from '../../src/replica/index.js'
-import { decodeAnswer, decodeOffer, decodeRecord, encodeOffer, encodeRequest } from '../../src/wire/index.js'
+import { adopt, appliedOf, BaseFile, removalOf } from '../../src/replica/index.js'
+import {
+  decodeAnswer,
+  decodeOffer,
+  decodeRecord,
+  encodeOffer,
+  encodeRequest,
+  type BodyRef
+} from '../../src/wire/index.js'
 import { checkpoint } from './checkpointing.js'
 import { Lab, MemoryContents, meet, type LabNode } from './lab.js'
 
@@ -72,6 +79,47 @@ test('what a checkpoint covers goes with the next one, and the catalog stays as 
   assert.deepEqual(await nodes[2]!.tree(), before)
   await overwrite(nodes, 10)
   await alike(nodes)
+})
+
+test('small bodies go with the records that carried them, and what is named stays, also what is written meanwhile', async () => {
+  const { nodes } = await cluster(1)
+  const [a] = nodes as [LabNode]
+  const bodyAt = (path: string): BodyRef => a.at(path).meaning.body!
+  const here = (...refs: BodyRef[]): boolean[] => refs.map((ref) => a.replica.reader.inlineBody(ref) !== undefined)
+  await a.put('f', 'old')
+  await a.put('g', 'older')
+  await a.put('deleted', 'kept for who brings it back')
+  const [old, older, deleted] = [bodyAt('f'), bodyAt('g'), bodyAt('deleted')]
+  await a.put('f', 'new')
+  await a.put('g', 'new')
+  await a.remove('deleted')
+  await checkpoint(nodes)
+  assert.deepEqual(here(old, older, deleted), [true, true, true], 'their records are there')
+  // when everything was looked at, a body is written again that nothing named any more
+  const iterate = a.store.iterate.bind(a.store)
+  a.store.iterate = async function* (range) {
+    if (range.gte.startsWith('b/')) await a.put('again', 'old')
+    yield* iterate(range)
+  }
+  await checkpoint(nodes)
+  assert.deepEqual(here(old, older, deleted, bodyAt('f')), [true, false, true, true])
+  assert.equal(a.text('again'), 'old')
+})
+
+test('what a removal takes back to what a checkpoint has of it has its bytes still', async () => {
+  const { nodes } = await cluster(2)
+  const [a, evil] = nodes as [LabNode, LabNode]
+  await a.put('f', 'good')
+  await meet(nodes)
+  const { seq = 0 } = (await evil.put('other', 'x')).record ?? {}
+  await meet(nodes)
+  await checkpoint(nodes)
+  await evil.put('f', 'evil')
+  await meet(nodes)
+  await checkpoint(nodes)
+  assert.equal(a.text('f'), 'evil')
+  await a.replica.writeMembers(() => [removalOf(a.replica.log, evil.keys.publicKey, seq + 1)])
+  assert.equal(a.text('f'), 'good')
 })
 
 test('an index is made again from the checkpoint and what came after it', async () => {

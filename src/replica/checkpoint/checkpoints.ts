@@ -29,6 +29,7 @@ import {
 import { breathing } from '../breath.js'
 import type { Removals } from '../removals.js'
 import { placeOf } from '../removed.js'
+import type { Base } from './base.js'
 import type { BaseFile, InForce, KeptCheckpoint } from './base-file.js'
 import { collect } from './collect.js'
 import { cutOf } from './cut.js'
@@ -38,6 +39,7 @@ import { Pruner, type PruneDeps } from './prune.js'
 import { thaw } from './thaw.js'
 
 export interface CheckpointsDeps extends MakerDeps, PruneDeps {
+  readonly base: Base
   readonly keys: KeyPair
   readonly removals: Removals
   readonly file: BaseFile

@@ -2,19 +2,13 @@
  * Finds contents that nothing here can come to need any more: no entry as the floor has it, no record that is kept, and so no
  * entry as it stands, no checkpoint in force or vouched for, and no offer names them.
  */
-import { readChunk } from '../../catalog/index.js'
 import { GrapevineError } from '../../errors.js'
 import type { RecordLog } from '../../log/index.js'
 import type { Turns } from '../turns.js'
-import { Breath } from '../breath.js'
-import { refOf, type Base } from './base.js'
-import type { Contents } from './contents.js'
 import { Named, type NamedDeps } from './named.js'
 
 export interface CollectDeps extends NamedDeps {
   readonly log: RecordLog
-  readonly base: Pick<Base, 'floor'>
-  readonly contents: Contents
   readonly turns: Pick<Turns, 'take'>
 }
 
@@ -23,8 +17,7 @@ export const COLLECTED_A_TURN = 16
 
 /**
  * Hands over of these hashes those that nothing names, in this node's turns. `own`: what checkpoints consist of, asked again
- * at the end. Nothing may put another checkpoint in force meanwhile. Throws `store-damaged`, `blob-missing`, `blob-damaged`:
- * as long as something kept cannot be read, nobody knows what it names.
+ * at the end. Nothing may put another checkpoint in force meanwhile. Throws as `Named`.
  */
 export async function collect(
   candidates: Set<string>,
@@ -38,9 +31,8 @@ export async function collect(
   if (deps.log.holes().length > 0)
     throw new GrapevineError('store-damaged', 'records lie behind a hole of a log', { next: 'see "grapevine scrub"' })
   keepOwn()
-  const named = new Named(candidates, deps)
-  if (candidates.size > 0) await floorEntries(named, deps)
-  if (candidates.size > 0) await named.records()
+  const named = new Named((hash) => candidates.delete(hash), deps)
+  if (candidates.size > 0) await named.all()
   while (candidates.size > 0)
     await deps.turns.take(async () => {
       // what came while all of it was looked at
@@ -51,14 +43,4 @@ export async function collect(
         await letGo(hash)
       }
     })
-}
-
-/** Every value that entries have is in the floor or in a record behind it; a removal may take them back to the floor. */
-async function floorEntries(named: Named, { base, contents, clock }: CollectDeps): Promise<void> {
-  const breath = new Breath(clock)
-  for (const chunk of base.floor?.chunks ?? [])
-    for (const { state } of readChunk(await contents.get(refOf(chunk)))) {
-      named.state(state)
-      await breath.draw()
-    }
 }

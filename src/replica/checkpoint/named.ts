@@ -1,31 +1,46 @@
-/** Takes out of a set of bodies, by their hashes, those that something still names. */
-import { bodiesNamedBy, bodiesOf } from '../../catalog/index.js'
+/** Which bodies something still names. */
+import { bodiesNamedBy, bodiesOf, readChunk } from '../../catalog/index.js'
 import type { RecordLog } from '../../log/index.js'
 import type { Clock } from '../../runtime.js'
 import type { SignedRecord } from '../../wire/index.js'
 import { Breath } from '../breath.js'
+import { refOf, type Base } from './base.js'
+import type { Contents } from './contents.js'
 
 export interface NamedDeps {
   readonly log: Pick<RecordLog, 'logs' | 'read' | 'twins'>
+  readonly base: Pick<Base, 'floor'>
+  readonly contents: Contents
   readonly clock: Pick<Clock, 'monotonic' | 'pause'>
 }
 
 export class Named {
   readonly #deps: NamedDeps
-  readonly #candidates: Set<string>
+  readonly #told: (hash: string) => void
   readonly #breath: Breath
   /** Of each log, how far its records were looked at. */
   readonly #seen = new Map<string, number>()
 
-  constructor(candidates: Set<string>, deps: NamedDeps) {
-    this.#candidates = candidates
+  /** `told` hears the hash of each, of some more than once. */
+  constructor(told: (hash: string) => void, deps: NamedDeps) {
+    this.#told = told
     this.#deps = deps
     this.#breath = new Breath(deps.clock)
   }
 
-  /** What an entry names, with what a deletion of it keeps. */
-  state(state: Parameters<typeof bodiesOf>[0]): void {
-    for (const { hash } of bodiesOf(state)) this.#candidates.delete(hash)
+  /**
+   * What stands and what may stand again: every value of an entry is in the floor or in a record behind it, and a removal
+   * takes entries back to there. Throws `store-damaged`, `blob-missing`, `blob-damaged`: as long as something kept cannot be
+   * read, nobody knows what it names.
+   */
+  async all(): Promise<void> {
+    const { base, contents } = this.#deps
+    for (const chunk of base.floor?.chunks ?? [])
+      for (const { state } of readChunk(await contents.get(refOf(chunk)))) {
+        for (const { hash } of bodiesOf(state)) this.#told(hash)
+        await this.#breath.draw()
+      }
+    await this.records()
   }
 
   /**
@@ -46,6 +61,6 @@ export class Named {
   }
 
   #record(record: SignedRecord): void {
-    for (const { hash } of bodiesNamedBy(record)) this.#candidates.delete(hash)
+    for (const { hash } of bodiesNamedBy(record)) this.#told(hash)
   }
 }

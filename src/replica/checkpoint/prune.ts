@@ -2,29 +2,23 @@
  * Lets go what a checkpoint took the place of: the rows of its records, bodies that nothing names any more, and the
  * segments. Each step may be interrupted and begun again; none of it is needed for anything, so it takes its time.
  */
-import { bodyKey, HISTORY_ROWS, historyPlace, type Catalog, type CatalogReader } from '../../catalog/index.js'
+import { bodyKey, HISTORY_ROWS, historyPlace } from '../../catalog/index.js'
 import { dropSettled, settledKeys, type RecordLog, type SegmentLog } from '../../log/index.js'
-import type { Clock } from '../../runtime.js'
 import { prefixRange, type Overlay, type Store } from '../../store/index.js'
-import { Breath } from '../breath.js'
 import type { Turns } from '../turns.js'
-import { Named } from './named.js'
+import { HashSet } from './hash-set.js'
+import { Named, type NamedDeps } from './named.js'
 
-export interface PruneDeps {
+export interface PruneDeps extends NamedDeps {
   readonly log: RecordLog
   readonly segments: SegmentLog
-  readonly catalog: Catalog
-  readonly reader: CatalogReader
   readonly rows: Overlay
   readonly store: Store
   readonly turns: Turns
-  readonly clock: Pick<Clock, 'monotonic' | 'pause'>
 }
 
 /** Rows changed in one turn: writers wait no longer than that takes. */
 const ROWS_A_TURN = 500
-/** Bodies looked for in one pass over the entries: bounds memory. */
-const BODIES_A_PASS = 100_000
 
 export class Pruner {
   readonly #deps: PruneDeps
@@ -35,8 +29,9 @@ export class Pruner {
 
   async run(): Promise<{ rows: number; bodies: number; segments: number }> {
     const rows = (await this.#records()) + (await this.#history())
-    const bodies = await this.#bodies()
-    return { rows, bodies, segments: await this.#segments() }
+    const segments = await this.#segments()
+    // last: it takes everything that is kept to be read
+    return { rows, segments, bodies: await this.#bodies() }
   }
 
   /** Deletes rows as they are named, a few a turn. */
@@ -82,50 +77,24 @@ export class Pruner {
     return this.#delete(settled())
   }
 
-  /** Small bodies that no live value names, and no record that is still there. */
+  /** Small bodies that neither an entry of the floor names, nor a record that is still there: see Named. */
   async #bodies(): Promise<number> {
-    const { rows, store } = this.#deps
-    const range = prefixRange(bodyKey(''))
+    const { turns, rows, store } = this.#deps
+    const hashes = new HashSet()
+    const named = new Named((hash) => hashes.add(hash), this.#deps)
+    await named.all()
+    await rows.flush()
     let deleted = 0
-    for (let gte = range.gte; ;) {
-      await rows.flush()
-      const found: string[] = []
-      for await (const [key] of store.iterate({ gte, lt: range.lt, limit: BODIES_A_PASS })) found.push(key)
-      const unnamed = await this.#unnamed(new Set(found.map((key) => key.slice(bodyKey('').length))))
-      deleted += unnamed
-      if (found.length < BODIES_A_PASS) return deleted
-      gte = `${found.at(-1)!}\0`
-    }
-  }
-
-  /** Deletes those of these bodies that nothing names; returns how many. */
-  async #unnamed(candidates: Set<string>): Promise<number> {
-    const { catalog, reader, turns, rows, clock } = this.#deps
-    const breath = new Breath(clock)
-    const named = new Named(candidates, this.#deps)
-    const keep = (id: string): void => named.state(reader.entry(id)?.state ?? { tuples: [] })
-    // what is written meanwhile may name any of them
-    const ended = catalog.watch((entries) => entries.forEach(keep))
-    try {
-      for await (const id of reader.ids()) {
-        keep(id)
-        await breath.draw()
-      }
-      await named.records()
-      let deleted = 0
-      while (candidates.size > 0)
-        await turns.take(async () => {
-          for (const hash of [...candidates].slice(0, ROWS_A_TURN)) {
-            candidates.delete(hash)
-            rows.delete(bodyKey(hash))
-            deleted += 1
-          }
-          await rows.flush()
-        })
-      return deleted
-    } finally {
-      ended()
-    }
+    for await (const some of inParts(store.iterate(prefixRange(bodyKey(''))), ROWS_A_TURN))
+      await turns.take(async () => {
+        // what was written meanwhile may name any of them
+        await named.records()
+        const unnamed = some.filter((key) => !hashes.has(key.slice(bodyKey('').length)))
+        for (const key of unnamed) rows.delete(key)
+        if (unnamed.length > 0) await rows.flush()
+        deleted += unnamed.length
+      })
+    return deleted
   }
 
   #segments(): Promise<number> {
@@ -138,4 +107,16 @@ export class Pruner {
       flush: () => rows.flush({ durable: true })
     })
   }
+}
+
+/** Keys of rows, so many at a time. */
+async function* inParts(all: AsyncIterable<[string, Uint8Array]>, size: number): AsyncGenerator<string[]> {
+  let part: string[] = []
+  for await (const [key] of all) {
+    part.push(key)
+    if (part.length < size) continue
+    yield part
+    part = []
+  }
+  if (part.length > 0) yield part
 }
