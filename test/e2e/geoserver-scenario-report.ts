@@ -1,6 +1,7 @@
 /** Runs scenarios at a fleet and says of each what it cost; the same report for real GeoServers and for stand-ins. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { VectorView } from '../../src/control/target.js'
 import type { Fleet, Site } from './geoserver-fleet.js'
 import { isChange, isReload, type Recorded } from './geoserver-recorder.js'
 import type { Scenario } from './geoserver-scenarios.js'
@@ -17,6 +18,8 @@ export interface ScenarioResult {
   /** Records by the nodes at which something was done, and by all others. */
   readonly records: number
   readonly echoes: number
+  /** What is in the records of those others. */
+  readonly echoed: readonly string[]
   /** Calls that change something, at each GeoServer from its node, without reloads. */
   readonly calls: readonly number[]
   readonly reloads: readonly number[]
@@ -58,6 +61,9 @@ export async function runScenarios(
   }
 }
 
+/** Newest records looked through for such ones. */
+const MAX_LOOKED_AT = 1_000
+
 async function runOne(fleet: Fleet, scenario: Scenario): Promise<ScenarioResult> {
   const before = await standing(fleet)
   const began = performance.now()
@@ -84,6 +90,7 @@ async function runOne(fleet: Fleet, scenario: Scenario): Promise<ScenarioResult>
     toldSeconds: seconds(told - began),
     records: sum(names.filter((name) => authors.has(name))),
     echoes: sum(names.filter((name) => !authors.has(name))),
+    echoed: await echoesIn(fleet, authors, before.vector),
     calls: recorded.map((calls) => calls.filter((call) => !isReload(call)).length),
     reloads: recorded.map((calls) => calls.filter(isReload).length),
     reloadsAtOnce: mostAtOnce(recorded.flatMap((calls) => calls.filter(isReload))),
@@ -120,7 +127,23 @@ async function refusals(fleet: Fleet): Promise<string[]> {
   )
 }
 
+/** Texts of documents and numbers of ops in records of nodes that should not have made any. */
+async function echoesIn({ sites, first }: Fleet, authors: ReadonlySet<string>, known: VectorView): Promise<string[]> {
+  const silent = new Set(sites.filter(({ name }) => !authors.has(name)).map(({ node }) => node.id))
+  const texts: string[] = []
+  if (!first.node.running) return texts
+  for await (const { id, space, author, log, seq, ops } of first.node.client.inspectLog({ limit: MAX_LOOKED_AT })) {
+    if (space !== 'catalog' || !silent.has(author) || seq <= (known[log] ?? 0)) continue
+    const { body } = await first.node.client.record(id)
+    // bytes are hex, and a document begins with its root
+    const documents = [...JSON.stringify(body).matchAll(/"(3c(?:[0-9a-f]{2})+)"/g)]
+    texts.push([ops.join(', '), ...documents.map(([, hex]) => Buffer.from(hex!, 'hex').toString())].join('\n'))
+  }
+  return texts
+}
+
 interface Standing {
+  readonly vector: VectorView
   /** Node -> records it has made. */
   readonly records: ReadonlyMap<string, number>
   readonly calls: readonly number[]
@@ -129,13 +152,14 @@ interface Standing {
 
 async function standing({ sites, first }: Fleet): Promise<Standing> {
   const records = new Map<string, number>()
-  if (first.node.running)
-    for (const [log, seq] of Object.entries((await first.node.space()).vector)) {
-      const author = await authorOf(first, log)
-      const { name } = sites.find(({ node }) => node.id === author)!
-      records.set(name, (records.get(name) ?? 0) + seq)
-    }
+  const vector = first.node.running ? (await first.node.space()).vector : {}
+  for (const [log, seq] of Object.entries(vector)) {
+    const author = await authorOf(first, log)
+    const { name } = sites.find(({ node }) => node.id === author)!
+    records.set(name, (records.get(name) ?? 0) + seq)
+  }
   return {
+    vector,
     records,
     calls: sites.map(({ recorder }) => recorder.calls.length),
     maps: sites.map(({ maps }) => ({ ...maps }))

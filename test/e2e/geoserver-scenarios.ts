@@ -201,8 +201,9 @@ async function apart(fleet: Fleet): Promise<void> {
 
 const BURST_MS = 10_000
 const BURST_CHANGES = 500
-/** Every so many changes one is a new layer. */
+/** Every so many changes one is a new layer, or another title. */
 const LAYER_EVERY = 50
+const TITLE_EVERY = 10
 
 /** Mostly graphics, some titles, some new layers. */
 async function burst(fleet: Fleet): Promise<void> {
@@ -210,11 +211,17 @@ async function burst(fleet: Fleet): Promise<void> {
   for (let at = 0; at < BURST_CHANGES; at++) {
     await made.pauseUntil(began + (BURST_MS * at) / BURST_CHANGES)
     if (at % LAYER_EVERY === 0) await addLayer(fleet.first, `reef${at}`)
-    else if (at % 10 === 0)
+    else if (at % TITLE_EVERY === 0)
       await fleet.first.ask('PUT', `${TYPES}/contours`, `<featureType><title>Change ${at}</title></featureType>`)
     else fleet.first.put(`styles/symbols/s${at % 40}.svg`, made.graphic('red', at))
   }
   await drawnAlike(fleet, `coast:reef${BURST_CHANGES - LAYER_EVERY}`)
+  // an older title that came back would be one that was written over the newest
+  const last = `Change ${BURST_CHANGES - TITLE_EVERY}`
+  const knows = async (site: Site): Promise<boolean> =>
+    (await site.ask('GET', `${TYPES}/contours.xml`)).includes(`<title>${last}<`)
+  await fleet.told()
+  await fleet.seen('knows the last title', knows, fleet.sites)
 }
 
 async function renamed(fleet: Fleet): Promise<void> {
