@@ -9,8 +9,8 @@
  *    default workspace, and what no call is known for. It covers the catalog's other calls.
  * 6. Tiles follow what is drawn: those of every layer and group that shows a changed style are dropped, and those of a
  *    layer that got another style. They are dropped last, when GeoServer draws anew.
- * 7. A tile layer that GeoServer knows is told before its layer: with each layer it saves the tile layer as it knows it over
- *    the file.
+ * 7. First comes what GeoServer saves with other things, as it knows it, over the file: global.xml, which holds the counter
+ *    of all changes, and a tile layer that it knows, which it saves with its layer.
  */
 import type { FileKind } from '../file-rules.js'
 import type { Inventory } from '../inventory.js'
@@ -76,7 +76,7 @@ export function planOf(all: readonly FileChange[], inventory: Inventory): Plan {
     const call = callOf(change)
     if (call === 'reload') reload.push(change.path)
     else if (call !== undefined)
-      if (isKnownTileLayer(change)) calls.push({ rank: FIRST, path: change.path, call })
+      if (isFirst(change)) calls.push({ rank: FIRST, path: change.path, call })
       else (kind === 'tile-layer' ? tiles : calls).push({ rank: rankOf(classOf(change)), path: change.path, call })
   }
   return {
@@ -93,8 +93,10 @@ export function planOf(all: readonly FileChange[], inventory: Inventory): Plan {
 /** Before everything else. */
 const FIRST = -1
 
-/** Rule 7. One that is renamed is known under its new name only after its layer. */
-function isKnownTileLayer({ before, after }: FileChange): boolean {
+/** Rule 7. A tile layer that is renamed is known under its new name only after its layer. */
+function isFirst(change: FileChange): boolean {
+  const { before, after } = change
+  if (classOf(change).kind === 'global') return true
   return after?.class.kind === 'tile-layer' && before?.object !== undefined && before.object.name === after.object?.name
 }
 

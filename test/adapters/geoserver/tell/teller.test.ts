@@ -55,6 +55,17 @@ describe('rule 2: what comes together is told together, by the cheapest call', (
   })
 })
 
+test('rule 2: settings that changed with something else stay: GeoServer writes global.xml at every change', async (t) => {
+  const made = await rig(t)
+  const layer = (await made.world.text(LAYER)).replace('<type>', '<path>/sea</path>\n  <type>')
+  const settings = (await made.world.text('global.xml')).replace('<numDecimals>4', '<numDecimals>6')
+  await made.write({ [LAYER]: layer, 'global.xml': settings })
+  await made.settled()
+  assert.match(await made.world.text('global.xml'), /<numDecimals>6/)
+  assert.match((await made.world.call('GET', '/rest/settings')).text, /<numDecimals>6/)
+  assert.match((await made.world.call('GET', '/rest/layers/coast:contours.xml')).text, /sea/)
+})
+
 test('rule 2: what changes while a call is under way is written after it, and told by the next', async (t) => {
   let layer = ''
   let again: Promise<void> | undefined
