@@ -303,3 +303,60 @@ test('what a person removes from a node by hand is known to be gone, folders and
       ) === undefined
   )
 })
+
+const GLOBAL = (decimals: number, ...own: string[]): string =>
+  `<global>\n  <settings>\n    <numDecimals>${decimals}</numDecimals>\n  </settings>\n${own.join('')}  <updateSequence>1</updateSequence>\n</global>\n`
+const COG = '  <metadata>\n    <map>\n      <CogSettings/>\n    </map>\n  </metadata>\n'
+const JAIEXT = '  <jai>\n    <jaiext>\n      <jaiExtOperations/>\n    </jaiext>\n  </jai>\n'
+
+test('what a GeoServer of another version or without a plugin drops and adds, it drops and adds at home', async () => {
+  const [a, b] = (await places(2)) as [Place, Place]
+  await write(a, { 'global.xml': GLOBAL(4, COG) })
+  await settle([a, b])
+  assert.equal(await b.world.text('global.xml'), GLOBAL(4).replace('  <updateSequence>1</updateSequence>\n', ''))
+  // the one of b adds its own when it saves, and knows nothing of the plugin
+  await write(b, { 'global.xml': GLOBAL(4, JAIEXT) })
+  const { records } = a.site
+  await settle([a, b])
+  assert.equal(a.site.records, records)
+  await write(b, { 'global.xml': GLOBAL(6, JAIEXT) })
+  await settle([a, b])
+  assert.equal(await a.world.text('global.xml'), GLOBAL(6, COG))
+  await write(a, { 'global.xml': GLOBAL(8, COG) })
+  await settle([a, b])
+  assert.equal(await b.world.text('global.xml'), GLOBAL(8, JAIEXT))
+})
+
+test('what a purged style leaves behind stays where it lies, also when its workspace goes and comes again', async () => {
+  const [a, b] = (await places(2)) as [Place, Place]
+  const folder = 'workspaces/coast/styles'
+  const tree = { ...smallTree(), [`${folder}/dots.xml`]: STYLE, [`${folder}/dots.sld`]: SLD }
+  await write(a, tree)
+  await settle([a, b])
+  for (const { world } of [a, b]) {
+    // each GeoServer does this when it is told to purge
+    await rename(world.at(`${folder}/dots.sld`), world.at(`${folder}/dots.sld.bak`))
+    await rm(world.at(`${folder}/dots.xml`))
+  }
+  await settle([a, b])
+  for (const place of [a, b])
+    assert.deepEqual(
+      (await filesOf(place)).filter((path) => path.startsWith(folder)),
+      [`${folder}/dots.sld.bak`]
+    )
+  await write(b, { [`${folder}/dots.sld.bak`]: 'of b' })
+  await rm(a.world.at('workspaces/coast'), { recursive: true })
+  await rm(a.world.at('gwc-layers'), { recursive: true })
+  await rm(a.world.at('workspaces/default.xml'))
+  await settle([a, b])
+  assert.deepEqual(
+    (await filesOf(b)).filter((path) => path.startsWith('workspaces/')),
+    [`${folder}/dots.sld.bak`]
+  )
+  await write(a, tree)
+  await settle([a, b])
+  assert.equal(await b.world.text(`${folder}/dots.sld`), SLD)
+  assert.equal(await b.world.text(`${folder}/dots.sld.bak`), 'of b')
+  assert.deepEqual((await filesOf(a)).toSorted(), Object.keys(tree).toSorted())
+  for (const place of [a, b]) assert.deepEqual(waitingAt(place), [])
+})

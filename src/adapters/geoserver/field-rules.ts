@@ -31,6 +31,7 @@ const COUNTER = 'counts every change and reload on this node; shared it would ma
 const ADDRESS = 'the address under which this node is reached'
 const THREADS = 'how many threads fit this machine'
 const LOCKS = 'how this node and its neighbours on one disk lock'
+const PLUGINS = 'what plugins and versions keep; a GeoServer without them drops it, or adds its own, whenever it saves'
 const LOG_FILE = 'where this node writes its log'
 const OF_LAYER =
   'GeoServer fills it in from what it knows of the layer; shared, nodes that know of another style at different times would overwrite each other without end'
@@ -52,6 +53,9 @@ export const FIELD_RULES: readonly FieldRule[] = [
   { kinds: only('global'), path: ['coverageAccess', 'keepAliveTime'], reason: THREADS },
   { kinds: only('global'), path: ['coverageAccess', 'queueType'], reason: THREADS },
   { kinds: only('global'), path: ['lockProviderName'], reason: LOCKS },
+  { kinds: only('global'), path: ['metadata'], reason: PLUGINS },
+  { kinds: only('global'), path: ['settings', 'metadata'], reason: PLUGINS },
+  { kinds: only('global'), path: ['jai', 'jaiext'], reason: PLUGINS },
   {
     kinds: only('tile-layer'),
     path: ['parameterFilters', 'styleParameterFilter', 'availableStyles'],
