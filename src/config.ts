@@ -132,6 +132,13 @@ export const SETTINGS = {
     about: "The file that holds that administrator's password and nothing else; nobody else may be able to read it.",
     flag: '--geoserver-password-file <path>'
   }),
+  sharedDir: setting(z.boolean(), {
+    default: false,
+    unit: 'yes or no',
+    about:
+      'Whether GeoServers of several nodes run over one and the same directory, each with a daemon of its own: then this node writes nothing there, records what changes, and tells its GeoServer of what others changed. Used with the adapter `geoserver`.',
+    flag: '--shared-dir'
+  }),
   geoserverReloadShare: setting(z.number().min(0.01).max(1), {
     default: 0.34,
     unit: 'part of the members',

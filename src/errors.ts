@@ -104,6 +104,11 @@ export const ERRORS = {
     exitCode: 9
   },
   'geoserver-refused': { meaning: 'GeoServer refused what it was told', httpStatus: 502, exitCode: 9 },
+  'directory-shared': {
+    meaning: 'this node shares its directory with other nodes and writes nothing there',
+    httpStatus: 409,
+    exitCode: 5
+  },
   stopped: { meaning: 'the node is stopping', httpStatus: 503, exitCode: 13 },
   internal: { meaning: 'a fault in grapevine itself', httpStatus: 500, exitCode: 1 }
 } as const satisfies Record<string, { meaning: string; httpStatus: number; exitCode: number }>

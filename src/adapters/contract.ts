@@ -130,6 +130,13 @@ export interface Adapter extends Startable {
   /** References in the target that are broken, at most `limit` of them, in the order of paths. Absent: nothing refers. */
   broken?(limit: number): { readonly count: number; readonly references: readonly BrokenReference[] }
   /**
+   * Where the target is shared with systems of other nodes (nothing is applied there): these files lie otherwise than
+   * before. Absent: whoever runs over the target knows what changes in it.
+   */
+  noted?(paths: readonly string[]): Promise<void>
+  /** Whether a file as scanned means what this body does; from then on it stands for it. Absent: only equal bytes do. */
+  meansSame?(entry: TargetEntry & { kind: 'file' }, body: BodyRef, bodies: BodySource): Promise<boolean>
+  /**
    * The caller has durably taken note of the results of the last set, or of `recovered`. Until it says so, start() hands
    * them out again after a crash. Absent where an adapter keeps no journal.
    */

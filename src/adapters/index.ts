@@ -14,13 +14,14 @@ export {
   checkDataDirectory,
   geoServerContents,
   GeoServerAdapter,
+  MemoryTextMemory,
   MemoryTravelMemory,
   type GeoServerDeps,
   type Failed,
   type GeoServerOptions,
   type Telling,
   type TellingView,
-  type TellMemory,
+  type TextMemory,
   type TravelMemory,
   type TravelRow
 } from './geoserver/index.js'

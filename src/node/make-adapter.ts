@@ -17,7 +17,8 @@ import { GrapevineError } from '../errors.js'
 import type { Overlay, Store } from '../store/index.js'
 import { HOME_DIRS } from './home.js'
 import { StoredStatCache } from './stat-cache.js'
-import { StoredTellMemory } from './tell-memory.js'
+import { StoredTextMemory } from './text-memory.js'
+import { checkShared } from './shared-dir.js'
 import { StoredTravelMemory } from './travel-memory.js'
 
 /** In the home: the passwords that this node fills into stores. */
@@ -43,7 +44,8 @@ export interface AdapterDeps {
 
 /** Throws `config-invalid`. */
 export function makeAdapter(adapterDeps: AdapterDeps): TargetAdapter {
-  const { config, logger, home, rows, root } = adapterDeps
+  const { config, logger, home, rows, store, root } = adapterDeps
+  checkShared(config)
   const deps = { clock: systemClock, logger, cache: new StoredStatCache(rows) }
   const options = {
     root: config.dir,
@@ -55,12 +57,19 @@ export function makeAdapter(adapterDeps: AdapterDeps): TargetAdapter {
   }
   if (config.adapter !== 'geoserver') return createDirectoryAdapter(deps, options)
   return new GeoServerAdapter(
-    { ...deps, memory: new StoredTravelMemory(rows), environment: process.env, ...tellingOf(adapterDeps) },
+    {
+      ...deps,
+      memory: new StoredTravelMemory(rows),
+      facts: new StoredTextMemory('facts', rows, store),
+      environment: process.env,
+      ...tellingOf(adapterDeps)
+    },
     {
       ...options,
       rules: config.geoserverRules,
       secretsFile: join(home, SECRETS_FILE),
-      broken: { rule: config.geoserverBroken, afterMs: config.geoserverBrokenAfterMs }
+      broken: { rule: config.geoserverBroken, afterMs: config.geoserverBrokenAfterMs },
+      shared: config.sharedDir
     }
   )
 }
@@ -79,5 +88,5 @@ function tellingOf({ config, rows, store, members }: AdapterDeps): { telling?: T
       next: 'write the password of --geoserver-user into a file that nobody else can read, and give --geoserver-password-file'
     })
   const turn = (): ReturnType<Telling['turn']> => ({ ...members(), share: config.geoserverReloadShare })
-  return { telling: { access: { url, user, passwordFile }, memory: new StoredTellMemory(rows, store), turn } }
+  return { telling: { access: { url, user, passwordFile }, memory: new StoredTextMemory('owed', rows, store), turn } }
 }

@@ -29,6 +29,7 @@ import { makeReconciler } from './make-reconciler.js'
 import { mayWrite } from './may-write.js'
 import type { Opened } from './open.js'
 import { readRoot, writeRoot } from './root-file.js'
+import { sharedOptions } from './shared-dir.js'
 import type { Broken } from './waiting.js'
 import type { Views } from './views.js'
 
@@ -64,6 +65,7 @@ export class NodeTarget {
   ) {
     const { config, home, logger, opened, views, fetcher, adoption } = deps
     const { replica, blobs } = opened
+    const rank = (): number => rankAmong(replica.members, home.keys.publicKey).rank
     this.#deps = deps
     this.#adapter = adapter
     this.#root = root
@@ -86,10 +88,16 @@ export class NodeTarget {
         driftPolicy: (path) => adoption.rules.policyOf(path),
         asideDir: join(home.path, HOME_DIRS.aside)
       },
-      { rescanIntervalMs: config.rescanIntervalMs, adopt: this.#adopt(), newcomer: home.cluster.joined },
+      {
+        rescanIntervalMs: config.rescanIntervalMs,
+        adopt: this.#adopt(),
+        newcomer: home.cluster.joined,
+        ...sharedOptions(config, rank)
+      },
       this.#events()
     )
-    this.#reconciler = makeReconciler(adapter, deps, () => rankAmong(replica.members, home.keys.publicKey).rank)
+    // what it wrote would reach no directory
+    if (!config.sharedDir) this.#reconciler = makeReconciler(adapter, deps, rank)
     this.drift = new DriftDesk({
       sync: this.sync,
       adoption,
@@ -104,7 +112,8 @@ export class NodeTarget {
     const { config, home, logger } = deps
     const { store, root } = await remembered(home.path, config.dir, logger)
     const rows = new Overlay({ store })
-    await mkdir(config.dir, { recursive: true })
+    // a directory that others have, too, is mounted, not made
+    if (!config.sharedDir) await mkdir(config.dir, { recursive: true })
     const members = (): { rank: number; nodes: number } => rankAmong(deps.opened.replica.members, home.keys.publicKey)
     const adapter = makeAdapter({ config, logger, home: home.path, rows, store, members, root })
     return new NodeTarget(deps, { adapter, store, rows, root })
@@ -173,7 +182,7 @@ export class NodeTarget {
 
   #adopt(): 'merge' | 'cluster' {
     const { home, config } = this.#deps
-    if (!home.cluster.joined) return 'merge'
+    if (!home.cluster.joined || config.sharedDir) return 'merge'
     return config.adopt === 'merge' ? home.cluster.adopt : config.adopt
   }
 

@@ -1,8 +1,11 @@
 /** Timers by name, each set at most once at a time. */
 import type { Clock } from '../runtime.js'
 
-/** rescan: everything is looked at. retry: what failed is tried. second-look: see `missing.ts`. patience: see `waiting-room.ts`. */
-export type Alarm = 'rescan' | 'retry' | 'second-look' | 'patience'
+/**
+ * rescan: everything is looked at. retry: what failed is tried. second-look: see `missing.ts`. patience: see
+ * `waiting-room.ts`. turn and look: see `shared-dir.ts`.
+ */
+export type Alarm = 'rescan' | 'retry' | 'second-look' | 'patience' | 'turn' | 'look'
 
 export class Alarms {
   readonly #clock: Clock

@@ -1,11 +1,7 @@
 export type { FailingEntry } from './failing.js'
-export {
-  TargetSync,
-  type LastScan,
-  type TargetSyncDeps,
-  type TargetSyncEvents,
-  type TargetSyncOptions
-} from './target-sync.js'
+export { TargetSync } from './target-sync.js'
+export type { LastScan, TargetSyncDeps, TargetSyncEvents, TargetSyncOptions } from './target-sync-options.js'
+export type { SharedDirOptions } from './shared-dir.js'
 export { Base } from './base.js'
 export type { Bodies, ChangeSink } from './importer.js'
 export type { Problem } from './problems.js'

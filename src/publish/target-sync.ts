@@ -10,66 +10,26 @@
  * 5. An entry whose bytes are not here yet waits, and the target keeps what it has.
  * 6. A local change of a node that may not write is drift (`drift.ts`): shown, and copied aside before it is replaced.
  */
-import type { Adapter, ApplyItem, ApplyResult, BodySource, ScanResult, WatchHint } from '../adapters/contract.js'
+import type { ApplyItem, ApplyResult, ScanResult, WatchHint } from '../adapters/contract.js'
 import { outermost } from '../adapters/paths.js'
-import type { CatalogReader } from '../catalog/index.js'
-import type { Clock, Logger } from '../runtime.js'
 import type { BodyRef } from '../wire/index.js'
 import { applySet } from './apply-set.js'
 import { Alarms } from './alarms.js'
-import { baseRow, type Base } from './base.js'
+import { baseRow } from './base.js'
 import { comingBesides, nextOf, type ComingDeps } from './coming.js'
 import { diffScan, splitDiff, type Diff } from './diff.js'
-import { Drift, type DriftEnd, type DriftItem } from './drift.js'
-import type { DriftPolicy } from './drift-rules.js'
+import { Drift, type DriftItem } from './drift.js'
 import { Failing } from './failing.js'
-import { Importer, type Bodies, type ChangeSink } from './importer.js'
+import { Importer } from './importer.js'
 import { makeWay } from './make-way.js'
 import { desiredOf, markOf } from './marks.js'
 import { CONFIRM_MS, Missing } from './missing.js'
 import { Planner, type Desired } from './planner.js'
 import { Problems, typedError, type Problem } from './problems.js'
+import { SharedDir } from './shared-dir.js'
+import type { LastScan, TargetSyncDeps, TargetSyncEvents, TargetSyncOptions } from './target-sync-options.js'
 import { dropUnknown } from './unknown.js'
 import { WaitingRoom } from './waiting-room.js'
-
-export interface TargetSyncDeps {
-  readonly adapter: Adapter
-  readonly reader: CatalogReader
-  readonly sink: ChangeSink
-  readonly base: Base
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly bodies: Bodies & { has(ref: BodyRef): boolean; want(ref: BodyRef): void; source: BodySource }
-  /** Whether this node may write to the catalog, at this path. */
-  mayWrite(path: string, kind: 'file' | 'dir'): boolean
-  /** What becomes of a local change where it may not. */
-  driftPolicy(path: string): DriftPolicy
-  /** A directory outside the target for what must make way. */
-  readonly asideDir: string
-}
-
-export interface TargetSyncOptions {
-  /** A full scan at least this often, ms. */
-  readonly rescanIntervalMs: number
-  /** What to do with files that were there before the first scan: see `--adopt`. */
-  readonly adopt: 'merge' | 'cluster'
-  /** This node joined others: what they have, or have yet to send, wins over files that were here before. */
-  readonly newcomer: boolean
-}
-
-export interface TargetSyncEvents {
-  problem?(problem: Problem, open: boolean): void
-  imported?(path: string, what: string): void
-  written?(path: string, what: string): void
-  scanned?(entries: number, ms: number): void
-  drift?(item: DriftItem, end?: DriftEnd): void
-}
-
-export interface LastScan {
-  readonly at: number
-  readonly ms: number
-  readonly entries: number
-}
 
 /** Entries applied in one set: bounds memory and the time until the next import. */
 const MAX_SET = 2_000
@@ -87,6 +47,7 @@ export class TargetSync {
   readonly #importer: Importer
   readonly #planner: Planner
   readonly #missing: Missing
+  readonly #shared: SharedDir | undefined
   readonly #coming: ComingDeps
   readonly problems: Problems
   /** Entries that the adapter could not apply. */
@@ -142,6 +103,8 @@ export class TargetSync {
       pathOf: (id) => deps.base.byId(id)?.path,
       now: () => deps.clock.monotonic()
     })
+    const now = (): number => deps.clock.monotonic()
+    this.#shared = options.shared && new SharedDir({ ...deps, waiting: this.waiting, now }, options.shared)
     deps.adapter.onHint((hint) => this.hint(hint))
   }
 
@@ -182,7 +145,7 @@ export class TargetSync {
 
   /** Whether nothing is left to do. */
   get idle(): boolean {
-    return this.#working === undefined && !this.#hasWork && this.#missing.none
+    return this.#working === undefined && !this.#hasWork && this.#missing.none && this.#shared?.defers !== true
   }
 
   hint(hint: WatchHint): void {
@@ -223,8 +186,12 @@ export class TargetSync {
     return dropped
   }
 
-  /** Drift at and below these paths makes way, all of it when absent. Returns what that is, before it has. */
+  /**
+   * Drift at and below these paths makes way, all of it when absent. Returns what that is, before it has. Throws
+   * `directory-shared` where nothing is written.
+   */
   restoreDrift(paths: readonly string[] = ['']): DriftItem[] {
+    this.#shared?.refuseToWrite()
     const items = this.drift.wishBelow(paths)
     if (items.length > 0) this.hint({ paths: items.flatMap(({ path, from }) => [path, from ?? path]) })
     return items
@@ -254,7 +221,9 @@ export class TargetSync {
       while (this.#running && this.#hasWork) {
         if (this.#hints !== undefined) await this.#import()
         if (this.#dirty.size === 0) this.#tryWaiting()
-        if (this.#running && this.#dirty.size > 0 && !(await this.#apply())) return this.#retryLater()
+        const next = this.#running && this.#dirty.size > 0
+        if (next && this.#shared !== undefined) await this.#look(this.#shared)
+        else if (next && !(await this.#apply())) return this.#retryLater()
       }
       this.#retryMs = RETRY_MIN_MS
       if (this.state !== 'error') this.state = 'watching'
@@ -287,10 +256,13 @@ export class TargetSync {
   #schedule(): void {
     if (!this.#running) return
     this.#alarms.set('rescan', this.#options.rescanIntervalMs, () => this.hint({ all: true }))
-    this.#alarms.set('patience', this.waiting.nextMs(), () => {
+    const stir = (): void => {
       this.#stirred = true
       this.#work()
-    })
+    }
+    this.#alarms.set('patience', this.waiting.nextMs(), stir)
+    this.#alarms.set('turn', this.#shared?.nextTurnMs(), () => this.hint({ paths: this.#shared!.duePaths() }))
+    this.#alarms.set('look', this.#shared?.nextLookMs(), stir)
   }
 
   /** When everything else is done, what waited for it is tried once. */
@@ -341,20 +313,36 @@ export class TargetSync {
   }
 
   async #take(diff: Diff, paths: readonly string[] | undefined): Promise<void> {
-    if (this.#first && this.#options.adopt === 'cluster') {
+    const ours = await this.#shared?.sift(diff, paths, this.#first)
+    if (ours !== undefined) await this.#takeOurs(ours, paths)
+    else if (this.#first && this.#options.adopt === 'cluster') {
       for (const id of await makeWay(this.#deps, diff, this.#abort.signal)) this.#dirty.add(id)
-    } else {
-      const { ours, drift } = splitDiff(diff, (path, kind) => this.#deps.mayWrite(path, kind))
-      for (const id of await this.drift.take(drift, paths, this.#missing.paths())) this.#dirty.add(id)
-      const touched = await this.#importer.import(ours, this.#first && this.#yields ? { time: 0 } : {})
-      for (const id of touched) this.#dirty.add(id)
-    }
-    this.#stirred = true
+    } else await this.#takeOurs(diff, paths)
+    this.#stirred = this.#shared === undefined
     // only now: what could not be finished is still the first scan when it is tried again
     this.#first = false
   }
 
+  async #takeOurs(diff: Diff, paths: readonly string[] | undefined): Promise<void> {
+    const { ours, drift } = splitDiff(diff, (path, kind) => this.#deps.mayWrite(path, kind))
+    for (const id of await this.drift.take(drift, paths, this.#missing.paths())) this.#dirty.add(id)
+    const touched = await this.#importer.import(ours, this.#first && this.#yields ? { time: 0 } : {})
+    for (const id of touched) this.#dirty.add(id)
+  }
+
   // --- catalog -> target --------------------------------------------------------------------------------------------
+
+  /** Where other nodes share the target, what changed in the catalog is only looked for. */
+  async #look(shared: SharedDir): Promise<void> {
+    const ids = nextOf(this.#dirty, MAX_SET, this.#coming)
+    for (const id of ids) this.#dirty.delete(id)
+    if (this.drift.size > 0) await this.drift.meet()
+    const paths = shared.differing(ids).flatMap((each) => each.paths)
+    this.#hintQuietly(paths)
+    if (paths.length > 0) await this.#import()
+    for (const { id, path } of shared.differing(ids)) shared.wait(id, path)
+    await this.#deps.base.flush()
+  }
 
   /** Applies a set; false when something is left that must be tried again later. */
   async #apply(): Promise<boolean> {
@@ -448,7 +436,7 @@ export class TargetSync {
 
   /** Adds to what is looked at next, without starting the queue: it is running. */
   #hintQuietly(paths: readonly string[]): void {
-    if (this.#hints === 'all') return
+    if (this.#hints === 'all' || paths.length === 0) return
     this.#hints ??= new Set()
     for (const path of paths) this.#hints.add(path)
   }

@@ -41,6 +41,8 @@ export interface DirectoryOptions {
    * crash may leave half of a set.
    */
   readonly journalDir?: string
+  /** Whether nothing may be written, not even to clear up after a crash: the directory is somebody else's, too. */
+  readonly readOnly?: boolean
   /** Further patterns in gitignore's syntax. */
   readonly ignore?: readonly string[]
   /** What is left out besides; true for a path means the same for all that is below it. */
@@ -61,6 +63,7 @@ export class DirectoryAdapter implements Adapter {
   readonly kind = 'directory'
   readonly #deps: ApplyDeps & DirectoryDeps
   readonly #emptySettleMs: number
+  readonly #readOnly: boolean
   readonly #ignoreFile: IgnoreFile
   readonly #settler: Settler
   readonly #watches: Watches
@@ -74,7 +77,9 @@ export class DirectoryAdapter implements Adapter {
   constructor(deps: DirectoryDeps, options: DirectoryOptions) {
     const root = new Root(options.root, options.expectRoot)
     const rules = new Rules([...(options.ignore ?? []), ...homeRule(options)], options.leavesOut)
-    const journal = options.journalDir === undefined ? {} : { journal: new Journal(options.journalDir) }
+    this.#readOnly = options.readOnly ?? false
+    const hasJournal = options.journalDir !== undefined && !this.#readOnly
+    const journal = hasJournal ? { journal: new Journal(options.journalDir!) } : {}
     const together = options.together === undefined ? {} : { together: options.together }
     this.#deps = { ...deps, root, rules, writing: new Set(), strays: new Strays(), ...journal, ...together }
     this.#emptySettleMs = options.emptySettleMs ?? DEFAULT_EMPTY_SETTLE_MS
@@ -205,7 +210,7 @@ export class DirectoryAdapter implements Adapter {
     const { journal } = this.#deps
     if (journal !== undefined) this.#recovered = await recoverSet({ ...this.#deps, journal })
     await this.#ignoreFile.refresh()
-    await removeLeftovers(this.#deps.root, this.#deps.rules, this.#deps.logger)
+    if (!this.#readOnly) await removeLeftovers(this.#deps.root, this.#deps.rules, this.#deps.logger)
     await this.#watches.add('')
     if (this.#state === 'new') this.#state = 'started'
   }

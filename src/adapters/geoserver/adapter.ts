@@ -6,6 +6,7 @@ import type {
   Adapter,
   ApplyItem,
   ApplyResult,
+  BodyRef,
   BodySource,
   Coming,
   Contents,
@@ -18,25 +19,28 @@ import { DirectoryAdapter, type DirectoryDeps, type DirectoryOptions } from '../
 import { BrokenRule, type BrokenReferences } from './broken-rule.js'
 import { Classifier } from './classify.js'
 import type { Closure } from './closure.js'
+import { freshen } from './freshen.js'
 import { brokenIn, Judge } from './judge.js'
 import { Knowledge } from './knowledge.js'
 import { contentsOf } from './contents.js'
+import { FactsBook } from './facts-book.js'
 import { markOf, recoveredResult } from './marks.js'
-import type { TravelMemory } from './memory.js'
+import type { TextMemory, TravelMemory } from './memory.js'
 import { mayGoTogether, ordered, rankOf } from './order.js'
 import { collect, Outside, type FileEntry } from './outside.js'
 import { Caller, type CallerOptions } from './tell/caller.js'
-import { Debt, type TellMemory } from './tell/debt.js'
+import { Debt } from './tell/debt.js'
 import { Teller } from './tell/teller.js'
 import { Wake } from './wake.js'
 import type { TellingView } from './tell/telling-view.js'
 import type { Turn } from './tell/windows.js'
 import { Preparation, type Prepared, type PrepareDeps } from './prepare.js'
+import { MAX_XML_BYTES } from './xml.js'
 
 /** How a running GeoServer over the directory is told of changes. */
 export interface Telling {
   readonly access: CallerOptions
-  readonly memory: TellMemory
+  readonly memory: TextMemory
   readonly turn: () => Turn
 }
 
@@ -44,6 +48,8 @@ export interface GeoServerDeps extends DirectoryDeps {
   /** Absent: nobody is told. */
   readonly telling?: Telling
   readonly memory: TravelMemory
+  /** What files said when they were read last. */
+  readonly facts: TextMemory
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -54,8 +60,12 @@ export interface GeoServerOptions extends Omit<DirectoryOptions, 'leavesOut' | '
   readonly secretsFile: string
   /** What is done with references that are broken at their source; absent: they are passed on at once. */
   readonly broken?: BrokenReferences
+  /** Whether GeoServers of other nodes run over the same directory: then nothing is written, and all that changes is told. */
+  readonly shared?: boolean
 }
 
+/** Where a directory is shared nothing is written to it. */
+const OTHERS: Waits = { for: ['whoever shares the directory to write it'], state: 'coming' }
 const AT_ONCE: BrokenReferences = { rule: 'pass', afterMs: 0 }
 
 /** Directories whose answer is remembered. */
@@ -71,6 +81,8 @@ export class GeoServerAdapter implements Adapter {
   readonly #judge: Judge
   readonly #wake: Wake
   readonly #classifier: Classifier
+  readonly #root: string
+  readonly #shared: boolean
   #teller: Teller | undefined
   #listener: (hint: WatchHint) => void = () => {}
   #recovered: readonly ApplyResult[] | undefined
@@ -81,16 +93,24 @@ export class GeoServerAdapter implements Adapter {
   constructor(deps: GeoServerDeps, options: GeoServerOptions) {
     const classifier = new Classifier(options.rules)
     this.contents = contentsOf(classifier)
-    const { rules: _rules, secretsFile, broken = AT_ONCE, ...directory } = options
+    const { rules: _rules, secretsFile, broken = AT_ONCE, shared = false, ...directory } = options
+    this.#root = options.root
+    this.#shared = shared
     this.#inner = new DirectoryAdapter(deps, {
       ...directory,
+      readOnly: shared,
       leavesOut: withAllAbove(classifier),
       together: (a, b) => mayGoTogether(classifier.classify(a), classifier.classify(b))
     })
     this.#outside = new Outside(this.#inner, classifier, deps.memory)
     const { environment, telling } = deps
     this.#classifier = classifier
-    const knowledge = new Knowledge(options.root, classifier)
+    const knowledge = new Knowledge(
+      options.root,
+      classifier,
+      new FactsBook({ root: options.root, cache: deps.cache, memory: deps.facts }),
+      { asOfBefore: shared }
+    )
     this.#knowledge = knowledge
     this.#wake = new Wake(deps.clock, knowledge.inventory)
     this.#judge = new Judge({ knowledge, classifier, rule: new BrokenRule(broken, deps.clock) })
@@ -108,7 +128,8 @@ export class GeoServerAdapter implements Adapter {
       debt: new Debt(telling.memory, classifier),
       bytesOf: (path) => this.#bytesOf(path),
       turn: telling.turn,
-      beforeCall: (path) => this.#wake.telling(path)
+      beforeCall: (path) => this.#wake.telling(path),
+      shared: this.#shared
     })
   }
 
@@ -155,6 +176,10 @@ export class GeoServerAdapter implements Adapter {
   }
 
   async scan(options: Parameters<Adapter['scan']>[0] = {}): Promise<ScanResult> {
+    if (this.#shared) {
+      await freshen(this.#root, options.paths ?? [])
+      return this.#outside.translate(await this.#inner.scan(options), options.signal)
+    }
     const found = await this.#inner.scan(options)
     const files = [...found.entries.values()].flatMap(({ path, kind }) => (kind === 'file' ? [path] : []))
     if (options.paths !== undefined) {
@@ -164,6 +189,17 @@ export class GeoServerAdapter implements Adapter {
     }
     if (options.paths === undefined && this.#knowledge.whole) await this.#knowledge.compare(new Set(files))
     return this.#outside.translate(found, options.signal)
+  }
+
+  async noted(paths: readonly string[]): Promise<void> {
+    if (!this.#shared) return
+    if (this.#teller !== undefined) await this.#teller.changed(paths)
+    else for (const path of paths) await this.#knowledge.look(path)
+  }
+
+  async meansSame(entry: FileEntry, body: BodyRef, bodies: BodySource): Promise<boolean> {
+    if (body.size > MAX_XML_BYTES || this.#outside.placeOf(entry.path) === null) return false
+    return this.#outside.takesFor(entry.path, body, await collect(bodies(body)))
   }
 
   /** What was hinted at is looked at by path. Whoever wrote it was not us: GeoServer, if that runs, knows of it. */
@@ -191,6 +227,8 @@ export class GeoServerAdapter implements Adapter {
     signal?: AbortSignal,
     coming?: Coming
   ): Promise<ApplyResult[]> {
+    if (this.#shared)
+      return Promise.resolve(items.map((item) => ({ item, outcome: 'waits', entry: null, waits: OTHERS })))
     const turn = this.#applying.then(() => this.#apply(items, bodies, signal, coming))
     this.#applying = turn.catch(() => {})
     return turn

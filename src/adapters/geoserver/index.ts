@@ -1,6 +1,5 @@
 export { GeoServerAdapter, type GeoServerDeps, type GeoServerOptions, type Telling } from './adapter.js'
-export type { TellMemory } from './tell/debt.js'
 export type { Failed, TellingView } from './tell/telling-view.js'
 export { checkDataDirectory, type CheckOptions, type CheckReport } from './check.js'
-export { MemoryTravelMemory, type TravelMemory, type TravelRow } from './memory.js'
+export { MemoryTextMemory, MemoryTravelMemory, type TextMemory, type TravelMemory, type TravelRow } from './memory.js'
 export { geoServerContents } from './contents.js'

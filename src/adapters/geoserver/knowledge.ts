@@ -3,6 +3,7 @@ import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isWithin } from '../paths.js'
 import { travels, type Classifier } from './classify.js'
+import type { FactsBook } from './facts-book.js'
 import { Inventory } from './inventory.js'
 import { factsAt, loadInventory } from './load.js'
 import type { FileFacts } from './objects.js'
@@ -11,17 +12,25 @@ export class Knowledge {
   readonly inventory = new Inventory()
   readonly #root: string
   readonly #classifier: Classifier
+  readonly #book: FactsBook | undefined
+  readonly #asOfBefore: boolean
   #loaded: Promise<void> | undefined
   #whole = false
 
-  constructor(root: string, classifier: Classifier) {
+  /**
+   * `book`: what files said before; absent: all are read at each start. `asOfBefore`: what is not looked at by path is known
+   * as it was, because others write here and whoever asks wants to know what changed.
+   */
+  constructor(root: string, classifier: Classifier, book?: FactsBook, { asOfBefore = false } = {}) {
     this.#root = root
     this.#classifier = classifier
+    this.#book = book
+    this.#asOfBefore = asOfBefore
   }
 
   /** Reads the directory, once; again when that failed. Throws what opening it throws. */
   load(): Promise<void> {
-    this.#loaded ??= loadInventory(this.#root, this.#classifier, this.inventory).then(
+    this.#loaded ??= this.#load().then(
       () => void (this.#whole = true),
       (error: unknown) => {
         this.#loaded = undefined
@@ -29,6 +38,21 @@ export class Knowledge {
       }
     )
     return this.#loaded
+  }
+
+  async #load(): Promise<void> {
+    const book = this.#book
+    if (book === undefined) return loadInventory(this.#root, this.#classifier, this.inventory)
+    await book.open()
+    const asOfBefore = this.#asOfBefore && book.knowsAnything
+    const said = asOfBefore ? book.before.bind(book) : book.at.bind(book)
+    await loadInventory(this.#root, this.#classifier, this.inventory, { book, said })
+    if (asOfBefore) for (const path of book.rest()) this.#take(book.before(path, this.#classifier.classify(path)))
+    book.close()
+  }
+
+  #take(facts: FileFacts | null): void {
+    if (facts !== null) this.inventory.set(facts)
   }
 
   at(path: string): FileFacts | undefined {
@@ -47,6 +71,7 @@ export class Knowledge {
 
   delete(path: string): void {
     this.inventory.delete(path)
+    this.#book?.forget(path)
   }
 
   /** Paths of files at or below these. */
@@ -69,7 +94,7 @@ export class Knowledge {
   /** What the file at `from` would say at `to`. */
   async asIfAt(from: string, to: string): Promise<FileFacts> {
     const fileClass = this.#classifier.classify(to)
-    return (await factsAt(this.#root, to, fileClass, from)) ?? { path: to, class: fileClass }
+    return (await factsAt(this.#root, to, fileClass, { from })) ?? { path: to, class: fileClass }
   }
 
   /** Reads one file as it is now. */
@@ -78,8 +103,10 @@ export class Knowledge {
       (stat) => stat.isFile(),
       () => false
     )
-    const facts = isFile ? await factsAt(this.#root, path, this.#classifier.classify(path)) : null
-    if (facts === null) this.inventory.delete(path)
+    const book = this.#book
+    const fileClass = this.#classifier.classify(path)
+    const facts = isFile ? await factsAt(this.#root, path, fileClass, { ...(book && { book }) }) : null
+    if (facts === null) this.delete(path)
     else this.inventory.set(facts)
     return facts ?? undefined
   }

@@ -3,8 +3,10 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isErrno, reasonOf } from '../../errors.js'
+import { bodyRefOf } from '../../wire/index.js'
 import { mapLimit } from '../directory/pool.js'
 import { travels, type Classifier, type FileClass } from './classify.js'
+import type { FactsBook } from './facts-book.js'
 import type { Inventory } from './inventory.js'
 import { isRead, readFacts, type FileFacts } from './objects.js'
 import { walk, type Walked } from './walk.js'
@@ -20,6 +22,10 @@ export interface LoadOptions {
   readonly progress?: (files: number) => void
   /** What was met that is no file to be read. */
   readonly besides?: (walked: Walked) => void
+  /** What files said before; absent: all are read. */
+  readonly book?: FactsBook
+  /** What a file is known to say without being read; null: it is left out; undefined: it is to be read. */
+  readonly said?: (path: string, fileClass: FileClass) => FileFacts | null | undefined | Promise<FileFacts | undefined>
 }
 
 /** Takes all files below `root` into `inventory`. Throws what opening the root throws. */
@@ -27,11 +33,15 @@ export async function loadInventory(
   root: string,
   classifier: Classifier,
   inventory: Inventory,
-  { progress, besides }: LoadOptions = {}
+  { progress, besides, book, said }: LoadOptions = {}
 ): Promise<void> {
   let window: string[] = []
   const readWindow = async (): Promise<void> => {
-    const read = await mapLimit(window, PARALLEL_READS, (path) => factsAt(root, path, classifier.classify(path)))
+    const read = await mapLimit(window, PARALLEL_READS, async (path) => {
+      const fileClass = classifier.classify(path)
+      const known = await said?.(path, fileClass)
+      return known === undefined ? factsAt(root, path, fileClass, { ...(book && { book }) }) : known
+    })
     for (const facts of read) if (facts !== null) inventory.set(facts)
     window = []
     progress?.(inventory.files.size)
@@ -46,20 +56,23 @@ export async function loadInventory(
 
 /**
  * What one file says, read as far as it must be; null when it is gone by now. `from`: where it lies, when `path` is where
- * it is to lie. Never throws.
+ * it is to lie. What was read is noted in `book`. Never throws.
  */
 export async function factsAt(
   root: string,
   path: string,
   fileClass: FileClass,
-  from = path
+  { from = path, book }: { readonly from?: string; readonly book?: FactsBook } = {}
 ): Promise<FileFacts | null> {
   // what must not leave the node is not looked into either
   const looked = travels(fileClass.sharing) || fileClass.sharing === 'opt-in'
   if (!looked || !isRead(path, fileClass)) return { path, class: fileClass }
   try {
     const bytes = await readBounded(join(root, from))
-    return readFacts(path, fileClass, bytes)
+    const facts = readFacts(path, fileClass, bytes)
+    // of a longer file not all was read
+    if (bytes.length <= MAX_XML_BYTES) book?.note(bodyRefOf(bytes).hash, facts)
+    return facts
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null
     return { path, class: fileClass, problem: { word: 'unreadable', reason: `cannot be read: ${reasonOf(error)}` } }

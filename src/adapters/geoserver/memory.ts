@@ -1,3 +1,5 @@
+/** What the adapter remembers; where it is kept is for the node to say. */
+
 /**
  * What travels of each file by field, remembered so that an unchanged file is not read again, and one that GeoServer wrote
  * anew with the same meaning is no change. Losing it costs reading and, for files written anew, a record.
@@ -34,5 +36,28 @@ export class MemoryTravelMemory implements TravelMemory {
 
   delete(path: string): void {
     this.#rows.delete(path)
+  }
+}
+
+/** Short texts under short keys. `set` and `delete` are synchronous and must be quick. */
+export interface TextMemory {
+  all(): Promise<Array<readonly [key: string, value: string]>>
+  set(key: string, value: string): void
+  delete(key: string): void
+}
+
+export class MemoryTextMemory implements TextMemory {
+  readonly rows = new Map<string, string>()
+
+  all(): Promise<Array<readonly [string, string]>> {
+    return Promise.resolve([...this.rows])
+  }
+
+  set(key: string, value: string): void {
+    this.rows.set(key, value)
+  }
+
+  delete(key: string): void {
+    this.rows.delete(key)
   }
 }

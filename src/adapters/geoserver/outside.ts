@@ -89,6 +89,17 @@ export class Outside {
     return this.#memory.get(path)?.meaning ?? ''
   }
 
+  /** Whether the file, as it was scanned last, means what these bytes do; from then on it stands for them. */
+  takesFor(path: string, body: BodyRef, bytes: Uint8Array): boolean {
+    const place = this.placeOf(path)
+    const row = this.#memory.get(path)
+    if (place === null || row === undefined || row.meaning === '') return false
+    const made = outward(place, bytes)
+    if (!made.ok || made.value.meaning !== row.meaning) return false
+    this.#memory.set(path, { ...row, travel: body.hash, travelSize: body.size })
+    return true
+  }
+
   /** The file by field at this path was set aside: what belongs to this node in it is for the one that takes its place. */
   noteAside(path: string, place: string): void {
     if (this.placeOf(path) !== null)

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import {
   GeoServerAdapter,
   MemoryStatCache,
+  MemoryTextMemory,
   MemoryTravelMemory,
   type GeoServerOptions,
   type WatchHint
@@ -23,6 +24,9 @@ export interface World extends AdapterUnderTest {
   readonly secretsFile: string
   readonly journalDir: string
   memory: MemoryTravelMemory
+  /** Files in the order in which they were read for what they say. */
+  readonly looked: string[]
+  facts: MemoryTextMemory
   at(path: string): string
   /** The text of a file. */
   text(path: string): Promise<string>
@@ -49,6 +53,13 @@ export async function makeWorld(options: Partial<GeoServerOptions> = {}): Promis
       super.set(...args)
     }
   })()
+  const looked: string[] = []
+  const facts = new (class extends MemoryTextMemory {
+    override set(path: string, text: string): void {
+      looked.push(path)
+      super.set(path, text)
+    }
+  })()
   const environment: Record<string, string> = {}
   const adapters: GeoServerAdapter[] = []
   const at = (path: string): string => join(root, path)
@@ -61,10 +72,12 @@ export async function makeWorld(options: Partial<GeoServerOptions> = {}): Promis
     secretsFile,
     journalDir,
     memory: new MemoryTravelMemory(),
+    looked,
+    facts,
     at,
     again: (more: Partial<GeoServerOptions> = {}): GeoServerAdapter => {
       const adapter = new GeoServerAdapter(
-        { clock: systemClock, logger: silentLogger, cache, memory: world.memory, environment },
+        { clock: systemClock, logger: silentLogger, cache, memory: world.memory, facts: world.facts, environment },
         { root, emptySettleMs: 60, secretsFile, journalDir, ...options, ...more }
       )
       adapters.push(adapter)

@@ -5,12 +5,14 @@
  * 2. A changed object is told by a PUT of its own file's bytes: 15-45 ms, no outage, and the file stays as it is.
  * 3. A new style or store is told by a POST, which keeps the id. A POST of any other object makes ids of its own.
  * 4. What is gone is told by a DELETE, of the outermost object that went, in the reverse order of writing.
- * 5. Only a reload takes over other new objects, an id that was replaced in place, a rename, a field that was taken out, the
- *    default workspace, and what no call is known for. It covers the catalog's other calls.
+ * 5. Only a reload takes over other new objects, an id that was replaced in place, a rename, a field that was taken out, and
+ *    what no call is known for. It covers the catalog's other calls.
  * 6. Tiles follow what is drawn: those of every layer and group that shows a changed style are dropped, and those of a
  *    layer that got another style. They are dropped last, when GeoServer draws anew.
  * 7. First comes what GeoServer saves with other things, as it knows it, over the file: global.xml, which holds the counter
  *    of all changes, and a tile layer that it knows, which it saves with its layer.
+ * 8. Which workspace is the default one is told by name. Its file is a copy of that workspace's, which GeoServer writes
+ *    itself whenever it is told of the workspace.
  */
 import type { FileKind } from '../file-rules.js'
 import type { Inventory } from '../inventory.js'
@@ -36,6 +38,8 @@ export interface Call {
   /** What is sent where it is no file, and its media type. */
   readonly body?: string
   readonly type?: string
+  /** The file that is gone, of a DELETE. */
+  readonly gone?: string
   /** What it is about, in words: `layer topp:roads`. */
   readonly about: string
 }
@@ -83,7 +87,7 @@ export function planOf(all: readonly FileChange[], inventory: Inventory): Plan {
     reload: reload.toSorted(),
     calls: inOrder(calls),
     tiles: inOrder(tiles),
-    objects: changes.flatMap((change) => readBack(change) ?? []),
+    objects: changes.flatMap((change) => readBackOf(change) ?? []),
     reloadTiles: changes.some((change) => classOf(change).kind === 'tile-settings'),
     reset: changes.some((change) => classOf(change).kind === 'projection'),
     truncate: staleTiles(changes, inventory)
@@ -158,22 +162,29 @@ function callOf({ path, before, after }: FileChange): Call | 'reload' | undefine
   if (is === undefined) return was === undefined ? undefined : removed(path, kind, was)
   if (kind === 'tile-layer')
     return { ...put(`/gwc/rest/layers/${segment(is.name)}.xml`, path, kind, is.name), root: TILE_LAYER_ROOT }
-  if (kind === 'default-workspace') return 'reload'
+  if (kind === 'default-workspace') return defaultCall(path, was, is)
   if (was === undefined) return created(path, kind, is)
-  if (was.id !== is.id || was.name !== is.name || lacksField(was, is)) return 'reload'
+  if (was.id !== is.id || was.name !== is.name || lackedFields(was, is).length > 0) return 'reload'
   const at = addressOf(path, kind, is)
   return at === undefined ? 'reload' : put(at, path, kind, nameOf(path, kind, is))
 }
 
-function readBack({ path, after }: FileChange): Call | undefined {
+/** Rule 8. */
+function defaultCall(path: string, was: GeoObject | undefined, is: GeoObject): Call | undefined {
+  if (was?.name === is.name) return undefined
+  return { method: 'PUT', at: '/rest/workspaces/default', file: path, about: `default workspace ${is.name}` }
+}
+
+/** Where an object that is there can be read. */
+export function readBackOf({ path, after }: FileChange): Call | undefined {
   const at = after?.object === undefined ? undefined : addressOf(path, after.class.kind, after.object)
   if (at === undefined) return undefined
   return { method: 'GET', at, file: path, about: aboutOf(path, after!.class.kind, after!.object!) }
 }
 
 /** A PUT leaves a field as it is that is not sent. */
-function lacksField({ fields: were = [] }: GeoObject, { fields: are = [] }: GeoObject): boolean {
-  return were.some((field) => !are.includes(field))
+export function lackedFields({ fields: were = [] }: GeoObject, { fields: are = [] }: GeoObject): string[] {
+  return were.filter((field) => !are.includes(field))
 }
 
 /** Rule 3. */
@@ -188,10 +199,11 @@ function removed(path: string, kind: FileKind, object: GeoObject): Call | 'reloa
   if (kind === 'namespace') return 'reload'
   if (kind === 'default-workspace') return 'reload'
   const about = aboutOf(path, kind, object)
-  if (kind === 'tile-layer') return { method: 'DELETE', at: `/gwc/rest/layers/${segment(object.name)}.xml`, about }
+  if (kind === 'tile-layer')
+    return { method: 'DELETE', at: `/gwc/rest/layers/${segment(object.name)}.xml`, gone: path, about }
   const at = addressOf(path, kind, object)
   if (at === undefined) return 'reload'
-  return { method: 'DELETE', at: isContainer(kind) ? `${at}?recurse=true` : at, about }
+  return { method: 'DELETE', at: isContainer(kind) ? `${at}?recurse=true` : at, gone: path, about }
 }
 
 function put(at: string, file: string, kind: FileKind, name: string): Call {
@@ -221,7 +233,7 @@ function settingsCall(path: string, fileClass: FileFacts['class']): Call | 'relo
 /** Settings of one workspace can be taken back; those of all are always there. */
 function withdrawn(path: string, fileClass: FileFacts['class']): Call | 'reload' {
   const at = fileClass.workspace === null ? undefined : settingsAt(path, fileClass)
-  return at === undefined ? 'reload' : { method: 'DELETE', at, about: path }
+  return at === undefined ? 'reload' : { method: 'DELETE', at, gone: path, about: path }
 }
 
 const WORDS: Readonly<Partial<Record<FileKind, string>>> = {

@@ -1,26 +1,20 @@
 /** What GeoServer has not been told yet; survives a restart, because a file that it does not know of is lost at its next save. */
 import type { Classifier } from '../classify.js'
+import type { TextMemory } from '../memory.js'
 import type { FileFacts, GeoObject } from '../objects.js'
-
-/** Keys and values are short texts. All calls are synchronous and must be quick. */
-export interface TellMemory {
-  all(): Promise<Array<readonly [key: string, value: string]>>
-  set(key: string, value: string): void
-  delete(key: string): void
-}
 
 const FILES = 'f/'
 const TILES = 't/'
 
 export class Debt {
-  readonly #memory: TellMemory
+  readonly #memory: TextMemory
   readonly #classifier: Classifier
   /** Path -> what GeoServer knows of it; undefined: nothing. */
   readonly files = new Map<string, FileFacts | undefined>()
   /** Layer or group -> when its tiles may be dropped, ms of the wall clock. */
   readonly tiles = new Map<string, number>()
 
-  constructor(memory: TellMemory, classifier: Classifier) {
+  constructor(memory: TextMemory, classifier: Classifier) {
     this.#memory = memory
     this.#classifier = classifier
   }

@@ -9,39 +9,32 @@
  * 5. After a reload every object is read back: GeoServer answers well whatever it could not load.
  * 6. What fails is tried again, more and more seldom, and shown with its reason; everything else goes on.
  * 7. Tiles are dropped when GeoServer draws the new look: the body of a style it notices by itself, within 10 s.
+ * 8. Settings of all are told before anything else, and wait for no reload: with every other change GeoServer writes its own
+ *    over the file.
+ * 9. Where GeoServers share the directory each made some of the changes itself: see `ask-first.ts`.
  */
 import { GrapevineError, reasonOf } from '../../../errors.js'
-import type { Clock, Logger } from '../../../runtime.js'
 import type { FileFacts } from '../objects.js'
-import { escaped } from '../xml.js'
+import type { TellerDeps } from './teller-deps.js'
+import { askFirst } from './ask-first.js'
 import { planOf, type Call, type FileChange, type Plan } from './calls.js'
-import type { Debt } from './debt.js'
 import { tellableNow } from './early.js'
-import type { Knowledge } from '../knowledge.js'
-import type { Caller } from './caller.js'
 import { asOverRest } from './rest-root.js'
 import type { Failed, TellingView } from './telling-view.js'
-import { reloadWaitMs, WINDOW_MS, type Turn } from './windows.js'
-
-/** Nothing more came for so long before it is told, ms; */
-export const QUIET_MS = 300
-/** and before a reload, which more changes may need. */
-export const RELOAD_QUIET_MS = 3_000
-/** However much still comes, a reload that is due waits no longer for quiet, ms. */
-export const RELOAD_PATIENCE_MS = 20_000
-/** After a reload maps are drawn undisturbed for so many times as long as it took, */
-export const RELOAD_REST = 50
-/** but new layers wait no longer than this for it, ms. */
-export const MAX_RELOAD_REST_MS = 5 * 60_000
-/** GeoServer looks for changed styles and tile layers every 10 s, and takes a moment. */
-export const NOTICED_MS = 12_000
-/** First and longest pause after a failure, ms. */
-const RETRY_MIN_MS = 1_000
-const RETRY_MAX_MS = 60_000
-/** A reload reads the whole catalog: 85 s for 100,000 layers, ms. */
-const RELOAD_TIMEOUT_MS = 30 * 60_000
-/** Objects read back after a reload at most; each takes some 15 ms and the same lock as everybody's calls. */
-const MAX_READ_BACK = 1_000
+import {
+  QUIET_MS,
+  RELOAD_QUIET_MS,
+  RELOAD_PATIENCE_MS,
+  RELOAD_REST,
+  MAX_RELOAD_REST_MS,
+  NOTICED_MS,
+  RETRY_MIN_MS,
+  RETRY_MAX_MS,
+  RELOAD_TIMEOUT_MS,
+  MAX_READ_BACK
+} from './pace.js'
+import { dropTiles } from './tiles.js'
+import { reloadWaitMs, WINDOW_MS } from './windows.js'
 
 const XML = 'application/xml'
 const RELOAD_TILES: Call = {
@@ -50,19 +43,6 @@ const RELOAD_TILES: Call = {
   body: 'reload_configuration=1',
   type: 'application/x-www-form-urlencoded',
   about: 'tile layers'
-}
-
-export interface TellerDeps {
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly caller: Pick<Caller, 'text'>
-  readonly knowledge: Knowledge
-  readonly debt: Debt
-  /** The bytes of a file as it lies there; undefined: it is gone. */
-  readonly bytesOf: (path: string) => Promise<Uint8Array | undefined>
-  readonly turn: () => Turn
-  /** GeoServer is about to be told of the object at this path. */
-  readonly beforeCall?: (path: string) => void
 }
 
 export class Teller {
@@ -121,22 +101,33 @@ export class Teller {
    * file, and would write older content over a newer one. Throws what `change` throws, and what `ready` does.
    */
   async changing<T>(paths: readonly string[], change: () => Promise<T>): Promise<T> {
-    const { knowledge, debt, clock } = this.#deps
-    await knowledge.load()
+    await this.#deps.knowledge.load()
     return this.#inLine(async () => {
-      for (const path of paths) {
-        debt.owe(path, knowledge.at(path))
-        this.#failed.delete(path)
-        this.#touched.add(path)
-      }
-      try {
-        return await change()
-      } finally {
-        this.#lastOwedAt = clock.monotonic()
-        this.#retryMs = RETRY_MIN_MS
-        this.#again(QUIET_MS)
-      }
+      this.#owe(paths)
+      return change().finally(() => this.#soon())
     })
+  }
+
+  /** These were changed by whoever shares the directory. GeoServer may know of it: it may have been itself. */
+  async changed(paths: readonly string[]): Promise<void> {
+    await this.#deps.knowledge.load()
+    this.#owe(paths)
+    this.#soon()
+  }
+
+  #owe(paths: readonly string[]): void {
+    const { knowledge, debt } = this.#deps
+    for (const path of paths) {
+      debt.owe(path, knowledge.at(path))
+      this.#failed.delete(path)
+      this.#touched.add(path)
+    }
+  }
+
+  #soon(): void {
+    this.#lastOwedAt = this.#deps.clock.monotonic()
+    this.#retryMs = RETRY_MIN_MS
+    this.#again(QUIET_MS)
   }
 
   #inLine<T>(work: () => Promise<T>): Promise<T> {
@@ -185,7 +176,8 @@ export class Teller {
     await knowledge.load()
     const owed = [...debt.files]
     const changes = await this.#inLine(() => this.#look(owed))
-    const plan = planOf(changes, knowledge.inventory)
+    await this.#tellSettings(changes)
+    const plan = await this.#planOf(changes)
     const wait = this.#reloadWait(plan)
     if (wait > 0) {
       await this.#tellNow(changes, plan)
@@ -195,7 +187,7 @@ export class Teller {
     else await this.#inTurn([...plan.calls, ...plan.objects.filter(({ file }) => this.#failed.has(file!))])
     await this.#after(plan)
     this.#settle(changes)
-    await this.#dropTiles()
+    await dropTiles(this.#deps, this.#stop.signal)
     this.#trouble = undefined
     this.#reason = undefined
     this.#next()
@@ -204,11 +196,11 @@ export class Teller {
   /** Rule 3: while a reload is due. */
   async #tellNow(changes: readonly FileChange[], { reload }: Plan): Promise<void> {
     const some = tellableNow(changes, new Set([...reload, ...this.#forReload]))
-    const plan = planOf(some, this.#deps.knowledge.inventory)
+    const plan = await this.#planOf(some)
     await this.#inTurn(plan.calls)
     await this.#after(plan)
     this.#settle(some)
-    await this.#dropTiles()
+    await dropTiles(this.#deps, this.#stop.signal)
   }
 
   /** Never while a change is under way: of a file that is not in place yet it would say that it came and went. */
@@ -217,6 +209,22 @@ export class Teller {
     const changes: FileChange[] = []
     for (const [path, before] of owed) changes.push({ path, before, after: await this.#deps.knowledge.look(path) })
     return changes
+  }
+
+  #planOf(changes: readonly FileChange[]): Plan | Promise<Plan> {
+    const { knowledge, shared, caller } = this.#deps
+    if (shared !== true) return planOf(changes, knowledge.inventory)
+    return askFirst(changes, knowledge.inventory, (path) => caller.text({ method: 'GET', path }, this.#stop.signal))
+  }
+
+  /** Rule 8. What was told leaves `changes`. */
+  async #tellSettings(changes: FileChange[]): Promise<void> {
+    const at = changes.findIndex(({ before, after }) => (after ?? before)?.class.kind === 'global')
+    if (at < 0) return
+    const settings = [changes[at]!]
+    await this.#inTurn(planOf(settings, this.#deps.knowledge.inventory).calls)
+    this.#settle(settings)
+    if (!this.#deps.debt.files.has(settings[0]!.path)) changes.splice(at, 1)
   }
 
   /** The next round, when something is left to do. */
@@ -373,22 +381,5 @@ export class Teller {
     if (plan.reloadTiles) await this.#one(RELOAD_TILES)
     if (plan.reset) await this.#one({ method: 'POST', at: '/rest/reset', about: 'caches' })
     for (const name of plan.truncate) debt.oweTiles(name, clock.now() + NOTICED_MS)
-  }
-
-  /** Rule 7. */
-  async #dropTiles(): Promise<void> {
-    const { debt, clock, caller } = this.#deps
-    for (const [name, at] of debt.tiles) {
-      if (at > clock.now()) continue
-      const body = `<truncateLayer><layerName>${escaped(name)}</layerName></truncateLayer>`
-      try {
-        await caller.text({ method: 'POST', path: '/gwc/rest/masstruncate', body, type: 'text/xml' }, this.#stop.signal)
-      } catch (error) {
-        if (!(error instanceof GrapevineError) || error.code !== 'geoserver-refused') throw error
-        // it has no tile layer: there are no tiles
-        this.#deps.logger.debug('The tiles of a layer were not dropped.', { name, reason: error.message })
-      }
-      debt.tilesDropped(name)
-    }
   }
 }

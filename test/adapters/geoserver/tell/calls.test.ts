@@ -183,7 +183,6 @@ describe('rule 5: only a reload takes over', () => {
     ['a field that was taken out', 'styles/s1.xml', style('s1', 'S1').replace(/<filename>.*<\/filename>/, '')],
     ['a name that no address can hold', 'styles/odd.xml', style('..', 'S3')],
     ['another name at the same place', 'styles/s1.xml', style('other', 'S1')],
-    ['another default workspace', 'workspaces/default.xml', workspace],
     ['a namespace alone that is gone', 'workspaces/ws/namespace.xml', null],
     ['global settings that are gone', 'global.xml', null]
   ]

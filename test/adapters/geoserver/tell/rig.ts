@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Classifier } from '../../../../src/adapters/geoserver/classify.js'
-import { Debt, type TellMemory } from '../../../../src/adapters/geoserver/tell/debt.js'
+import { MemoryTextMemory } from '../../../../src/adapters/geoserver/memory.js'
+import { Debt } from '../../../../src/adapters/geoserver/tell/debt.js'
 import { Knowledge } from '../../../../src/adapters/geoserver/knowledge.js'
 import { Caller } from '../../../../src/adapters/geoserver/tell/caller.js'
 import { Teller } from '../../../../src/adapters/geoserver/tell/teller.js'
@@ -19,23 +20,10 @@ export const FEATURE = 'workspaces/coast/depth/contours/featuretype.xml'
 export const TILE_LAYER = 'gwc-layers/La-1.xml'
 export const STYLE_BODY = 'styles/line.sld'
 
-export class Rows implements TellMemory {
-  readonly rows = new Map<string, string>()
-  all(): Promise<Array<readonly [string, string]>> {
-    return Promise.resolve([...this.rows])
-  }
-  set(key: string, value: string): void {
-    this.rows.set(key, value)
-  }
-  delete(key: string): void {
-    this.rows.delete(key)
-  }
-}
-
 export interface Rig {
   readonly world: World
   readonly clock: HandClock
-  readonly rows: Rows
+  readonly rows: MemoryTextMemory
   readonly teller: Teller
   readonly passwordFile: string
   readonly lines: ReturnType<typeof recordingLogger>['lines']
@@ -48,11 +36,13 @@ export interface Rig {
 interface RigOptions {
   readonly tree?: Tree
   readonly turn?: () => Turn
-  readonly rows?: Rows
+  readonly rows?: MemoryTextMemory
   readonly world?: World
   readonly password?: string
   readonly beforeCall?: () => Promise<void>
   readonly recovered?: readonly string[]
+  /** Whether other GeoServers write to the directory, too. */
+  readonly shared?: boolean
 }
 
 const ALONE: Turn = { rank: 0, nodes: 1, share: 1 }
@@ -60,7 +50,7 @@ const ALONE: Turn = { rank: 0, nodes: 1, share: 1 }
 export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
   const world = options.world ?? (await worldOf(t, options.tree))
   const clock = new HandClock()
-  const rows = options.rows ?? new Rows()
+  const rows = options.rows ?? new MemoryTextMemory()
   const { logger, lines } = recordingLogger()
   const classifier = new Classifier()
   const passwordFile = join(await mkdtemp(join(tmpdir(), 'gv-teller-')), 'password')
@@ -79,7 +69,8 @@ export async function rig(t: TestContext, options: RigOptions = {}): Promise<Rig
     knowledge: new Knowledge(world.dir, classifier),
     debt: new Debt(rows, classifier),
     bytesOf: (path) => readFile(join(world.dir, path)).catch(() => undefined),
-    turn: options.turn ?? (() => ALONE)
+    turn: options.turn ?? (() => ALONE),
+    shared: options.shared ?? false
   })
   await teller.start(options.recovered)
   await teller.ready()

@@ -7,7 +7,7 @@ import {
   NOTICED_MS,
   RELOAD_QUIET_MS,
   RELOAD_REST
-} from '../../../../src/adapters/geoserver/tell/teller.js'
+} from '../../../../src/adapters/geoserver/tell/pace.js'
 import { WINDOW_MS } from '../../../../src/adapters/geoserver/tell/windows.js'
 import { until } from '../../../e2e/until.js'
 import { smallTree } from '../../../geoserver/world.js'
@@ -24,6 +24,28 @@ describe('rule 2: what comes together is told together, by the cheapest call', (
     assert.match((await made.world.call('GET', '/rest/layers/coast:contours.xml')).text, /sea/)
     assert.match(await made.world.text(LAYER), /sea/)
     assert.equal(made.rows.rows.size, 0)
+  })
+
+  test('settings of all that changed beside an object outlive that GeoServer writes its own with every change', async (t) => {
+    const made = await rig(t)
+    const settings = (await made.world.text('global.xml')).replace('>4<', '>6<')
+    const changed = (await made.world.text(LAYER)).replace('<type>', '<path>/sea</path>\n  <type>')
+    await made.write({ [LAYER]: changed, 'global.xml': settings })
+    await made.settled()
+
+    assert.match(await made.world.text('global.xml'), /<numDecimals>6</)
+    assert.match((await made.world.call('GET', '/rest/settings')).text, /<numDecimals>6</)
+  })
+
+  test('settings of all do not wait for a reload that is due', async (t) => {
+    const made = await rig(t, { turn: () => ({ rank: 1, nodes: 2, share: 0.5 }) })
+    const settings = (await made.world.text('global.xml')).replace('>4<', '>6<')
+    await made.write({ ...layerFiles('wrecks'), 'global.xml': settings })
+    await made.settled(() => made.teller.view().owed === 2)
+    assert.equal(made.teller.view().state, 'reload-due')
+    assert.deepEqual(calls(made), ['PUT /rest/settings'])
+    await made.settled()
+    assert.deepEqual(calls(made), ['PUT /rest/settings', 'POST /rest/reload'])
   })
 
   test('a template, a graphic and what came and went need no word', async (t) => {

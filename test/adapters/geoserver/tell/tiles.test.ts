@@ -1,7 +1,7 @@
 /** Tile layers and tiles, told to the stand-in for GeoServer. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { NOTICED_MS, QUIET_MS } from '../../../../src/adapters/geoserver/tell/teller.js'
+import { NOTICED_MS, QUIET_MS } from '../../../../src/adapters/geoserver/tell/pace.js'
 import { calls, LAYER, rig, STYLE_BODY, TILE_LAYER } from './rig.js'
 
 test('a tile layer is told under the name that it has over REST', async (t) => {

@@ -1,0 +1,21 @@
+/** What a teller is given. */
+import type { Clock, Logger } from '../../../runtime.js'
+import type { Knowledge } from '../knowledge.js'
+import type { Caller } from './caller.js'
+import type { Debt } from './debt.js'
+import type { Turn } from './windows.js'
+
+export interface TellerDeps {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly caller: Pick<Caller, 'text'>
+  readonly knowledge: Knowledge
+  readonly debt: Debt
+  /** The bytes of a file as it lies there; undefined: it is gone. */
+  readonly bytesOf: (path: string) => Promise<Uint8Array | undefined>
+  readonly turn: () => Turn
+  /** GeoServer is about to be told of the object at this path. */
+  readonly beforeCall?: (path: string) => void
+  /** Whether other GeoServers write to the directory, too. */
+  readonly shared?: boolean
+}
