@@ -8,8 +8,10 @@ import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { GrapevineError, isErrno, reasonOf } from './errors.js'
+import { nearestOf } from './nearest.js'
 import { rate } from './rates.js'
 
+export { nearestOf } from './nearest.js'
 export { bytesPerSecond } from './rates.js'
 
 /** `flag` is the whole option text; `unit` is for the reference. */
@@ -306,17 +308,6 @@ export function kindOf(name: SettingName): SettingKind {
   return typeof value === 'number' ? 'number' : typeof value === 'boolean' ? 'boolean' : 'text'
 }
 
-/** The candidate that differs in the fewest letters, when that is few enough to be a slip. */
-export function nearestOf(word: string, candidates: Iterable<string>): string | undefined {
-  let best: string | undefined
-  let least = Math.max(2, Math.ceil(word.length / 3)) + 1
-  for (const candidate of candidates) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), least)
-    if (distance < least) [best, least] = [candidate, distance]
-  }
-  return best
-}
-
 interface Found {
   readonly value: unknown
   readonly where: string
@@ -383,19 +374,4 @@ function unknownKey(path: string, key: string): GrapevineError {
 
 function invalid(message: string, next: string, facts: Record<string, unknown> = {}): GrapevineError {
   return new GrapevineError('config-invalid', message, { next, facts })
-}
-
-/** Insertions, deletions and replacements of a letter; `limit` when there are at least that many. */
-function editDistance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) >= limit) return limit
-  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, i) => i)]
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1
-      row[j] = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same)
-    }
-    rows.push(row)
-  }
-  return Math.min(limit, rows[a.length]![b.length]!)
 }

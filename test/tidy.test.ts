@@ -58,7 +58,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'config',
     'control/target'
   ],
-  config: ['rates'],
+  config: ['nearest', 'rates'],
+  nearest: [],
   rates: [],
   errors: [],
   closed: [],
