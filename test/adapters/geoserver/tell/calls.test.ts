@@ -109,10 +109,10 @@ describe('rule 2: a changed object is told by a PUT of its own file', () => {
       'workspaces/ws/wfs.xml': '<wfs/>'
     })
     assert.deepEqual(lines(plan), [
+      'PUT /rest/settings global.xml',
       'PUT /rest/services/wms/settings wms.xml',
       'PUT /rest/workspaces/ws/settings workspaces/ws/settings.xml',
       'PUT /rest/services/wfs/workspaces/ws/settings workspaces/ws/wfs.xml',
-      'PUT /rest/settings global.xml',
       'PUT /rest/logging logging.xml'
     ])
   })
