@@ -82,7 +82,11 @@ test(
   withCluster(async (cluster) => {
     const [a, b] = await start(cluster)
     try {
-      await until('all is shared', async () => (await a.node.space()).entries > 0)
+      for (const { node } of [a, b])
+        await until(`${node.name} has met the directory`, async () => {
+          const { target } = await node.status()
+          return target?.state === 'watching' && (target.lastScan?.entries ?? 0) > Object.keys(smallTree()).length
+        })
       await toldAndQuiet(a)
       await toldAndQuiet(b)
       const before = await recordsAt(a.node)
