@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { smallTree, writeTree } from '../adapters/geoserver/tree.js'
+import { savedTree, writeTree } from '../adapters/geoserver/tree.js'
 import { startStandIn } from '../geoserver/server.js'
 import { entriesOf, vectorsOf } from './catalog.js'
 import { succeeded, withCluster } from './cluster.js'
@@ -130,7 +130,7 @@ test(
 test(
   'two GeoServers: a reload and a save without a change send nothing, a change arrives once, and telling of it makes no echo',
   withCluster(async (cluster) => {
-    const a = await cluster.found('a', { also: ALSO, before: (dir) => writeTree(dir, smallTree()) })
+    const a = await cluster.found('a', { also: ALSO, before: (dir) => writeTree(dir, savedTree()) })
     const b = await cluster.join('b', { also: [...ALSO, '--geoserver-rule', 'local www/**'] })
     await equalByMeaning([a, b])
     assert.equal((await b.status()).target!.adapter, 'geoserver')

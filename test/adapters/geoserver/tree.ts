@@ -7,6 +7,13 @@ import { readFacts } from '../../../src/adapters/geoserver/objects.js'
 
 export type Tree = Record<string, string>
 
+/** The same with a grid in its tile layer: GeoServer fills one in where there is none, when it saves it. */
+export function savedTree(): Tree {
+  const grid = '<gridSubset><gridSetName>EPSG:4326</gridSetName><extent/></gridSubset>'
+  const tiles = `<GeoServerTileLayer><id>La-1</id><name>coast:contours</name><gridSubsets>${grid}</gridSubsets></GeoServerTileLayer>`
+  return { ...smallTree(), 'gwc-layers/La-1.xml': tiles }
+}
+
 /** One workspace with a store, a layer with a style and a tile layer, and a group of it. Nothing is wrong with it. */
 export function smallTree(): Tree {
   return {
