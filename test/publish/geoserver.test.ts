@@ -261,9 +261,9 @@ test('what is broken at its source is passed on and named on every node, and men
   assert.deepEqual(await filesOf(b), await filesOf(a))
   await write(a, { [layer]: tree[layer]! })
   await settle([a, b])
-  for (const place of [a, b]) {
-    assert.deepEqual(place.world.adapter.broken(10), { count: 0, references: [] })
-    assert.deepEqual(await brokenIn(place), [])
+  for (const [at, place] of [a, b].entries()) {
+    assert.deepEqual(await brokenIn(place), [], `in the directory of node ${at}`)
+    assert.deepEqual(place.world.adapter.broken(10), { count: 0, references: [] }, `as node ${at} knows it`)
   }
 })
 
