@@ -39,9 +39,8 @@ export const IN_THE_CATALOG: readonly PlantedBug[] = [
     edits: [
       {
         file: ENTRY,
-        before: 'state.tuples.filter((tuple) => !gone.has(tuple)), ...added]',
-        after:
-          "state.tuples.filter((tuple) => !gone.has(tuple) && (added.length === 0 || tuple.field !== '!')), ...added]"
+        before: 'state.tuples = [...left, ...added]',
+        after: "state.tuples = [...left.filter((tuple) => added.length === 0 || tuple.field !== '!'), ...added]"
       }
     ],
     seed: 1,
@@ -108,7 +107,7 @@ export const IN_THE_CATALOG: readonly PlantedBug[] = [
   {
     name: 'conflicts-dropped',
     is: 'the loser of two concurrent writes disappears without a word',
-    edits: [{ file: VIEW, before: 'if (tuples.length < 2) continue', after: 'if (tuples.length < 3) continue' }],
+    edits: [{ file: VIEW, before: 'differs && field !== TOMBSTONE', after: 'differs && field === TOMBSTONE' }],
     seed: 1,
     said: /does not show its conflicts/
   },

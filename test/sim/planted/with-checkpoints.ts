@@ -51,9 +51,8 @@ export const WITH_CHECKPOINTS: readonly PlantedBug[] = [
     edits: [
       {
         file: 'replica/checkpoint/prune.ts',
-        before: 'for (const { hash } of bodiesOf(reader.entry(id)?.state ?? { tuples: [] })) candidates.delete(hash)',
-        after:
-          'for (const { hash } of bodiesOf(reader.entry(id)?.state ?? { tuples: [] }).slice(1)) candidates.delete(hash)'
+        before: 'some.filter((key) => !hashes.has(',
+        after: "some.filter((key) => key.endsWith('0') || !hashes.has("
       }
     ],
     from: CHECKPOINTS_FROM,
