@@ -11,7 +11,6 @@ import { GrapevineError, isErrno, reasonOf } from './errors.js'
 import { nearestOf } from './nearest.js'
 import { rate } from './rates.js'
 
-export { nearestOf } from './nearest.js'
 export { bytesPerSecond } from './rates.js'
 
 /** `flag` is the whole option text; `unit` is for the reference. */

@@ -8,12 +8,12 @@ import {
   kindOf,
   loadConfig,
   MAX_CONFIG_BYTES,
-  nearestOf,
   SETTINGS,
   SETTING_NAMES,
   type Config,
   type ConfigSources
 } from '../src/config.js'
+import { nearestOf } from '../src/nearest.js'
 import { tempHome } from './control/world.js'
 
 const CWD = '/work-dir'

@@ -41,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'config',
     'runtime-node'
   ],
-  cli: ['control', 'config'],
+  cli: ['control', 'config', 'nearest'],
   'cli/run': ['control', 'config', 'node'],
   main: ['cli/run', 'polyfill'],
   index: ['polyfill', 'config', 'node', 'control/target'],

@@ -5,6 +5,7 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { bytesOf, hexOf, refuseRecord, sha256 } from '../wire/index.js'
+import { byClient } from './by-client.js'
 import { encoded, scratched, writeBytes } from './scratch.js'
 import { encodeUpdate, writeValue, type DeleteRange, type EditUpdate, type Value } from './update.js'
 
@@ -200,10 +201,9 @@ function checkOwnStruct(update: EditUpdate, clock: number, context: UpdateContex
 /** The live tuples within `deletes` that the record can have seen. */
 function seenTuples(tuples: readonly Tuple[], deletes: readonly DeleteRange[], context: UpdateContext): Tuple[] {
   if (deletes.length === 0) return []
-  const byClient = new Map<number, DeleteRange[]>()
-  for (const range of deletes) byClient.set(range.client, [...(byClient.get(range.client) ?? []), range])
+  const ranges = byClient(deletes)
   const isNamed = ({ client, clock }: Tuple): boolean =>
-    byClient.get(client)?.some((range) => range.clock <= clock && clock < range.clock + range.length) === true
+    ranges.get(client)?.some((range) => range.clock <= clock && clock < range.clock + range.length) === true
   const isSeen = ({ log, seq }: Tuple): boolean => (log === context.log ? seq <= context.seq : context.knows(log, seq))
   return tuples.filter((tuple) => isNamed(tuple) && isSeen(tuple))
 }

@@ -7,6 +7,7 @@ import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { GrapevineError } from '../errors.js'
 import { bytesOf, hexOf, malformed, type BodyRef, type SignedRecord } from '../wire/index.js'
+import { byClient } from './by-client.js'
 import { emptyEntry, type ClientRow, type EntryState, type Tuple } from './entry.js'
 import {
   checkValue,
@@ -136,12 +137,7 @@ export function frozenDoc({ clients, tuples }: Pick<EntryState, 'clients' | 'tup
   const out = encoding.createEncoder()
   const writers = clients.filter(({ clock }) => clock > 0).toSorted((a, b) => b.client - a.client)
   const gone: DeleteRange[] = []
-  const live = new Map<number, Tuple[]>()
-  for (const tuple of tuples) {
-    const own = live.get(tuple.client)
-    if (own === undefined) live.set(tuple.client, [tuple])
-    else own.push(tuple)
-  }
+  const live = byClient(tuples)
   encoding.writeVarUint(out, writers.length)
   for (const { client, clock: end } of writers) {
     const own = live.get(client) ?? []

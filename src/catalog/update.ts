@@ -13,6 +13,7 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { MAX_FIELD_NAME_BYTES, MAX_TIME, MAX_UPDATE_TUPLES, MAX_VALUE_DEPTH, refuseRecord } from '../wire/index.js'
+import { byClient } from './by-client.js'
 import { encoded, scratched } from './scratch.js'
 
 /** What a field may hold. */
@@ -80,12 +81,7 @@ export function writeItemHead(out: encoding.Encoder, content: number, client: nu
 }
 
 export function writeDeletes(out: encoding.Encoder, deletes: readonly DeleteRange[]): void {
-  const clients = new Map<number, DeleteRange[]>()
-  for (const range of deletes) {
-    const ranges = clients.get(range.client)
-    if (ranges === undefined) clients.set(range.client, [range])
-    else ranges.push(range)
-  }
+  const clients = byClient(deletes)
   encoding.writeVarUint(out, clients.size)
   for (const [client, ranges] of clients) {
     encoding.writeVarUint(out, client)

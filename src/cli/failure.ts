@@ -1,6 +1,6 @@
 /** How a failed command is told: one sentence and the next step on stderr, one JSON object with --json. */
 import type { CommanderError } from 'commander'
-import { nearestOf } from '../config.js'
+import { nearestOf } from '../nearest.js'
 import { asGrapevineError, errorView } from '../control/failure.js'
 import { jsonText } from '../control/json.js'
 import { ERRORS, GrapevineError } from '../errors.js'

@@ -99,11 +99,8 @@ export class TargetSync {
       now: () => deps.clock.now(),
       changed: (item, end) => events.drift?.(item, end)
     })
-    this.#missing = new Missing({
-      pathOf: (id) => deps.base.byId(id)?.path,
-      now: () => deps.clock.monotonic()
-    })
     const now = (): number => deps.clock.monotonic()
+    this.#missing = new Missing({ pathOf: (id) => deps.base.byId(id)?.path, now })
     this.#shared = options.shared && new SharedDir({ ...deps, waiting: this.waiting, now }, options.shared)
     deps.adapter.onHint((hint) => this.hint(hint))
   }

@@ -1,9 +1,10 @@
 /** Several GeoServers, real or stand-ins, each with a node beside it that tells it what changes at the others. */
-import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { succeeded, type Cluster } from './cluster.js'
 import { freePort } from './free-port.js'
+import { accessTo } from './geoserver-access.js'
 import { GeoServerProcess, type GeoServerCommand } from './geoserver-process.js'
 import { Recorder } from './geoserver-recorder.js'
 import type { Node } from './node.js'
@@ -104,16 +105,13 @@ export class Fleet {
   /** Starts all GeoServers, each over a directory of its own and none with a node. */
   async start(): Promise<void> {
     const { command, fill, nodes } = this.#options
-    const passwords = join(this.#cluster.place, 'password')
-    writeFileSync(passwords, `${command.password}\n`)
-    chmodSync(passwords, 0o600)
     for (let at = 0; at < nodes; at++) {
       const name = String.fromCharCode(97 + at)
       const dir = join(this.#cluster.place, name, 'catalog')
       const geoserver = new GeoServerProcess(command, dir, await freePort(), join(this.#cluster.place, `${name}.log`))
       const recorder = new Recorder(geoserver.url)
       const url = await recorder.start()
-      const told = ['--geoserver-url', url, '--geoserver-user', command.user, '--geoserver-password-file', passwords]
+      const told = [...accessTo(url, this.#cluster, command.password), '--geoserver-user', command.user]
       const node = this.#cluster.fresh(name, { also: ['--adapter', 'geoserver', ...told] })
       fill(dir, name)
       this.sites.push(new Site(name, node, geoserver, recorder))

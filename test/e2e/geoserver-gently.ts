@@ -1,5 +1,5 @@
 /** What three GeoServers are asked when something changes at one of them: calls, reloads, and how many reload at once. */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import { startStandIn, type StandIn } from '../geoserver/server.js'
 import { SLD, smallTree } from '../geoserver/world.js'
 import type { Cluster } from './cluster.js'
 import { freePort } from './free-port.js'
+import { accessTo } from './geoserver-access.js'
 import { equalByMeaning } from './geoserver-meaning.js'
 import type { Node } from './node.js'
 import { until } from './until.js'
@@ -37,9 +38,6 @@ const CHANGES = 500
 const LAYER_EVERY = 50
 
 export async function measureGently(cluster: Cluster, progress: (what: string) => void): Promise<GentlyReport> {
-  const passwords = join(cluster.place, 'password')
-  writeFileSync(passwords, 'geoserver\n')
-  chmodSync(passwords, 0o600)
   const tree = {
     ...smallTree(),
     'workspaces/coast/depth/datastore.xml': filesOfOne()['workspaces/coast/depth/datastore.xml']!
@@ -48,7 +46,7 @@ export async function measureGently(cluster: Cluster, progress: (what: string) =
   for (const name of ['a', 'b', 'c']) {
     const port = await freePort()
     const url = `http://127.0.0.1:${port}/geoserver`
-    const also = ['--adapter', 'geoserver', '--geoserver-url', url, '--geoserver-password-file', passwords]
+    const also = ['--adapter', 'geoserver', ...accessTo(url, cluster)]
     const first = { also, before: (dir: string) => writeTree(dir, tree) }
     pairs.push({ node: await (name === 'a' ? cluster.found(name, first) : cluster.join(name, { also })), port })
   }

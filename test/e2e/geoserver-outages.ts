@@ -2,7 +2,6 @@
  * A day's worth of real changes in some minutes: how many requests for maps fail at GeoServers told by their nodes, and at
  * one that is reloaded for each change. Reloads take as long as was measured.
  */
-import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { qualified } from '../geoserver/catalog.js'
@@ -10,6 +9,7 @@ import { mostOutagesAtOnce } from '../geoserver/journal.js'
 import { startStandIn, type StandIn } from '../geoserver/server.js'
 import type { Cluster } from './cluster.js'
 import { freePort } from './free-port.js'
+import { accessTo } from './geoserver-access.js'
 import { equalByMeaning } from './geoserver-meaning.js'
 import type { History, Step } from './history.js'
 import type { Node } from './node.js'
@@ -114,10 +114,7 @@ async function toldNode(
   plain: readonly string[]
 ): Promise<{ node: Node; port: number }> {
   const port = await freePort()
-  const passwords = join(cluster.place, 'password')
-  writeFileSync(passwords, 'geoserver\n')
-  chmodSync(passwords, 0o600)
-  const telling = ['--geoserver-url', `http://127.0.0.1:${port}/geoserver`, '--geoserver-password-file', passwords]
+  const telling = accessTo(`http://127.0.0.1:${port}/geoserver`, cluster)
   return { node: await cluster.join(name, { also: [...plain, ...telling] }), port }
 }
 

@@ -3,12 +3,13 @@
  * a reference that leads nowhere where the source had none.
  */
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Classifier, travels } from '../../src/adapters/geoserver/classify.js'
 import { startStandIn, type StandIn } from '../geoserver/server.js'
 import type { Cluster } from './cluster.js'
 import { freePort } from './free-port.js'
+import { accessTo } from './geoserver-access.js'
 import { equalByMeaning, meaningAt } from './geoserver-meaning.js'
 import type { History, Step } from './history.js'
 import type { Node } from './node.js'
@@ -117,10 +118,7 @@ async function receiverOf(
   const log = join(cluster.place, `${name}.references`)
   const dir = join(cluster.place, name, 'catalog')
   const port = await freePort()
-  const passwords = join(cluster.place, 'password')
-  writeFileSync(passwords, 'geoserver\n')
-  chmodSync(passwords, 0o600)
-  const telling = ['--geoserver-url', `http://127.0.0.1:${port}/geoserver`, '--geoserver-password-file', passwords]
+  const telling = accessTo(`http://127.0.0.1:${port}/geoserver`, cluster)
   const node = await cluster.join(name, {
     also: geoservers ? [...also, ...telling, '--geoserver-reload-share', '1'] : also,
     env: watching(dir, log),

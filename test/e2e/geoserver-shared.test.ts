@@ -1,6 +1,6 @@
 /** Two GeoServers over one directory: their nodes write nothing there, record each change once, and tell each other's. */
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { writeTree } from '../adapters/geoserver/tree.js'
@@ -9,6 +9,7 @@ import { savedTree } from '../adapters/geoserver/tree.js'
 import { smallTree } from '../geoserver/world.js'
 import { succeeded, withCluster, type Cluster } from './cluster.js'
 import { reportsNothing } from './failure.js'
+import { accessTo } from './geoserver-access.js'
 import type { Node } from './node.js'
 import { until } from './until.js'
 
@@ -68,13 +69,10 @@ async function start(cluster: Cluster): Promise<[Pair, Pair]> {
   mkdirSync(dir)
   // with a grid in the tile layer, or GeoServer would fill one in with the first save
   writeTree(dir, { ...smallTree(), [TILES]: savedTree()[TILES]! })
-  const passwords = join(cluster.place, 'password')
-  writeFileSync(passwords, 'geoserver\n')
-  chmodSync(passwords, 0o600)
   const pairs: Pair[] = []
   for (const name of ['a', 'b']) {
     const geoserver = await startStandIn({ dir, noticeEveryMs: 100, reloadMs: () => 50 })
-    const flags = ['--geoserver-url', geoserver.url, '--geoserver-password-file', passwords]
+    const flags = accessTo(geoserver.url, cluster)
     const options = { dir, also: ['--adapter', 'geoserver', '--shared-dir', '--geoserver-reload-share', '1', ...flags] }
     const node = name === 'a' ? await cluster.found(name, options) : await cluster.join(name, options)
     pairs.push({ node, geoserver })

@@ -1,7 +1,7 @@
 /** GeoServers told by their nodes: a change at one is drawn by the other, without a reload where none is needed. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { writeTree } from '../adapters/geoserver/tree.js'
@@ -11,6 +11,7 @@ import { vectorsOf } from './catalog.js'
 import { succeeded, withCluster, type Cluster } from './cluster.js'
 import { reportsNothing } from './failure.js'
 import { freePort } from './free-port.js'
+import { accessTo } from './geoserver-access.js'
 import type { Node } from './node.js'
 import { until } from './until.js'
 
@@ -25,15 +26,10 @@ interface Pair {
   geoserver: StandIn
 }
 
-async function pairOf(
-  cluster: Cluster,
-  name: string,
-  passwords: string,
-  first: boolean
-): Promise<Omit<Pair, 'geoserver'>> {
+async function pairOf(cluster: Cluster, name: string, first: boolean): Promise<Omit<Pair, 'geoserver'>> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}/geoserver`
-  const also = ['--adapter', 'geoserver', '--geoserver-url', url, '--geoserver-password-file', passwords]
+  const also = ['--adapter', 'geoserver', ...accessTo(url, cluster)]
   const node = first
     ? await cluster.found(name, { also, before: (dir) => writeTree(dir, smallTree()) })
     : await cluster.join(name, { also })
@@ -81,10 +77,7 @@ async function authorsOf({ client }: Node): Promise<string[]> {
 test(
   'two GeoServers: what one is told by a person the other is told by its node, gently, and nothing comes back',
   withCluster(async (cluster) => {
-    const passwords = join(cluster.place, 'password')
-    writeFileSync(passwords, 'geoserver\n')
-    chmodSync(passwords, 0o600)
-    const [first, second] = [await pairOf(cluster, 'a', passwords, true), await pairOf(cluster, 'b', passwords, false)]
+    const [first, second] = [await pairOf(cluster, 'a', true), await pairOf(cluster, 'b', false)]
     writeFileSync(join(second.node.home, 'geoserver-secrets.json'), '{"coast/depth/passwd": "of b"}', { mode: 0o600 })
     succeeded(await second.node.cli('quarantine', 'retry'))
     await until('b has the store', () => existsSync(join(second.node.dir, 'workspaces/coast/depth/datastore.xml')))

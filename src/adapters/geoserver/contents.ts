@@ -3,7 +3,7 @@ import type { Contents, Identity, NamedObject } from '../contract.js'
 import { Classifier, type FileClass } from './classify.js'
 import type { FileKind } from './file-rules.js'
 import { mergedDocument } from './merge.js'
-import { IDENTIFIED_KINDS } from './objects.js'
+import { IDENTIFIED_KINDS, tileLayerPath } from './objects.js'
 import { edited } from './splice.js'
 import { outward, type Place } from './travel.js'
 import { escaped, readXml, textOf, type XmlElement } from './xml.js'
@@ -111,5 +111,5 @@ function withIds(
 function pathOf({ path, kind }: Place, bytes: Uint8Array): string {
   const read = readXml(bytes)
   const id = kind === 'tile-layer' && read.ok ? textOf(read.value.root, 'id') : undefined
-  return id === undefined ? path : `gwc-layers/${id.replaceAll(':', '_')}.xml`
+  return id === undefined ? path : tileLayerPath(id)
 }

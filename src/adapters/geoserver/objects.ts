@@ -94,6 +94,11 @@ export const IDENTIFIED_KINDS: ReadonlySet<FileKind> = new Set([
   'layergroup'
 ])
 
+/** Where GeoServer keeps the tile layer of the layer or group with this id: nothing but its file's name leads there. */
+export function tileLayerPath(id: string): string {
+  return `gwc-layers/${id.replaceAll(':', '_')}.xml`
+}
+
 /** Files whose bytes are looked at. All others say what they are by their path alone. */
 export function isRead(path: string, { kind }: FileClass): boolean {
   if (kind === 'log' || kind === 'cache' || kind === 'scratch' || kind === 'backup' || kind === 'data') return false

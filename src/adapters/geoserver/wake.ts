@@ -7,7 +7,7 @@ import { posix } from 'node:path'
 import type { Clock } from '../../runtime.js'
 import type { WatchHint } from '../contract.js'
 import type { Inventory } from './inventory.js'
-import { RESOURCE_KINDS } from './objects.js'
+import { RESOURCE_KINDS, tileLayerPath } from './objects.js'
 
 /** GeoServer saves the tile layer within a second of its layer, and the author's takes as long to get here, ms. */
 export const WAKE_MS = 10_000
@@ -33,7 +33,7 @@ export class Wake {
     const layer = isResource ? this.#inventory.files.get(posix.join(posix.dirname(path), 'layer.xml')) : facts
     const { object } = layer ?? facts
     if (object === undefined || (object.kind !== 'layer' && object.kind !== 'layergroup')) return
-    this.#until.set(`gwc-layers/${object.id.replaceAll(':', '_')}.xml`, this.#clock.monotonic() + WAKE_MS)
+    this.#until.set(tileLayerPath(object.id), this.#clock.monotonic() + WAKE_MS)
   }
 
   /** Hands on now what is no wake, and the rest when it is over. */
