@@ -7,6 +7,7 @@ import { nodeIdOf } from '../identity/index.js'
 import type { Clock, NodeId } from '../runtime.js'
 import { Shares, type Throttled } from '../share.js'
 import { bytesOf, hexOf, type SignedRecord } from '../wire/index.js'
+import { Pauses } from './pauses.js'
 import type { Turns } from './turns.js'
 
 /** Records and bytes judged, stored and folded at once before others get a turn: some 20 ms of work. */
@@ -16,17 +17,8 @@ export const SLICE_BYTES = 1024 * 1024
 const SLICE_AUTHORS = 8
 const SLICE_LEAST = SLICE_RECORDS / SLICE_AUTHORS
 
-/** While others have something to do too, a slice of one author alone is so small: what it costs is mostly its fsync, */
-export const SHARED_SLICE_RECORDS = 64
-/** and is followed by a pause of so many times as long as it took: a fifth of our time for one, the rest for others. */
-const REST_FACTOR = 4
-/** A pause is never longer, ms: a slice that a slow disk holds up must not give one author half of our time. */
-export const MAX_REST_MS = 1_000
-/**
- * Others have something to do for so long after they last had, ms: as long as a change of theirs may be on its way. Not
- * longer, because who joins or comes back writes now and then too, and wants everything there is meanwhile.
- */
-const SHARED_MS = 300
+/** While others have something to do too, a slice is so small: what it costs is mostly its fsync. */
+export const SHARED_SLICE_RECORDS = 32
 
 /** Records of one author: at once, and then each second. An honest burst of 10,000 files makes some dozens. */
 export const AUTHOR_RECORDS = { perSecond: 5_000, burst: 50_000 } as const
@@ -54,6 +46,8 @@ export interface OffersDeps {
   readonly turns: Turns
   /** Judges, stores and folds a slice, in turn; never rejects. */
   take(slice: readonly Offer[]): Promise<void>
+  /** Whether a record of another author, which is held here, waits for this one or one before it. */
+  awaited(record: SignedRecord): boolean
   /** See `Shares`. */
   throttled(author: NodeId, state: Throttled | undefined): void
 }
@@ -64,17 +58,12 @@ export class Offers {
   #queues = new Map<string, Offer[]>()
   #bytes = 0
   #taking = false
-  /** Whom the last slice was of, when it was of one alone, */
-  #alone = ''
-  /** and who has to pause because of that. */
-  #resting = ''
+  readonly #pauses: Pauses
   /** Turns of ours; whatever else was taken was of others. */
   #ownTurns = 0
   #otherTurns = 0
-  /** When somebody besides the author that has most to say had something to do. */
-  #sharedAt = Number.NEGATIVE_INFINITY
-  /** Whether the last slice was taken while others had something to do. */
-  #wasShared = false
+  /** Who has to pause after the slice that is being taken. */
+  #busy: string[] = []
   /** Callers for whom nobody pauses. */
   #hurried = 0
   #ended = false
@@ -86,6 +75,11 @@ export class Offers {
       { clock: deps.clock, changed: (author, state) => deps.throttled(nodeOf(author), state) },
       { records: AUTHOR_RECORDS, bytes: AUTHOR_BYTES }
     )
+    this.#pauses = new Pauses({
+      clock: deps.clock,
+      awaited: (author) => (this.#queues.get(author) ?? []).some(({ records }) => deps.awaited(records.at(-1)!)),
+      over: () => this.#takeSoon()
+    })
   }
 
   /** Bytes that wait. */
@@ -123,7 +117,9 @@ export class Offers {
 
   /** One slice a turn: whoever waits for a turn, as our own writing does, gets it in between. */
   #takeSoon(): void {
-    if (this.#taking || ![...this.#queues.keys()].some((author) => author !== this.#resting)) return
+    if (this.#taking) return
+    this.#pauses.endAwaited()
+    if (![...this.#queues.keys()].some((author) => !this.#pauses.has(author))) return
     this.#taking = true
     this.#ownTurns += 1
     void this.#deps.turns.take(async () => {
@@ -132,19 +128,10 @@ export class Offers {
       for (const { records } of slice) this.#bytes -= sizeOf(records)
       if (slice.length > 0) await this.#deps.take(slice)
       this.#taking = false
-      this.#rest(REST_FACTOR * (this.#deps.clock.monotonic() - began))
+      const ms = this.#deps.clock.monotonic() - began
+      if (this.#hurried === 0) for (const author of this.#busy) this.#pauses.begin(author, ms)
       this.#takeSoon()
       if (!this.#taking && this.#queues.size === 0) for (const wake of this.#idle.splice(0)) wake()
-    })
-  }
-
-  /** Who had a slice for itself while others have something to do pauses; they do not. */
-  #rest(ms: number): void {
-    if (ms < 1 || !this.#wasShared || this.#alone === '' || this.#resting !== '' || this.#hurried > 0) return
-    this.#resting = this.#alone
-    this.#deps.clock.timer(Math.min(ms, MAX_REST_MS), () => {
-      this.#resting = ''
-      this.#takeSoon()
     })
   }
 
@@ -156,37 +143,25 @@ export class Offers {
   /** The same, without a pause: who joins has nothing else to do, and nothing else keeps its process alive. */
   async through(): Promise<void> {
     this.#hurried += 1
-    this.#resting = ''
+    this.#pauses.endAll()
     this.#takeSoon()
     await this.idle()
     this.#hurried -= 1
   }
 
-  /** Whether somebody else wrote, here or elsewhere, a moment ago. */
-  get #shared(): boolean {
-    return this.#deps.clock.monotonic() - this.#sharedAt < SHARED_MS
-  }
-
-  /** Notices whether the one author that fills the queue is not the only one with something to do. */
-  #notice(authors: readonly string[]): void {
-    const others = this.#deps.turns.taken - this.#ownTurns
-    const [author = ''] = authors
-    const changed = authors.length > 1 || (this.#alone !== '' && this.#alone !== author)
-    if (changed || others !== this.#otherTurns) this.#sharedAt = this.#deps.clock.monotonic()
-    this.#otherTurns = others
-    this.#alone = authors.length === 1 ? author : ''
-  }
-
   /** The next slice: of each of a few authors the oldest, in order. Who had a turn comes last. */
   #next(): Offer[] {
-    const authors = [...this.#queues.keys()].filter((author) => author !== this.#resting).slice(0, SLICE_AUTHORS)
-    this.#notice(authors)
-    const slice: Offer[] = []
-    // as it was when the slice began: a slow one lasts longer than anybody is remembered
-    this.#wasShared = this.#shared
-    const room = this.#wasShared ? SHARED_SLICE_RECORDS : SLICE_RECORDS
+    const authors = [...this.#queues.keys()].filter((author) => !this.#pauses.has(author)).slice(0, SLICE_AUTHORS)
+    const otherTurns = this.#deps.turns.taken - this.#ownTurns
+    if (otherTurns !== this.#otherTurns) this.#pauses.wrote()
+    this.#otherTurns = otherTurns
+    // as it is when the slice begins: a slow one lasts longer than anybody is remembered
+    const shared = authors.filter((author) => this.#pauses.isShared(author))
+    const room = shared.length > 0 ? SHARED_SLICE_RECORDS : SLICE_RECORDS
     const each = Math.max(SLICE_LEAST, Math.floor(room / Math.max(1, authors.length)))
+    const slice: Offer[] = []
     let bytes = SLICE_BYTES
+    this.#busy = []
     for (const author of authors) {
       if (bytes <= 0) break
       const queue = this.#queues.get(author)!
@@ -194,7 +169,11 @@ export class Offers {
       for (const offer of taken) bytes -= sizeOf(offer.records)
       slice.push(...taken)
       this.#queues.delete(author)
-      if (queue.length > 0) this.#queues.set(author, queue)
+      if (queue.length === 0) this.#pauses.took(author)
+      else {
+        this.#queues.set(author, queue)
+        if (shared.includes(author)) this.#busy.push(author)
+      }
     }
     return slice
   }
@@ -225,6 +204,7 @@ export class Offers {
   stop(): void {
     this.#ended = true
     this.#queues.clear()
+    this.#pauses.endAll()
     for (const wake of this.#idle.splice(0)) wake()
     this.shares.stop()
   }

@@ -158,6 +158,8 @@ export class Replica {
       clock: deps.clock,
       turns: this.#turns,
       take: (offers) => this.#takeOffers(offers),
+      awaited: ({ log, body }) =>
+        this.log.blocked.awaits(log, body.seq, (waiting) => this.authorOf(waiting) !== this.authorOf(log)),
       throttled: (author, state) => events.throttled?.(author, state)
     })
     this.#intake = new Intake({

@@ -7,13 +7,13 @@ import {
   AHEAD_RECORDS,
   AUTHOR_RECORDS,
   Offers,
-  MAX_REST_MS,
   SHARED_SLICE_RECORDS,
   SLICE_BYTES,
   SLICE_RECORDS,
   type Offer
 } from '../../src/replica/offers.js'
 import { MAX_PARKED_BYTES, MAX_PARKED_RECORDS, Parked } from '../../src/replica/parked.js'
+import { MAX_REST_MS, REST_FACTOR } from '../../src/replica/pauses.js'
 import { Turns } from '../../src/replica/turns.js'
 import type { SignedRecord } from '../../src/wire/index.js'
 import { HandClock } from '../net/hand-clock.js'
@@ -34,6 +34,8 @@ interface Rig {
   readonly offers: Offers
   readonly slices: Offer[][]
   readonly told: string[]
+  /** Up to which seq others wait for records of which author. */
+  readonly awaited: Map<number, number>
 }
 
 function rig({ sliceMs = 0 } = {}): Rig {
@@ -41,13 +43,15 @@ function rig({ sliceMs = 0 } = {}): Rig {
   const turns = new Turns()
   const slices: Offer[][] = []
   const told: string[] = []
+  const awaited = new Map<number, number>()
   const offers = new Offers({
     clock,
     turns,
     take: (slice) => (slices.push([...slice]), clock.spend(sliceMs), Promise.resolve()),
+    awaited: ({ body }) => (awaited.get(body.author[0]!) ?? Infinity) <= body.seq,
     throttled: (author, state) => told.push(`${author} ${state?.reason}`)
   })
-  return { clock, turns, offers, slices, told }
+  return { clock, turns, offers, slices, told, awaited }
 }
 
 const sizes = (slice: readonly Offer[]): string[] =>
@@ -85,7 +89,7 @@ test('every author has its part of a slice, and who comes late is not behind all
   made.offers.add('p', [...records(2, 1), ...records(3, 2)], proven)
   const { turns, offers, slices } = made
   await turns.idle()
-  assert.deepEqual(sizes(slices[0]!), ['1:21', '2:1', '3:2'])
+  assert.deepEqual(sizes(slices[0]!), ['1:42', '2:1', '3:2'])
   let between = -1
   void turns.take(async () => void (between = slices.length))
   await idle(made)
@@ -149,25 +153,76 @@ test('while others have something to do, who fills the queue pauses after each s
   offers.add('p', records(2, 1), proven)
   await turns.idle()
   assert.deepEqual(slices.slice(3).map(sizes), [['2:1']], 'the other does not wait for the pause to end')
+  offers.add('p', records(2, 1), proven)
+  await turns.idle()
+  assert.deepEqual(slices.slice(4).map(sizes), [['2:1']], 'nor does it pause itself')
   let idle = false
   void offers.idle().then(() => (idle = true))
-  await clock.pass(149)
-  assert.equal(slices.length, 4, 'four times as long as its slice took')
-  await clock.pass(1)
-  assert.deepEqual(slices.slice(4).map(sizes), [[`1:${SHARED_SLICE_RECORDS}`]])
+  await clock.pass(REST_FACTOR * 50 - 2 * 50 - 1)
+  assert.equal(slices.length, 5, 'so many times as long as its slice took')
   assert.ok(!idle)
-  await clock.pass(1_000)
+  await clock.pass(1)
+  assert.deepEqual(slices.slice(5).map(sizes), [[`1:${SHARED_SLICE_RECORDS + 1}`]], 'the others are quiet by now')
   assert.ok(idle)
   assert.equal(offers.bytes, 0)
-  offers.add('p', records(1, SLICE_RECORDS), proven)
+})
+
+test('who is alone does not pause, also when it was up to date a moment ago', async () => {
+  const made = rig({ sliceMs: 50 })
+  made.offers.add('p', records(1, 1), proven)
+  await idle(made)
+  made.offers.add('p', records(1, SLICE_RECORDS + 1), proven)
+  await idle(made)
+  assert.deepEqual(made.slices.map(sizes), [['1:1'], [`1:${SLICE_RECORDS}`], ['1:1']])
+})
+
+test('two that fill their queues both pause for a third, and not for each other', async () => {
+  const { clock, offers, slices, turns } = rig({ sliceMs: 50 })
+  offers.add('p', [...records(1, 4 * SLICE_RECORDS), ...records(2, 4 * SLICE_RECORDS)], proven)
+  while (slices.length < 2) await turns.idle()
+  const half = SLICE_RECORDS / 2
+  assert.deepEqual(sizes(slices[0]!), [`1:${half}`, `2:${half}`])
+  assert.deepEqual(sizes(slices[1]!), [`1:${half}`, `2:${half}`], 'without a pause')
+  offers.add('p', records(3, 1), proven)
+  await clock.pass(0)
+  const part = SHARED_SLICE_RECORDS / 2
+  assert.deepEqual(sizes(slices.at(-2)!).slice(-1), ['3:1'])
+  assert.deepEqual(sizes(slices.at(-1)!), [`1:${part}`, `2:${part}`], 'each had its part of a shared slice')
+  const count = slices.length
+  await clock.pass(REST_FACTOR * 50 - 1)
+  assert.equal(slices.length, count)
+  await clock.pass(1)
+  assert.ok(slices.length > count)
+})
+
+test('the pause of one for whose records others wait ends once those lie here, and no sooner', async () => {
+  const { clock, offers, slices, turns, awaited } = rig({ sliceMs: 50 })
+  void turns.take(async () => undefined)
+  offers.add('p', records(1, SHARED_SLICE_RECORDS + 10), proven)
   await turns.idle()
-  assert.deepEqual(slices.slice(6).map(sizes), [[`1:${SLICE_RECORDS}`]], 'the others have been quiet since')
+  awaited.set(1, SHARED_SLICE_RECORDS + 11)
+  offers.add('p', records(2, 1), proven)
+  await turns.idle()
+  assert.equal(slices.length, 2, 'what has not come yet hurries nobody')
+  awaited.set(1, SHARED_SLICE_RECORDS + 10)
+  offers.add('p', records(2, 1), proven)
+  await turns.idle()
+  assert.deepEqual(slices.slice(2).map(sizes), [['1:10', '2:1']])
+  awaited.clear()
+  offers.add('p', records(1, SHARED_SLICE_RECORDS + 1), proven)
+  await turns.idle()
+  assert.equal(slices.length, 4)
+  await clock.pass(REST_FACTOR * 50 - 1)
+  assert.equal(slices.length, 4, 'the end of the pause that was ended does not end the next one')
+  await clock.pass(1)
+  assert.equal(slices.length, 5)
 })
 
 test('the pause after a slow slice is as many times longer, up to a limit', async () => {
+  const most = Math.floor(MAX_REST_MS / REST_FACTOR)
   for (const [sliceMs, pause] of [
-    [MAX_REST_MS / 4, MAX_REST_MS],
-    [MAX_REST_MS / 4 + 50, MAX_REST_MS]
+    [most, REST_FACTOR * most],
+    [most + 1, MAX_REST_MS]
   ] as const) {
     const { clock, offers, slices, turns } = rig({ sliceMs })
     void turns.take(async () => undefined)
