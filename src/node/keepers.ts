@@ -13,6 +13,7 @@ import { Clocks } from './clocks.js'
 import { Collector } from './collector.js'
 import { Custodian } from './custodian.js'
 import type { Home } from './home.js'
+import { IdleMemory, processMemory } from './idle-memory.js'
 import { learns } from './join-pages.js'
 import { KeyRotation } from './key-rotation.js'
 import type { Opened } from './open.js'
@@ -48,7 +49,7 @@ export interface Keepers {
   readonly secrets: HomeSecrets
   readonly keyRotation: KeyRotation
   readonly adopting: Adopting
-  /** Those that follow what becomes of keys and secrets; begun once the network runs. */
+  /** Those that look at what changes, keys and secrets above all, now and then; begun once the network runs. */
   readonly changing: ReadonlyArray<{ start(): void; stop(): void }>
 }
 
@@ -142,7 +143,8 @@ export function makeKeepers(
     rules: new DriftRules(options.driftRules)
   })
   const collector = new Collector({ home: home.path, replica, blobs, clock, logger }, options)
-  const changing = [secrets, returning, keyRotation, checkpointing, collector]
+  const idleMemory = new IdleMemory({ clock, logger, memory: processMemory() })
+  const changing = [secrets, returning, keyRotation, checkpointing, collector, idleMemory]
   return {
     secrets,
     keyRotation,
