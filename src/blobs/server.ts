@@ -1,9 +1,10 @@
 import { GrapevineError } from '../errors.js'
 import type { Clock, NodeId } from '../runtime.js'
 import type { BodyRef } from '../wire/body.js'
-import { type BlobAnswer, type BlobRequest, decodeBlobRequest, encodeBlobAnswer } from '../wire/blob-messages.js'
+import { type BlobRequest, decodeBlobRequest, encodeBlobAnswer } from '../wire/blob-messages.js'
 import { Slots } from './lock.js'
 import { RateLimit } from './rate.js'
+import { type Answer, Served } from './served.js'
 import type { NodeAddress, TreeLayout } from './tree.js'
 
 /** Chunks read at once for all peers together: 2 MiB of memory. */
@@ -36,6 +37,7 @@ export class BlobServer {
   readonly #clock: BlobServerDeps['clock']
   readonly #limit: RateLimit
   readonly #slots: Slots
+  readonly #served: Served
   readonly #maxWaitingPerPeer: number
   readonly #waiting = new Map<NodeId, number>()
 
@@ -44,6 +46,7 @@ export class BlobServer {
     this.#clock = deps.clock
     this.#limit = new RateLimit(deps.clock, options.bytesPerSecond ?? 0)
     this.#slots = new Slots(options.maxConcurrentReads ?? MAX_CONCURRENT_READS)
+    this.#served = new Served(deps.clock)
     this.#maxWaitingPerPeer = options.maxWaitingPerPeer ?? MAX_WAITING_PER_PEER
   }
 
@@ -61,7 +64,7 @@ export class BlobServer {
     if (waiting >= this.#maxWaitingPerPeer) throw refused(from, 'too many blob requests of one peer are waiting')
     this.#waiting.set(from, waiting + 1)
     try {
-      return await this.#inTurn(from, () => this.#slots.run(() => this.#part(request)))
+      return await this.#inTurn(from, () => this.#served.answer(nameOf(request), () => this.#read(request)))
     } finally {
       const left = this.#waiting.get(from)! - 1
       if (left === 0) this.#waiting.delete(from)
@@ -70,7 +73,7 @@ export class BlobServer {
   }
 
   /** Waits for its turn under the limit before anything is read: what waits takes no memory. */
-  async #inTurn(from: NodeId, part: () => Promise<BlobAnswer>): Promise<Uint8Array> {
+  async #inTurn(from: NodeId, part: () => Promise<Answer>): Promise<Uint8Array> {
     const { waitMs } = this.#limit
     if (waitMs > MAX_HELD_BACK_MS) throw refused(from, 'more is asked for than the upload limit lets out')
     // how much it is shows when it is read
@@ -79,26 +82,35 @@ export class BlobServer {
     let sent = 0
     try {
       if (waitMs > 0) await new Promise<void>((resolve) => this.#clock.timer(waitMs, resolve))
-      const answer = await part()
-      if (answer.t === 'bytes') sent = answer.bytes.length
-      return encodeBlobAnswer(answer)
+      const { frame, bytes } = await part()
+      sent = bytes
+      return frame
     } finally {
       this.#limit.take(sent - chunkBytes)
     }
   }
 
-  async #part(request: Exclude<BlobRequest, { t: 'have' }>): Promise<BlobAnswer> {
+  #read(request: Part): Promise<Answer> {
     const ref = { hash: request.hash, size: request.size }
-    try {
-      const read = request.t === 'chunk' ? this.#store.chunk(ref, request.index) : this.#store.treeNode(ref, request)
-      return { t: 'bytes', bytes: await read }
-    } catch (error) {
-      if (error instanceof GrapevineError && (error.code === 'blob-missing' || error.code === 'blob-damaged')) {
-        return { t: 'absent' }
+    return this.#slots.run(async () => {
+      try {
+        const read = request.t === 'chunk' ? this.#store.chunk(ref, request.index) : this.#store.treeNode(ref, request)
+        const bytes = await read
+        return { frame: encodeBlobAnswer({ t: 'bytes', bytes }), bytes: bytes.length }
+      } catch (error) {
+        if (error instanceof GrapevineError && (error.code === 'blob-missing' || error.code === 'blob-damaged'))
+          return { frame: encodeBlobAnswer({ t: 'absent' }), bytes: 0 }
+        throw error
       }
-      throw error
-    }
+    })
   }
+}
+
+type Part = Exclude<BlobRequest, { t: 'have' }>
+
+function nameOf(request: Part): string {
+  const { hash, size, index } = request
+  return request.t === 'chunk' ? `${hash} ${size} ${index}` : `${hash} ${size} ${request.level}/${index}`
 }
 
 function refused(from: NodeId, why: string): GrapevineError {

@@ -10,8 +10,8 @@ export const OTHER = Symbol('what the library decides')
 
 /** Longer bytes are given as a part of the message; shorter ones as a copy, for whoever keeps them keeps that alone. */
 const MAX_COPIED_BYTES = 512
-/** Room that is kept for the next value, bytes: most records fit. */
-const KEPT_ROOM_BYTES = 128 * 1024
+/** Room that is kept for the next value, bytes: most records fit, and a part of a file. */
+const KEPT_ROOM_BYTES = 320 * 1024
 /** Below this a text is encoded here, characters: a call costs more. Reading one, the same. */
 const SHORT_TEXT = 64
 const SHORT_READ = 12

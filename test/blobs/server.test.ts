@@ -83,20 +83,21 @@ test('reads are bounded in all, and a peer with too many waiting is refused with
     }
   }
   const server = new BlobServer({ store, clock: systemClock }, { maxConcurrentReads: 2, maxWaitingPerPeer: 3 })
-  const frame = encodeBlobRequest({ t: 'chunk', hash: 'ff'.repeat(32), size: 100, index: 0 })
-  const accepted = [1, 2, 3].map(() => server.answer('greedy', frame))
+  const frame = (index: number): Uint8Array =>
+    encodeBlobRequest({ t: 'chunk', hash: 'ff'.repeat(32), size: 100, index })
+  const accepted = [1, 2, 3].map((index) => server.answer('greedy', frame(index)))
   await assert.rejects(
-    server.answer('greedy', frame),
+    server.answer('greedy', frame(4)),
     (error) => error instanceof GrapevineError && error.code === 'peer-refused'
   )
-  accepted.push(server.answer('other', frame))
+  accepted.push(server.answer('other', frame(5)))
   while (gates.length > 0 || running > 0) {
     gates.shift()?.()
     await new Promise((resolve) => setImmediate(resolve))
   }
   assert.equal((await Promise.all(accepted)).length, 4)
   assert.equal(most, 2)
-  const late = server.answer('greedy', frame)
+  const late = server.answer('greedy', frame(6))
   await new Promise((resolve) => setImmediate(resolve))
   gates.shift()!()
   assert.equal(decodeBlobAnswer(await late).t, 'bytes')
