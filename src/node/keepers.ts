@@ -12,10 +12,11 @@ import { Adoption } from './adoption.js'
 import { Clocks } from './clocks.js'
 import { Collector } from './collector.js'
 import { Custodian } from './custodian.js'
-import type { Home } from './home.js'
 import { IdleMemory, processMemory } from './idle-memory.js'
+import { writeSecrets, type Home } from './home.js'
 import { learns } from './join-pages.js'
 import { KeyRotation } from './key-rotation.js'
+import { nextKeyIn } from './next-key.js'
 import type { Opened } from './open.js'
 import { Returning } from './returning.js'
 import { HomeSecrets } from './secrets.js'
@@ -102,6 +103,7 @@ export function makeKeepers(
   )
   const secrets = new HomeSecrets({
     home,
+    save: (all) => writeSecrets(home.path, all),
     replica,
     clock,
     random: systemRandom,
@@ -125,6 +127,7 @@ export function makeKeepers(
   })
   const keyRotation = new KeyRotation({
     home,
+    nextKey: nextKeyIn(home.path),
     replica,
     clock,
     logger,

@@ -9,11 +9,12 @@ import { removalOf, type Replica } from '../replica/index.js'
 import type { Clock, Logger } from '../runtime.js'
 import { hexOf } from '../wire/index.js'
 import type { Home } from './home.js'
-import { ensureNextKey, hasNextKey } from './next-key.js'
+import type { NextKey } from './next-key.js'
 import { regularly } from './regularly.js'
 
 export interface KeyRotationDeps {
-  readonly home: Home
+  readonly home: { readonly keys: Home['keys']; readonly node: string; readonly cluster: { readonly cluster: string } }
+  readonly nextKey: NextKey
   readonly replica: Replica
   readonly clock: Clock
   readonly logger: Logger
@@ -49,13 +50,13 @@ export class KeyRotation {
 
   /** Publishes the next key. Throws `role-forbids` when this node is no member, or has gone on as somebody else. */
   async rotate(): Promise<KeyRotationView> {
-    const { home, replica, logger } = this.#deps
+    const { home, nextKey, replica, logger } = this.#deps
     if (replica.failure !== undefined) throw replica.failure
     if (replica.members.get(home.keys.publicKey) === undefined)
       throw new GrapevineError('role-forbids', 'this node is no member, so nobody would take its new key', {
         next: 'join the cluster again with an invitation'
       })
-    const next = await ensureNextKey(home.path)
+    const next = await nextKey.ensure()
     this.#hasNext = true
     const key = next.publicKey
     const other = replica.members.heirOf(home.keys.publicKey)
@@ -81,10 +82,10 @@ export class KeyRotation {
 
   async #look(): Promise<void> {
     await this.#dropOld()
-    const { home, replica, connected, switchKey } = this.#deps
-    this.#hasNext ??= await hasNextKey(home.path)
+    const { nextKey, replica, connected, switchKey } = this.#deps
+    this.#hasNext ??= await nextKey.exists()
     if (!this.#hasNext) return
-    const next = await ensureNextKey(home.path)
+    const next = await nextKey.ensure()
     const member = replica.members.get(next.publicKey)
     if (member === undefined || !this.#isPublished(next.publicKey)) return
     const peers = connected()

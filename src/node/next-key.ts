@@ -9,12 +9,24 @@ import { hashOf } from './sums.js'
 
 const NEXT_KEY_FILE = 'node.key.next'
 
+/** Where the next key is kept until it is used. */
+export interface NextKey {
+  /** Whether there is one. */
+  exists(): Promise<boolean>
+  /** Made when there is none, and durable when it resolves. */
+  ensure(): Promise<KeyPair>
+}
+
+export function nextKeyIn(home: string): NextKey {
+  return { exists: () => hasNextKey(home), ensure: () => ensureNextKey(home) }
+}
+
 /** Made when there is none: a second attempt goes on with the same one. */
 export function ensureNextKey(home: string): Promise<KeyPair> {
   return ensureKey(home, (length) => systemRandom.bytes(length), NEXT_KEY_FILE)
 }
 
-export async function hasNextKey(home: string): Promise<boolean> {
+async function hasNextKey(home: string): Promise<boolean> {
   try {
     await readFile(join(home, NEXT_KEY_FILE))
     return true

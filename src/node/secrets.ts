@@ -15,11 +15,13 @@ import type { Replica } from '../replica/index.js'
 import type { Clock, Logger, Random } from '../runtime.js'
 import { hexOf, MAX_SECRET_BOXES, type SecretOp } from '../wire/index.js'
 import { checkAdmin } from './admin.js'
-import { writeSecrets, type Home } from './home.js'
+import type { Home } from './home.js'
 import { regularly } from './regularly.js'
 
 export interface ClusterSecretsDeps {
-  readonly home: Home
+  readonly home: Pick<Home, 'keys' | 'secrets'>
+  /** Puts these in the place of those the home keeps; durable when it resolves. */
+  save(secrets: readonly Uint8Array[]): Promise<void>
   readonly replica: Replica
   readonly random: Random
   readonly clock: Clock
@@ -106,7 +108,7 @@ export class HomeSecrets {
   }
 
   async #learn(): Promise<void> {
-    const { home, replica, logger } = this.#deps
+    const { save, replica, logger } = this.#deps
     const found = new Map<string, Uint8Array>()
     for (const secret of replica.members.secrets.list()) {
       const opened = this.#known.has(secret.id) ? undefined : this.#open(secret)
@@ -114,7 +116,7 @@ export class HomeSecrets {
     }
     if (found.size === 0) return
     const known = new Map([...found, ...this.#known])
-    await writeSecrets(home.path, [...known.values()])
+    await save([...known.values()])
     this.#known = known
     logger.info('The cluster has another secret.', { secrets: found.size })
   }

@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { nodeIdOf } from '../../src/identity/index.js'
 import { readHome } from '../../src/node/home.js'
 import { KeyRotation } from '../../src/node/key-rotation.js'
+import { nextKeyIn } from '../../src/node/next-key.js'
 import { noTransport, openHome } from '../../src/node/open.js'
 import { initHome } from '../../src/node/setup.js'
 import { silentLogger } from '../../src/runtime.js'
@@ -24,6 +25,7 @@ test('a node whose next key was lost after it was published is told so, and may 
   const switchKey = (): Promise<void> => Promise.resolve()
   const rotation = new KeyRotation({
     home,
+    nextKey: nextKeyIn(path),
     replica,
     clock: systemClock,
     logger: silentLogger,
