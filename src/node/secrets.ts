@@ -178,7 +178,8 @@ export class HomeSecrets {
     const secret = newest === undefined ? undefined : this.#known.get(newest.id)
     if (newest === undefined || secret === undefined) return
     const lacking = this.#deps.replica.members.list().filter(({ key }) => !newest.holders.includes(hexOf(key)))
-    if (lacking.length > 0) await this.#publish(secret, newest.generation, lacking.slice(0, MAX_SECRET_BOXES))
+    // whether those hold it is for a later look to find: until then the old one opens their doors
+    if (lacking.length > 0) return this.#publish(secret, newest.generation, lacking.slice(0, MAX_SECRET_BOXES))
     const old = this.#replaced()
     if (old.length === 0 || this.#missing(newest).length > 0) return
     await this.#retire(old)
