@@ -124,10 +124,13 @@ export class Members {
     return Math.max(0, ...[...this.#fold.admissions.values()].flat().map(({ serial }) => serial ?? 0))
   }
 
-  /** The key this one goes on for, if any. */
-  predecessorOf(key: Uint8Array): Uint8Array | undefined {
-    const heirOf = this.#fold.get(key)?.heirOf
-    return heirOf === undefined ? undefined : bytesOf(heirOf)
+  /** Keys this one goes on for, and those in turn, whatever else made it a member since; the last in front. */
+  predecessorsOf(key: Uint8Array): Uint8Array[] {
+    const found = new Set([hexOf(key)])
+    for (const each of found)
+      for (const { heirOf, voidBy } of this.#fold.admissions.get(each) ?? [])
+        if (heirOf !== undefined && voidBy === undefined) found.add(heirOf)
+    return [...found].slice(1).map(bytesOf)
   }
 
   /** The key this one went on as, and so on: the one that is used now. */

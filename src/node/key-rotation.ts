@@ -95,12 +95,13 @@ export class KeyRotation {
     if (peers.every((node) => replica.engine.durable.holds(node, member.log, member.seq))) void switchKey()
   }
 
-  /** What the key before could still do, nobody shall. */
+  /** What the keys before could still do, nobody shall. */
   async #dropOld(): Promise<void> {
     const { home, replica, logger } = this.#deps
-    const old = replica.members.predecessorOf(home.keys.publicKey)
-    if (old === undefined || replica.members.get(old) === undefined || replica.failure !== undefined) return
-    await replica.writeMembers(() => [removalOf(replica.log, old)])
-    logger.info('The key this node had before counts no more.', { was: nodeIdOf(old) })
+    for (const old of replica.members.predecessorsOf(home.keys.publicKey)) {
+      if (replica.members.get(old) === undefined || replica.failure !== undefined) continue
+      await replica.writeMembers(() => [removalOf(replica.log, old)])
+      logger.info('A key this node had before counts no more.', { was: nodeIdOf(old) })
+    }
   }
 }
