@@ -3,6 +3,7 @@ import { reasonOf } from '../../src/errors.js'
 import { removalOf } from '../../src/replica/index.js'
 import { hexOf } from '../../src/wire/index.js'
 import { look, propose } from './checkpoints.js'
+import { changeKeys } from './key-changes.js'
 import type { HomeBackup } from './home.js'
 import { SimHome } from './home.js'
 import type { Ending, SimNode } from './node.js'
@@ -21,6 +22,11 @@ const REMOVALS = 0.2
 
 /** The same of steps that have to do with checkpoints, in worlds where they are made. */
 const CHECKPOINTS = 0.3
+/** The same of steps that have to do with keys and secrets, in worlds where those change. */
+const KEY_CHANGES = 0.25
+/** Thieves lie; a copy that uses an old key is a node nobody knows; and what rots takes the members with it. */
+const NOT_WITH_KEYS: ReadonlyArray<keyof Faults> = ['lie', 'forge', 'backUp', 'replaceHome', 'cloneOrSwap', 'rot']
+
 /** What does not befall those worlds. */
 const NOT_WITH_CHECKPOINTS: ReadonlyArray<keyof Faults> = [
   'lie',
@@ -78,10 +84,13 @@ export class Faults {
   async step(): Promise<void> {
     if (this.#world.removals && this.#world.random.chance(REMOVALS)) return this.#oneOfRemovals()
     if (this.#world.checkpoints && this.#world.random.chance(CHECKPOINTS)) return this.#oneOfCheckpoints()
+    if (this.#world.doors !== undefined && this.#world.random.chance(KEY_CHANGES))
+      return changeKeys(this.#world, this.#one())
+    const spared = this.#world.checkpoints ? NOT_WITH_CHECKPOINTS : this.#world.doors ? NOT_WITH_KEYS : []
     let roll = this.#world.random.float()
     for (const [share, name] of FAULTS) {
       roll -= share
-      if (roll < 0 && this.#world.checkpoints && NOT_WITH_CHECKPOINTS.includes(name)) return this.write()
+      if (roll < 0 && spared.includes(name)) return this.write()
       if (roll < 0) return (this[name] as () => Promise<void> | void).call(this)
     }
     this.write()

@@ -28,7 +28,7 @@ interface Place {
 }
 
 export class Liar {
-  readonly keys: KeyPair = keysNamed('liar')
+  readonly keys: KeyPair
   /** Records that must count for nothing on every node. */
   readonly invalid = new Set<string>()
   readonly #random: SeededRandom
@@ -43,7 +43,14 @@ export class Liar {
   #time = 1_750_000_000_000_000
 
   /** `stubborn`: it goes on after it was removed. */
-  constructor(random: SeededRandom, cluster: string, always: Always, stubborn: boolean) {
+  constructor(
+    random: SeededRandom,
+    cluster: string,
+    always: Always,
+    stubborn: boolean,
+    keys: KeyPair = keysNamed('liar')
+  ) {
+    this.keys = keys
     this.#random = random
     this.#cluster = cluster
     this.#stubborn = stubborn
@@ -80,7 +87,8 @@ export class Liar {
 
   /** The record of the members space on which the liar's right to write rests. */
   #admission({ log, members }: Replica): Place | undefined {
-    const member = members.get(this.keys.publicKey)
+    const isOwn = ({ key }: { key: Uint8Array }): boolean => hexOf(key) === hexOf(this.keys.publicKey)
+    const member = members.get(this.keys.publicKey) ?? (this.#stubborn ? members.removed().find(isOwn) : undefined)
     const row = member === undefined ? undefined : log.row(member.log, member.seq)
     return member === undefined || row === undefined || row.state !== 'applied'
       ? undefined

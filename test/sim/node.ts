@@ -3,15 +3,17 @@
  * does around it (open.ts, beginning.ts, twin.ts, recovery.ts, custodian.ts) is done here over the simulated home.
  */
 import { GrapevineError } from '../../src/errors.js'
-import { nodeIdOf, type KeyPair } from '../../src/identity/index.js'
+import type { KeyPair } from '../../src/identity/index.js'
 import { holdUntilBegun } from '../../src/node/beginning.js'
 import { TwinWatch } from '../../src/node/twin.js'
 import { adopt, BaseFile, Replica, type ReplicaDeps } from '../../src/replica/index.js'
 import { silentLogger, type Clock, type NodeId } from '../../src/runtime.js'
-import { decodeAnswer, encodeRequest } from '../../src/wire/index.js'
+import { decodeAnswer, encodeRequest, sha256 } from '../../src/wire/index.js'
 import { SimHome } from './home.js'
 import type { SimTransport } from './network.js'
-import { keysNamed, verifyOnce } from './signatures.js'
+import { Keepers } from './keepers.js'
+import { Keyring } from './keyring.js'
+import { verifyOnce } from './signatures.js'
 import type { World } from './world.js'
 
 /**
@@ -28,15 +30,18 @@ const RETRY_MS = 2_000
 const HEAL_MS = 5_000
 /** Key pairs there are for each place in the cluster: making one costs more than a whole message. */
 const KEY_SETS = 64
+/** The secret every home of the cluster begins with. */
+const FIRST_SECRET = sha256(Buffer.from('the first secret'))
 
 export class SimNode {
-  readonly keys: KeyPair
-  readonly id: NodeId
+  readonly keyring: Keyring
   home = new SimHome()
   /** A copy of the home on another machine. Never both of them run. */
   spare: SimHome | undefined
   replica: Replica | undefined
   transport: SimTransport | undefined
+  /** What it does about keys and secrets, in worlds where those change. */
+  keepers: Keepers | undefined
   life = 0
   /** How far its wall clock is off, ms; and since when it stands still, if it does. */
   skewMs: number
@@ -55,9 +60,16 @@ export class SimNode {
     readonly world: World,
     readonly index: number
   ) {
-    this.keys = keysNamed(`node ${world.seed % KEY_SETS} ${index}`)
-    this.id = nodeIdOf(this.keys.publicKey)
+    this.keyring = new Keyring(`node ${world.seed % KEY_SETS} ${index}`, [FIRST_SECRET])
     this.skewMs = world.random.chance(0.2) ? (world.random.float() - 0.5) * 86_400_000 : 0
+  }
+
+  get keys(): KeyPair {
+    return this.keyring.keys
+  }
+
+  get id(): NodeId {
+    return this.keyring.node
   }
 
   get up(): boolean {
@@ -71,7 +83,7 @@ export class SimNode {
 
   /** Whether a log is one of its own. */
   wrote({ author }: { author: Uint8Array }): boolean {
-    return Buffer.compare(author, this.keys.publicKey) === 0
+    return this.keyring.has(author)
   }
 
   /** Its clock stands still, at a moment many broken clocks have in common. */
@@ -100,8 +112,10 @@ export class SimNode {
     this.transport = transport
     for (const id of replica.log.unread) this.#damaged(id)
     this.#twins = new TwinWatch({ clock, logger: silentLogger, replica })
+    if (this.world.doors !== undefined) this.keepers = new Keepers(this, replica, clock)
     if (this.home.newLife !== undefined) holdUntilBegun(replica, this.home.newLife)
     replica.start()
+    this.keepers?.start()
     for (const other of this.world.nodes) this.world.link(this, other)
     if (this.home.newLife !== undefined) this.#begin(replica, clock.monotonic() + ASK_PEERS_MS)
   }
@@ -252,6 +266,7 @@ export class SimNode {
     this.replica = undefined
     this.failing = false
     this.#twins?.stop()
+    this.keepers?.stop()
     this.#healing.clear()
     this.world.network.leave(this.id)
     const { disk, store } = this.home
@@ -263,6 +278,14 @@ export class SimNode {
       if (ending === 'index') store.drop()
       else store.kill()
     }
+  }
+
+  /** As daemon.ts: another life in the same home, under the next key. */
+  async switchKey(): Promise<void> {
+    await this.crash('kill')
+    this.keyring.switch()
+    this.world.happened(`node ${this.index} goes on under another key`)
+    await this.start()
   }
 
   /** Goes on with the copy of the home; the home it had until now is the copy. */

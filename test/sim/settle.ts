@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import type { Replica } from '../../src/replica/index.js'
 import { comeIntoForce } from './checkpoints.js'
+import { askAgain, checkKeys, describeKeys, keysSettled } from './key-changes.js'
 import { checkDocs, checkLogs, checkNothingLost, listing } from './finally.js'
 import type { SimNode } from './node.js'
 import { checkAgainstReference } from './reference.js'
@@ -40,6 +41,7 @@ export async function settle(world: World): Promise<void> {
   await converge(world)
   await scrubbed(world, unlucky)
   await writeQuiet(world)
+  if (world.doors !== undefined) await changed(world)
   if (world.checkpoints) await compacted(world)
   await lookClosely(world)
 }
@@ -62,6 +64,16 @@ async function compacted(world: World): Promise<void> {
     await comeIntoForce(world)
   }
   await converge(world)
+}
+
+/** Every change of a key or secret that was asked for comes to its end. */
+async function changed(world: World): Promise<void> {
+  askAgain(world)
+  const done = await world.time.run(world.time.now + MAX_SETTLE_MS, () => settled(world) && keysSettled(world))
+  world.check()
+  assert.ok(done, `keys change for ever: ${JSON.stringify(world.nodes.map((node) => describeKeys(node, world)))}`)
+  await converge(world)
+  checkKeys(world)
 }
 
 async function converge(world: World): Promise<void> {
@@ -101,7 +113,8 @@ async function lookClosely(world: World): Promise<void> {
   checkNothingLost(world)
   checkLogs(nodes)
   const first = nodes[0]!.replica!
-  await checkAgainstReference(first, liar.invalid, world.always.archive)
+  const invalid = new Set([...liar.invalid, ...(world.thieves?.invalid ?? [])])
+  await checkAgainstReference(first, invalid, world.always.archive)
   const shown = await listing(first)
   for (const node of nodes.slice(1)) assert.deepEqual(await listing(node.replica!), shown)
   await checkDocs(random.pick(nodes).replica!)

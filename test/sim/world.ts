@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { clusterIdOf, signFounder, type KeyPair } from '../../src/identity/index.js'
+import type { NodeId } from '../../src/runtime.js'
 import { Always } from './always.js'
+import { Doors } from './doors.js'
 import { Faults } from './faults.js'
 import { Liar } from './liar.js'
 import { SimNetwork } from './network.js'
@@ -13,6 +15,7 @@ import { SimNode } from './node.js'
 import { SeededRandom } from './random.js'
 import { settle } from './settle.js'
 import { keysNamed } from './signatures.js'
+import { Thieves } from './thieves.js'
 import { SimTime } from './time.js'
 
 /** In worlds of seeds from here on the liar is removed, and honest members build on what it made. */
@@ -20,6 +23,15 @@ export const REMOVALS_FROM = 1_000_000
 
 /** In worlds of seeds from here on there is no liar, homes are not replaced, and checkpoints are made all the time. */
 export const CHECKPOINTS_FROM = 2_000_000
+
+/** In worlds of seeds from here on keys and secrets change, thieves use old keys, and no home is replaced. */
+export const KEYS_FROM = 3_000_000
+
+const KINDS = [
+  { from: REMOVALS_FROM, name: 'removals' },
+  { from: CHECKPOINTS_FROM, name: 'checkpoints' },
+  { from: KEYS_FROM, name: 'keys' }
+] as const
 
 export interface WorldOptions {
   readonly seed: number
@@ -39,7 +51,7 @@ export class World {
   readonly always = new Always(() => this.nodes)
   readonly liar: Liar
   readonly faults: Faults
-  readonly #root: KeyPair
+  readonly root: KeyPair
   readonly #steps: number
   readonly #log: ((line: string) => void) | undefined
   #groups: readonly number[] = []
@@ -49,17 +61,21 @@ export class World {
   readonly removals: boolean
   /** Whether checkpoints are made. */
   readonly checkpoints: boolean
+  /** Who is let in by whom; absent: everybody, in worlds where keys and secrets stay. */
+  readonly doors: Doors | undefined
+  readonly thieves: Thieves | undefined
   /** Grows with every message and every fault: the same seed gives the same hash. */
   readonly #trace = createHash('sha256')
 
   constructor(options: WorldOptions) {
     this.seed = options.seed
     this.random = new SeededRandom(options.seed)
-    this.checkpoints = options.seed >= CHECKPOINTS_FROM
-    this.removals = options.seed >= REMOVALS_FROM && !this.checkpoints
+    const kind = KINDS.findLast((each) => options.seed >= each.from)?.name
+    this.checkpoints = kind === 'checkpoints'
+    this.removals = kind === 'removals'
     this.network = new SimNetwork(this.time, this.random)
-    this.#root = keysNamed('root')
-    this.cluster = clusterIdOf(this.#root.publicKey)
+    this.root = keysNamed('root')
+    this.cluster = clusterIdOf(this.root.publicKey)
     this.#steps = options.steps ?? 30 + this.random.below(50)
     this.#log = options.log
     // 3 to 9, small ones more often: they are quick, and most faults need no more than three
@@ -67,20 +83,39 @@ export class World {
     for (let index = 0; index < count; index++) this.nodes.push(new SimNode(this, index))
     this.liar = new Liar(this.random, this.cluster, this.always, this.removals)
     this.faults = new Faults(this)
-    this.#listen(new Map(this.nodes.map((node) => [node.id, node])))
+    this.doors = kind === 'keys' ? new Doors(this) : undefined
+    this.thieves = kind === 'keys' ? new Thieves(this) : undefined
+    this.#listen()
   }
 
-  #listen(nodes: ReadonlyMap<string, SimNode>): void {
+  /** Whether a member lies: it would never have the newest secret, nor vouch for a checkpoint. */
+  get #lied(): boolean {
+    return !this.checkpoints && this.doors === undefined
+  }
+
+  #named(id: NodeId): SimNode | undefined {
+    return this.nodes.find((node) => node.id === id)
+  }
+
+  #listen(): void {
     const { network } = this
     network.sent = (from, to, kind, frame) => {
-      const line = `${this.time.now} ${nodes.get(from)?.index} ${nodes.get(to)?.index} ${kind} ${frame.length}\n`
+      const line = `${this.time.now} ${this.#named(from)?.index} ${this.#named(to)?.index} ${kind} ${frame.length}\n`
       this.#trace.update(line).update(frame)
       this.#log?.(line.trimEnd())
     }
-    network.published = (from, frame) => this.#look(() => this.always.published(nodes.get(from)!, frame))
-    network.answered = (from, request, answer) =>
-      this.#look(() => this.always.answered(nodes.get(from)!, request, answer))
-    network.hungUp = (from, to) => this.time.after(1_000, () => this.link(nodes.get(from)!, nodes.get(to)!))
+    // who goes on under another key publishes and answers nothing more under the old one
+    const look = (id: NodeId, check: (node: SimNode) => void): void => {
+      const node = this.#named(id)
+      if (node !== undefined) this.#look(() => check(node))
+    }
+    network.published = (from, frame) => look(from, (node) => this.always.published(node, frame))
+    network.answered = (from, request, answer) => look(from, (node) => this.always.answered(node, request, answer))
+    network.hungUp = (from, to) =>
+      this.time.after(1_000, () => {
+        const [a, b] = [this.#named(from), this.#named(to)]
+        if (a !== undefined && b !== undefined) this.link(a, b)
+      })
   }
 
   /** Notes something that happened. */
@@ -111,8 +146,12 @@ export class World {
 
   /** Connects two nodes if nothing keeps them apart. */
   link(a: SimNode, b: SimNode): void {
-    if (a !== b && a.up && b.up && (this.#groups[a.index] ?? 0) === (this.#groups[b.index] ?? 0))
-      this.network.connect(a.id, b.id)
+    if (a !== b && this.reaches(a, b) && this.doors?.mayLink(a, b) !== false) this.network.connect(a.id, b.id)
+  }
+
+  /** Whether packets of one come to the other. */
+  reaches(a: SimNode, b: SimNode): boolean {
+    return a.up && b.up && (this.#groups[a.index] ?? 0) === (this.#groups[b.index] ?? 0)
   }
 
   /** Nodes of different groups no longer reach each other. */
@@ -142,18 +181,19 @@ export class World {
     const founded = founder.replica!.writeMembers(() => [
       {
         k: 'found',
-        root: this.#root.publicKey,
-        signature: signFounder(this.#root, founder.keys.publicKey),
+        root: this.root.publicKey,
+        signature: signFounder(this.root, founder.keys.publicKey),
         name: 'sim',
         nodeName: 'n0'
       },
       ...this.nodes.slice(1).map((node) => admit(node.keys.publicKey, `n${node.index}`)),
-      ...(this.checkpoints ? [] : [admit(this.liar.keys.publicKey, 'liar')])
+      ...(this.#lied ? [admit(this.liar.keys.publicKey, 'liar')] : [])
     ])
     founded.catch((error: unknown) => this.failed(error))
     const all = (): boolean =>
-      this.nodes.every((node) => node.replica!.members.list().length >= this.nodes.length + (this.checkpoints ? 0 : 1))
+      this.nodes.every((node) => node.replica!.members.list().length >= this.nodes.length + (this.#lied ? 1 : 0))
     assert.ok(await this.time.run(this.time.now + 120_000, all), 'the members never learned of each other')
+    this.doors?.shut()
   }
 
   /** Lives through the seed's faults and writes. */

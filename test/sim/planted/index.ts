@@ -10,11 +10,18 @@ import type { PlantedBug } from './bug.js'
 import { IN_THE_CATALOG } from './in-the-catalog.js'
 import { IN_THE_LOG } from './in-the-log.js'
 import { ON_THE_WAY } from './on-the-way.js'
+import { WITH_KEYS } from './with-keys.js'
 import { WITH_CHECKPOINTS } from './with-checkpoints.js'
 
 export type { PlantedBug } from './bug.js'
 
-export const PLANTED: readonly PlantedBug[] = [...IN_THE_LOG, ...ON_THE_WAY, ...IN_THE_CATALOG, ...WITH_CHECKPOINTS]
+export const PLANTED: readonly PlantedBug[] = [
+  ...IN_THE_LOG,
+  ...ON_THE_WAY,
+  ...IN_THE_CATALOG,
+  ...WITH_CHECKPOINTS,
+  ...WITH_KEYS
+]
 
 /** A source with an edit applied; throws unless the text to replace stands there exactly once. */
 export function edited(source: string, { before, after, file }: PlantedBug['edits'][number]): string {
