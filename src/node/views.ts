@@ -1,7 +1,7 @@
 /** What people and programs see of a replica: the reading half of the control API, for a running daemon and a stopped home alike. */
 import type { Contents } from '../adapters/index.js'
 import type { BlobStore } from '../blobs/index.js'
-import { entryHash, inspectDoc, ROOT_ID, winnerOf, type Entry, type Tuple } from '../catalog/index.js'
+import { entryHash, inspectDoc, ROOT_ID, type Entry } from '../catalog/index.js'
 import type {
   CatalogReader as ReadTarget,
   ConflictView,
@@ -23,7 +23,8 @@ import type {
 import { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import type { LogHead } from '../log/index.js'
-import { CATALOG_SPACE, isoTime, MEMBERS_SPACE, type Replica } from '../replica/index.js'
+import { Breath, CATALOG_SPACE, isoTime, MEMBERS_SPACE, type Replica } from '../replica/index.js'
+import { systemClock } from '../runtime-node.js'
 import type { LevelStore } from '../store/index.js'
 import { bytesOf, decodeRecord, hexOf, type BodyRef } from '../wire/index.js'
 import { checkpointsOf } from './checkpoint-view.js'
@@ -35,6 +36,7 @@ import { quarantineOf } from './quarantine.js'
 import { salvagedBody, salvageOf } from './removal.js'
 import { historyOf } from './history.js'
 import { plain, recordLine, twinLine, twinWith } from './record-lines.js'
+import { tupleViews } from './tuple-views.js'
 
 export interface ViewDeps {
   readonly replica: Replica
@@ -172,9 +174,12 @@ export class Views implements ReadTarget {
         facts: { path }
       })
     const lines: HistoryLine[] = []
-    for (const { log: id, seq } of await reader.history(entry.id))
+    const breath = new Breath(systemClock)
+    for (const { log: id, seq } of await reader.history(entry.id)) {
+      await breath.draw()
       if (!log.isSettled(id, seq) && log.row(id, seq)?.state === 'applied')
         lines.push(...historyOf(log.read(id, seq), entry.id))
+    }
     return lines
   }
 
@@ -191,22 +196,14 @@ export class Views implements ReadTarget {
       parent: entry.parent,
       order: entry.order,
       deleted: !entry.listed,
-      tuples: entry.state.tuples.map((tuple) => this.#tuple(tuple, entry)),
+      tuples: this.#tuples(entry),
       conflicts: this.#conflictsOf(entry),
       canonicalHash: hexOf(entryHash(entry.id, entry.state))
     }
   }
 
-  #tuple(tuple: Tuple, entry: Entry): TupleView {
-    const same = entry.state.tuples.filter((other) => other.field === tuple.field)
-    return {
-      field: tuple.field,
-      value: plain(tuple.value),
-      time: isoTime(tuple.time),
-      author: this.authorName(tuple.log),
-      dot: { log: tuple.log, epoch: this.replica.log.get(tuple.log)?.epoch ?? '', seq: tuple.seq },
-      wins: winnerOf(same, (log) => this.replica.authorOf(log)) === tuple
-    }
+  #tuples(entry: Entry): TupleView[] {
+    return tupleViews(entry.state.tuples, this.replica, (log) => this.authorName(log))
   }
 
   #conflictsOf(entry: Entry): ConflictView[] {
@@ -244,7 +241,7 @@ export class Views implements ReadTarget {
         epoch: log.get(row.log)?.epoch ?? '',
         clock: row.clock
       })),
-      tuples: entry.state.tuples.map((tuple) => this.#tuple(tuple, entry)),
+      tuples: this.#tuples(entry),
       tombstones: doc.tombstones.map(({ client, clock, length }) => ({ client: String(client), clock, length })),
       structs: doc.structs,
       bytes: doc.bytes

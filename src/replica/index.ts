@@ -1,6 +1,7 @@
 export { Replica, CATALOG_SPACE, MEMBERS_SPACE } from './replica.js'
 export type { OpenReport, ReplicaDeps, ReplicaEvents, ReplicaOptions } from './options.js'
 export { isoTime } from './clock.js'
+export { Breath } from './breath.js'
 export { quarantined, type HeldRecord } from './quarantine.js'
 export { appliedOf } from './behind.js'
 export { isWriter } from './rights.js'
