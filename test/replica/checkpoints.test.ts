@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MAX_PROPOSALS } from '../../src/replica/checkpoint/ledger.js'
-import { adopt, appliedOf, BaseFile, removalOf } from '../../src/replica/index.js'
+import { adopt, appliedOf, BaseFile, removalOf, type Contents } from '../../src/replica/index.js'
 import {
   decodeAnswer,
   decodeOffer,
   decodeRecord,
   encodeOffer,
   encodeRequest,
-  type BodyRef
+  type BodyRef,
+  type Offer
 } from '../../src/wire/index.js'
 import { checkpoint } from './checkpointing.js'
 import { Lab, MemoryContents, meet, type LabNode } from './lab.js'
@@ -31,25 +32,42 @@ async function alike(nodes: readonly LabNode[]): Promise<void> {
 
 /** A node that is admitted by one, takes the checkpoint of that one over, and has nothing else yet. */
 async function takesOver(lab: Lab, from: LabNode, nodes: readonly LabNode[], name = 'other'): Promise<LabNode> {
+  const node = await offered(lab, from, nodes, name)
+  return node.restart({ loseIndex: true })
+}
+
+/** The same before its index is made from it; `harm` is what becomes of the offer on the way. */
+async function offered(
+  lab: Lab,
+  from: LabNode,
+  nodes: readonly LabNode[],
+  name: string,
+  harm: (offer: Offer, contents: Contents) => Promise<Offer> = async (offer) => offer
+): Promise<LabNode> {
   const contents = new MemoryContents()
   const node = await lab.blank(name, { contents })
   await from.replica.writeMembers(() => [{ k: 'admit', key: node.keys.publicKey, role: 'author', name }])
   await meet(nodes)
   await node.receive(from.records().filter(({ body }) => body.space === 'members'))
-  const answer = decodeAnswer(await from.replica.requested(encodeRequest({ t: 'checkpoint' })), 'checkpoint-is')
-  const taken = await adopt(answer, {
-    cluster: lab.cluster,
-    members: node.replica.members,
-    self: node.keys.publicKey,
-    contents,
-    clock: node.clock,
-    file: new BaseFile(node.disk.mount()),
-    fetch: async (refs) => {
-      for (const ref of refs) await contents.put(await from.options.contents!.get(ref))
+  const { offer } = decodeAnswer(await from.replica.requested(encodeRequest({ t: 'checkpoint' })), 'checkpoint-is')
+  const theirs = from.options.contents!
+  const harmed = await theirs.put(encodeOffer(await harm(decodeOffer(await theirs.get(offer!)), theirs)))
+  const taken = await adopt(
+    { t: 'checkpoint-is', offer: harmed },
+    {
+      cluster: lab.cluster,
+      members: node.replica.members,
+      self: node.keys.publicKey,
+      contents,
+      clock: node.clock,
+      file: new BaseFile(node.disk.mount()),
+      fetch: async (refs) => {
+        for (const ref of refs) await contents.put(await theirs.get(ref))
+      }
     }
-  })
+  )
   assert.equal(taken, true)
-  return node.restart({ loseIndex: true })
+  return node
 }
 
 /** Writes over and over, here and there. */
@@ -261,4 +279,28 @@ test('a manifest that no other member vouches for is refused before it is fetche
     await assert.rejects(taking, { code: 'record-refused', message: /the word of no member/ })
     assert.deepEqual(fetched, [ref.hash])
   }
+})
+
+test('small bodies that cannot be read, that nothing names, or that are too many are not taken over', async () => {
+  const { lab, nodes } = await cluster(2)
+  await overwrite(nodes, 10)
+  for (let time = 0; time < 2; time++) await checkpoint(nodes)
+  const [a] = nodes as [LabNode]
+  const pack = (...bodies: string[]): Uint8Array =>
+    Buffer.concat(bodies.flatMap((body) => [Uint8Array.of(body.length), Buffer.from(body)]))
+  const harms: Array<readonly [said: RegExp, bytes: Uint8Array]> = [
+    [/cannot be read/, Uint8Array.of(100, 1, 2)],
+    [/no entry names/, pack('x')],
+    [/more small bodies/, pack(...Array.from({ length: 50 }, () => '0 of 10'))]
+  ]
+  for (const [at, [said, bytes]] of harms.entries())
+    for (const which of ['packs', 'ownPacks'] as const) {
+      const harmed = offered(lab, a, nodes, `newcomer ${at} ${which}`, async (offer, contents) => ({
+        ...offer,
+        [which]: [await contents.put(bytes)]
+      }))
+      await assert.rejects(harmed, { code: 'record-refused', message: said }, `${which} ${at}`)
+    }
+  // without any of them it is taken, and what lacks is fetched like other contents
+  await offered(lab, a, nodes, 'frugal', async (offer) => ({ ...offer, packs: [], ownPacks: [] }))
 })

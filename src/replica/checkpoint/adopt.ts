@@ -24,6 +24,7 @@ import {
 import { Breath, breathing } from '../breath.js'
 import { refOf } from './base.js'
 import type { BaseFile, KeptCheckpoint } from './base-file.js'
+import { fetchPacks } from './check-packs.js'
 import type { Contents } from './contents.js'
 
 export interface AdoptDeps {
@@ -54,9 +55,10 @@ export async function adopt({ offer: ref }: CheckpointAnswer, deps: AdoptDeps): 
   const { before } = top.manifest
   if (before === undefined) throw refused('took the place of nothing')
   const floor = await keep({ ...before, packs: offer.packs }, deps)
-  const pieces = [floor, top].flatMap(({ kept, manifest }) => [...manifest.chunks.map(refOf), ...kept.packs])
+  const pieces = [floor, top].flatMap(({ manifest }) => manifest.chunks.map(refOf))
   await deps.fetch([...new Map(pieces.map((ref) => [ref.hash, ref])).values()])
   for (const ref of pieces) await contents.get(ref)
+  for (const { kept, manifest } of [floor, top]) await fetchPacks(manifest, kept.packs, { ...deps, refused })
   await deps.beforehand?.(new Map(top.manifest.logs.map(({ log, seq }) => [log, seq])))
   await file.write({ top: top.kept, floor: floor.kept, offer: ref, proofs: offer.proofs })
   return true
