@@ -283,7 +283,7 @@ export class Replica {
 
   /** Whether a connected peer holds the same records and the same catalog. */
   inSyncWithSomebody(): boolean {
-    return this.#deps.transport.peers().some(({ node }) => this.engine.standing(node)?.inSync === true)
+    return this.#deps.transport.peers().some(({ node }) => this.engine.isInSync(node))
   }
 
   /** Logs whose branch here is not the one some peer holds. */
@@ -470,7 +470,7 @@ export class Replica {
     if (message.t === 'vector') this.#forkFinder.heard(from, message.vector)
     this.#own.judge()
     this.replication.changed()
-    this.#agreement.heard(from, this.engine.standing(from)?.inSync === true)
+    this.#agreement.heard(from, this.engine.isInSync(from))
   }
 
   requested(frame: Uint8Array): Promise<Uint8Array> {

@@ -328,6 +328,13 @@ export class SyncEngine {
     return { inSync: peer.complete ? level && root !== undefined && root === peer.root : null, behind, ahead, diverged }
   }
 
+  /** The same in one word: of most that it is not is known without looking at every log. */
+  isInSync(node: NodeId): boolean {
+    const peer = this.#peers.get(node)
+    if (peer?.complete !== true || peer.root === undefined || peer.root !== this.#deps.root()) return false
+    return this.standing(node)?.inSync === true
+  }
+
   /** What connected peers say they hold of a log. */
   heads(log: string): Array<{ seq: number; head: string }> {
     return [...this.#peers.values()].flatMap((peer) => peer.claims.get(log) ?? [])

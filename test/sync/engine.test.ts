@@ -466,7 +466,9 @@ describe('rule 7: in sync is said only when vectors and roots are equal', () => 
     made.engine.held(ours, 0)
     made.engine.peerUp('p', 0)
     made.engine.heard('p', vector(theirs, roots[1] === undefined ? {} : { root: roots[1] }), 0)
-    return made.engine.standing('p')
+    const found = made.engine.standing('p')
+    assert.equal(made.engine.isInSync('p'), found?.inSync === true)
+    return found
   }
 
   test('equal vectors and equal roots', () => {
@@ -508,6 +510,8 @@ describe('rule 7: in sync is said only when vectors and roots are equal', () => 
     engine.peerUp('p', 0)
     engine.heard('p', vector([at(A, 2)], { full: false, root: ROOT }), 0)
     assert.equal(engine.standing('p')!.inSync, null)
+    assert.equal(engine.isInSync('p'), false)
+    assert.equal(engine.isInSync('nobody'), false)
   })
 })
 
