@@ -30,8 +30,9 @@ const MAX_LENGTH_BYTES = 5
 export async function fetchPacks(manifest: Manifest, packs: readonly BodyRef[], deps: CheckPacksDeps): Promise<void> {
   const { contents, fetch, refused } = deps
   const breath = new Breath(deps.clock)
-  const { named, bytes } = await namedIn(manifest, deps, breath)
-  if (packs.reduce((sum, { size }) => sum + size, 0) > bytes)
+  const { named, bytes, most } = await namedIn(manifest, deps, breath)
+  // each pack is read whole, and is of one piece
+  if (packs.some(({ size }) => size > most) || packs.reduce((sum, { size }) => sum + size, 0) > bytes)
     throw refused('comes with more small bodies than its entries name')
   await fetch(packs)
   for (const ref of packs)
@@ -41,23 +42,28 @@ export async function fetchPacks(manifest: Manifest, packs: readonly BodyRef[], 
     }
 }
 
+/** Small bodies that entries name, and how many bytes of packs they are at most: in all, and of one piece. */
 async function namedIn(
   { chunks }: Manifest,
   { contents }: CheckPacksDeps,
   breath: Breath
-): Promise<{ named: HashSet; bytes: number }> {
+): Promise<{ named: HashSet; bytes: number; most: number }> {
   const named = new HashSet()
-  let bytes = 0
-  for (const chunk of chunks)
+  let [bytes, most] = [0, 0]
+  for (const chunk of chunks) {
+    let inPiece = 0
     for (const { state } of readChunk(await contents.get(refOf(chunk)))) {
       await breath.draw()
       for (const { hash, size } of bodiesOf(state)) {
         if (size > MAX_INLINE_BODY_BYTES) continue
         named.add(hash)
-        bytes += size + MAX_LENGTH_BYTES
+        inPiece += size + MAX_LENGTH_BYTES
       }
     }
-  return { named, bytes }
+    bytes += inPiece
+    most = Math.max(most, inPiece)
+  }
+  return { named, bytes, most }
 }
 
 function* bodiesIn(pack: Uint8Array, refused: CheckPacksDeps['refused']): Generator<Uint8Array> {
