@@ -13,7 +13,7 @@ import type { Attacker, Lane } from './attacker.js'
 import type { World } from './world.js'
 
 /** What a daemon's memory may grow by under one of these attacks, bytes. */
-const MAX_GROWTH_BYTES = 200 * 2 ** 20
+export const MAX_GROWTH_BYTES = 200 * 2 ** 20
 /** What lies in the place of a node that was never led outside its own directories. */
 const PLACE = ['catalog', 'home', 'log.txt']
 
@@ -171,13 +171,16 @@ export const anywhere = (world: World, path: string): boolean =>
   world.honest.some(({ dir }) => existsSync(join(dir, path)))
 
 /** Of how the honest nodes were before an attack; what it resolves with tells that they are unscathed after it. */
-export async function watch(world: World): Promise<(left?: { waiting?: number }) => Promise<void>> {
+export async function watch(
+  world: World,
+  maxGrowthBytes = MAX_GROWTH_BYTES
+): Promise<(left?: { waiting?: number }) => Promise<void>> {
   const before = world.honest.map((node) => node.memory().now)
   return async ({ waiting = 0 } = {}) => {
     await world.unharmed()
     world.honest.forEach((node, at) => {
       const grown = node.memory().now - before[at]!
-      assert.ok(grown < MAX_GROWTH_BYTES, `memory of ${node.name} grew by ${Math.round(grown / 2 ** 20)} MiB`)
+      assert.ok(grown < maxGrowthBytes, `memory of ${node.name} grew by ${Math.round(grown / 2 ** 20)} MiB`)
       assert.deepEqual(readdirSync(join(world.cluster.place, node.name)).toSorted(), PLACE)
     })
     await world.disarm()

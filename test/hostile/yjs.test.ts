@@ -9,7 +9,7 @@ import { clientIdOf, entryIdOfPath, ROOT_ID } from '../../src/catalog/index.js'
 import { encodeUpdate } from '../../src/catalog/update.js'
 import type { Op, SignedRecord } from '../../src/wire/index.js'
 import { until } from '../e2e/until.js'
-import { edit, file, Forger, newEntry, place, watch, type Forged } from './forger.js'
+import { edit, file, Forger, MAX_GROWTH_BYTES, newEntry, place, watch, type Forged } from './forger.js'
 import { attacks, LONG_MS, sized, type World } from './world.js'
 
 const attack = attacks()
@@ -196,10 +196,13 @@ attack('values nested without end, or under names that reach into objects, count
   await unscathed()
 })
 
+/** An entry of 40,000 values is megabytes that each change writes anew: what of those lies about is not collected at once. */
+const CROWDED_GROWTH_BYTES = sized(MAX_GROWTH_BYTES, 512 * 2 ** 20)
+
 attack(
   'an entry written under thousands of client ids, and deletions that name thousands, keep nobody',
   async (world) => {
-    const unscathed = await watch(world)
+    const unscathed = await watch(world, CROWDED_GROWTH_BYTES)
     const { client } = await victim(world)
     const forger = await Forger.at(world, await world.member())
     const ranges = (count: number) =>
