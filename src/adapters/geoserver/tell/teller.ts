@@ -5,13 +5,15 @@
  * 2. Changes that come together are told together, after a moment of quiet. What came and went meanwhile is not told.
  * 3. Reloads are gathered, begin only in this node's turn, and take at most some 2 % of GeoServer's time. While one is due
  *    what has nothing to do with it is told as ever (early.ts).
- * 4. What GeoServer does not know, where a call names it, only a reload helps.
+ * 4. What GeoServer does not know, where a call names it, only a reload helps. A fault of its own (5xx) may be over a moment
+ *    later, as when two that share a directory save one file at once: so the call is made once more before a reload.
  * 5. After a reload every object is read back: GeoServer answers well whatever it could not load.
  * 6. What fails is tried again, more and more seldom, and shown with its reason; everything else goes on.
  * 7. Tiles are dropped when GeoServer draws the new look: the body of a style it notices by itself, within 10 s.
  * 8. Settings of all are told before anything else, and wait for no reload: with every other change GeoServer writes its own
  *    over the file.
- * 9. Where GeoServers share the directory each made some of the changes itself: see `ask-first.ts`.
+ * 9. Where GeoServers share the directory each made some of the changes itself: see `ask-first.ts`. They are told one after
+ *    the other, for with what it is told each writes the same files.
  */
 import { GrapevineError, reasonOf } from '../../../errors.js'
 import type { FileFacts } from '../objects.js'
@@ -34,9 +36,11 @@ import {
   MAX_READ_BACK
 } from './pace.js'
 import { dropTiles } from './tiles.js'
-import { reloadWaitMs, WINDOW_MS } from './windows.js'
+import { reloadWaitMs, sharedWaitMs, WINDOW_MS } from './windows.js'
 
 const XML = 'application/xml'
+/** HTTP status from which on the fault is GeoServer's and not the call's. */
+const FAULT_OF_ITS_OWN = 500
 const RELOAD_TILES: Call = {
   method: 'POST',
   at: '/gwc/rest/reload',
@@ -48,6 +52,8 @@ const RELOAD_TILES: Call = {
 export class Teller {
   readonly #deps: TellerDeps
   readonly #failed = new Map<string, Failed>()
+  /** Paths of which GeoServer could not be told for a fault of its own, once. */
+  readonly #faulty = new Set<string>()
   /** Paths that a call could not tell and a reload must. */
   readonly #forReload = new Set<string>()
   readonly #stop = new AbortController()
@@ -127,7 +133,7 @@ export class Teller {
   #soon(): void {
     this.#lastOwedAt = this.#deps.clock.monotonic()
     this.#retryMs = RETRY_MIN_MS
-    this.#again(QUIET_MS)
+    this.#again(QUIET_MS + (this.#deps.shared === true ? sharedWaitMs(this.#deps.turn()) : 0))
   }
 
   #inLine<T>(work: () => Promise<T>): Promise<T> {
@@ -259,7 +265,7 @@ export class Teller {
   #settle(changes: readonly FileChange[]): void {
     const { debt, knowledge } = this.#deps
     for (const { path, after } of changes) {
-      const isOpen = this.#failed.has(path) || this.#forReload.has(path) || this.#touched.has(path)
+      const isOpen = [this.#failed, this.#faulty, this.#forReload, this.#touched].some((open) => open.has(path))
       if (!isOpen && knowledge.at(path) === after) debt.paid(path)
     }
   }
@@ -291,10 +297,15 @@ export class Teller {
         },
         this.#stop.signal
       )
-      if (file !== undefined) this.#failed.delete(file)
+      if (file !== undefined) this.#tookOver(file)
     } catch (error) {
       this.#failedCall(call, error)
     }
+  }
+
+  #tookOver(file: string): void {
+    this.#failed.delete(file)
+    this.#faulty.delete(file)
   }
 
   /** Rules 4 and 6. */
@@ -305,6 +316,8 @@ export class Teller {
     if (method === 'DELETE' && status === 404) return
     if (file === undefined) return this.#deps.logger.warn('GeoServer refused a call.', { at, reason: error.message })
     if (method !== 'GET' && !at.startsWith('/gwc/') && !this.#failed.has(file)) {
+      if (Number(status) >= FAULT_OF_ITS_OWN && !this.#faulty.has(file)) return void this.#faulty.add(file)
+      this.#faulty.delete(file)
       this.#forReload.add(file)
       this.#deps.logger.info('GeoServer refused a call; a reload is to do what it should have done.', {
         about,
@@ -356,7 +369,7 @@ export class Teller {
     this.#restUntil = clock.monotonic() + Math.min(MAX_RELOAD_REST_MS, ms * RELOAD_REST)
     this.#reloadDueSince = undefined
     this.#forReload.clear()
-    for (const [path] of owed) this.#failed.delete(path)
+    for (const [path] of owed) this.#tookOver(path)
     logger.info('GeoServer has reloaded its catalog; service was disturbed meanwhile.', { ms, files: owed.length })
     if (ms > WINDOW_MS / 2)
       logger.warn('A reload takes longer than a turn of this node: another node may reload at the same time.', { ms })

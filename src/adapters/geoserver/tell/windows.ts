@@ -6,6 +6,10 @@
 
 /** A reload takes as long as its catalog is large: 8 s at 1,267 layers. One window, ms. */
 export const WINDOW_MS = 20_000
+/** Where GeoServers share the directory each is told so much later than the one before it, ms: a call takes 15 to 45, */
+export const SHARED_TURN_MS = 250
+/** and none later than the one at this place. */
+const MAX_SHARED_TURNS = 10
 
 export interface Turn {
   /** Place of this node among all members, from 0; the same list in the same order on each. */
@@ -24,4 +28,9 @@ export function reloadWaitMs({ rank, nodes, share }: Turn, now: number): number 
   const begins = (rank % groups) * WINDOW_MS
   const into = (((now - begins) % round) + round) % round
   return into < WINDOW_MS / 2 ? 0 : round - into
+}
+
+/** How much longer than the first this node waits before it tells a GeoServer that shares its directory, ms. */
+export function sharedWaitMs({ rank }: Turn): number {
+  return SHARED_TURN_MS * Math.min(rank, MAX_SHARED_TURNS)
 }

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { readdir, rm } from 'node:fs/promises'
 import { describe, test } from 'node:test'
+import { QUIET_MS } from '../../../../src/adapters/geoserver/tell/pace.js'
+import { SHARED_TURN_MS } from '../../../../src/adapters/geoserver/tell/windows.js'
 import { calls, counts, FEATURE, LAYER, layerFiles, rig, type Rig } from './rig.js'
 
 const TILES = 'gwc-layers/La-1.xml'
@@ -120,3 +122,18 @@ test('which workspace is the default one is told by name, and a reload makes goo
   await made.settled()
   assert.deepEqual(told(made).slice(before + 4), ['POST /rest/reload'])
 })
+
+for (const [shared, rank, waits] of [
+  [true, 0, QUIET_MS],
+  [true, 2, QUIET_MS + 2 * SHARED_TURN_MS],
+  [true, 11, QUIET_MS + 10 * SHARED_TURN_MS],
+  [false, 2, QUIET_MS]
+] as const)
+  test(`GeoServer number ${rank} over ${shared ? 'a' : 'no'} shared directory is told after ${waits} ms`, async (t) => {
+    let first: number | undefined
+    const beforeCall = async (): Promise<void> => void (first ??= made.clock.monotonic())
+    const made = await rig(t, { shared, beforeCall, turn: () => ({ rank, nodes: 12, share: 1 }) })
+    const began = made.clock.monotonic()
+    await others(made, { [LAYER]: (await made.world.text(LAYER)).replace('<type>', '<path>/sea</path>\n  <type>') })
+    assert.ok(first! - began >= waits && first! - began < waits + SHARED_TURN_MS, `${first! - began} ms`)
+  })

@@ -1,5 +1,6 @@
 /** The rules of tell/teller.ts, cited by number, against the stand-in for GeoServer. */
 import assert from 'node:assert/strict'
+import { renameSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
 import {
@@ -234,6 +235,32 @@ test('rule 4: what GeoServer does not know where it is named is reloaded', async
   await made.settled()
   assert.deepEqual(calls(made), ['PUT /rest/layers/coast%3Acontours.xml', 'POST /rest/reload'])
   assert.equal((await made.world.call('GET', '/rest/layers/coast:contours.xml')).status, 200)
+})
+
+describe('rule 4: a fault of GeoServer itself', () => {
+  /** Another GeoServer saves the same tile layer, and takes the temporary file of this one along: so many times. */
+  function elsewhere({ world }: Rig, times: number): void {
+    let left = times
+    world.onStep = ({ what, to = '' }) => {
+      if (what !== 'rename' || !to.endsWith('.xml.tmp') || left-- <= 0) return
+      renameSync(world.at(to), world.at(to.replace(/\.tmp$/, '')))
+    }
+  }
+  const PUT = 'PUT /rest/layers/coast%3Acontours.xml'
+
+  for (const [times, asked] of [
+    [1, [PUT, PUT]],
+    [2, [PUT, PUT, 'POST /rest/reload']]
+  ] as const)
+    test(`that happens ${times === 1 ? 'once is no reason for a reload' : 'twice is mended by a reload'}`, async (t) => {
+      const made = await rig(t)
+      elsewhere(made, times)
+      await made.write({ [LAYER]: (await made.world.text(LAYER)).replace('<type>', '<path>/sea</path>\n  <type>') })
+      await made.settled()
+      assert.deepEqual(calls(made), asked)
+      assert.match((await made.world.call('GET', '/rest/layers/coast:contours.xml')).text, /sea/)
+      assert.equal(made.rows.rows.size, 0)
+    })
 })
 
 test('rule 4: a style that GeoServer found by itself is refused with 403: that is no question of who we are', async (t) => {
