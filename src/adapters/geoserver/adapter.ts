@@ -11,6 +11,7 @@ import type {
   Coming,
   Contents,
   ScanResult,
+  TargetEntry,
   Waits,
   WatchHint
 } from '../contract.js'
@@ -181,13 +182,12 @@ export class GeoServerAdapter implements Adapter {
       return this.#outside.translate(await this.#inner.scan(options), options.signal)
     }
     const found = await this.#inner.scan(options)
-    const files = [...found.entries.values()].flatMap(({ path, kind }) => (kind === 'file' ? [path] : []))
     if (options.paths !== undefined) {
+      const files = [...hashesOf(found).keys()]
       const others = options.paths.filter((path) => found.entries.get(path)?.kind !== 'file')
       // what was a directory, or is one, may have lost what was below it
       await this.#noticed([...new Set([...files, ...others, ...this.#knowledge.below(others)])])
-    }
-    if (options.paths === undefined && this.#knowledge.whole) await this.#knowledge.compare(new Set(files))
+    } else if (this.#knowledge.whole) await this.#noticed(this.#knowledge.differing(hashesOf(found)))
     return this.#outside.translate(found, options.signal)
   }
 
@@ -271,7 +271,9 @@ export class GeoServerAdapter implements Adapter {
     const answers = await this.#place(ordered(open), closure, preparation.source, signal)
     for (const { item, result } of set) if (result !== undefined) answers.set(item, result)
     for (const [item, waits] of waiting) answers.set(item, { item, outcome: 'waits', entry: null, waits })
-    await this.#judge.applied(items.filter((item) => answers.get(item)!.outcome === 'done'))
+    const done = items.filter((item) => answers.get(item)!.outcome === 'done')
+    const entries = new Map(done.map((item) => [item.path, answers.get(item)!.entry]))
+    await this.#judge.applied(done, (path) => this.#hashOf(path, entries.get(path)))
     return items.map((item) => answers.get(item)!)
   }
 
@@ -295,6 +297,11 @@ export class GeoServerAdapter implements Adapter {
       own.set(outer, [...(own.get(outer) ?? []), results[at]!])
     }
     return new Map(open.map((prepared) => [prepared.item, this.#answer(prepared, own.get(prepared.item)!)]))
+  }
+
+  #hashOf(path: string, entry: TargetEntry | null | undefined): string | undefined {
+    if (entry?.kind !== 'file') return undefined
+    return this.#outside.placeOf(path) === null ? entry.body.hash : this.#outside.rawAt(path)
   }
 
   #told<T>(items: readonly ApplyItem[], apply: () => Promise<T>): Promise<T> {
@@ -322,6 +329,10 @@ export class GeoServerAdapter implements Adapter {
 
 function isKnown(pair: readonly [ApplyItem, Waits | undefined]): pair is readonly [ApplyItem, Waits] {
   return pair[1] !== undefined
+}
+
+function hashesOf({ entries }: ScanResult): Map<string, string> {
+  return new Map([...entries.values()].flatMap((each) => (each.kind === 'file' ? [[each.path, each.body.hash]] : [])))
 }
 
 function filesOf(item: ApplyItem): string[] {

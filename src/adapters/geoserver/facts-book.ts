@@ -108,10 +108,11 @@ export class FactsBook {
   }
 }
 
-function factsOf(path: string, fileClass: FileClass, { object, problem, graphics }: Row): FileFacts {
+function factsOf(path: string, fileClass: FileClass, { hash, object, problem, graphics }: Row): FileFacts {
   return {
     path,
     class: fileClass,
+    hash,
     ...(object && { object }),
     ...(problem && { problem }),
     ...(graphics && { graphics })

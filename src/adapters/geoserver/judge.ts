@@ -53,14 +53,14 @@ export class Judge {
     return closure
   }
 
-  /** These were applied: the directory is known to hold them. */
-  async applied(items: readonly ApplyItem[]): Promise<void> {
+  /** These were applied: the directory is known to hold them. `hashAt`: the content id of the file at a path, as it lies there. */
+  async applied(items: readonly ApplyItem[], hashAt: (path: string) => string | undefined): Promise<void> {
     const { knowledge } = this.#deps
     for (const item of items) {
       const { clears, brings } = this.#candidates.get(item)!
       if (item.do === 'move' && item.expect.kind === 'dir') await this.#moved(item.from, item.path)
       for (const path of clears) knowledge.delete(path)
-      for (const facts of brings) knowledge.put(facts)
+      for (const facts of brings) knowledge.put(asItLies(facts, hashAt(facts.path)))
     }
   }
 
@@ -92,6 +92,10 @@ export class Judge {
       return { path, class: this.#deps.classifier.classify(path) }
     }
   }
+}
+
+function asItLies(facts: FileFacts, hash: string | undefined): FileFacts {
+  return hash === undefined ? facts : { ...facts, hash }
 }
 
 /** What is broken in a directory, as everybody who shares it has it. */

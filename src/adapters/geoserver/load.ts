@@ -26,6 +26,8 @@ export interface LoadOptions {
   readonly book?: FactsBook
   /** What a file is known to say without being read; null: it is left out; undefined: it is to be read. */
   readonly said?: (path: string, fileClass: FileClass) => FileFacts | null | undefined | Promise<FileFacts | undefined>
+  /** Whether what was read of a file is older than what the inventory holds; absent: it never is. */
+  readonly isStale?: (path: string) => boolean
 }
 
 /** Takes all files below `root` into `inventory`. Throws what opening the root throws. */
@@ -33,7 +35,7 @@ export async function loadInventory(
   root: string,
   classifier: Classifier,
   inventory: Inventory,
-  { progress, besides, book, said }: LoadOptions = {}
+  { progress, besides, book, said, isStale }: LoadOptions = {}
 ): Promise<void> {
   let window: string[] = []
   const readWindow = async (): Promise<void> => {
@@ -42,7 +44,7 @@ export async function loadInventory(
       const known = await said?.(path, fileClass)
       return known === undefined ? factsAt(root, path, fileClass, { ...(book && { book }) }) : known
     })
-    for (const facts of read) if (facts !== null) inventory.set(facts)
+    for (const facts of read) if (facts !== null && isStale?.(facts.path) !== true) inventory.set(facts)
     window = []
     progress?.(inventory.files.size)
   }
@@ -71,8 +73,10 @@ export async function factsAt(
     const bytes = await readBounded(join(root, from))
     const facts = readFacts(path, fileClass, bytes)
     // of a longer file not all was read
-    if (bytes.length <= MAX_XML_BYTES) book?.note(bodyRefOf(bytes).hash, facts)
-    return facts
+    if (bytes.length > MAX_XML_BYTES) return facts
+    const { hash } = bodyRefOf(bytes)
+    book?.note(hash, facts)
+    return { ...facts, hash }
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null
     return { path, class: fileClass, problem: { word: 'unreadable', reason: `cannot be read: ${reasonOf(error)}` } }

@@ -49,6 +49,8 @@ export interface GeoObject {
 export interface FileFacts {
   readonly path: string
   readonly class: FileClass
+  /** Content id of what was read; absent where that is not known, or nothing is read. */
+  readonly hash?: string
   readonly object?: GeoObject
   readonly problem?: FileProblem
   /** Paths of the graphics of this directory that the body of a style draws with; absent where there are none. */

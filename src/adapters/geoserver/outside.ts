@@ -84,6 +84,11 @@ export class Outside {
     throw changed(entry.path)
   }
 
+  /** The content id of the file by field at a path, as it lay there when it was looked at last. */
+  rawAt(path: string): string | undefined {
+    return this.#memory.get(path)?.raw
+  }
+
   /** The hash of what the file at a path means; empty when that is not known. */
   meaningAt(path: string): string {
     return this.#memory.get(path)?.meaning ?? ''

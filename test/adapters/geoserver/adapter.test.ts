@@ -91,6 +91,34 @@ describe('a GeoServer data directory as a target', () => {
     })
   })
 
+  test('a scan of everything finds out what is broken and what is mended, also where no hint came', async () => {
+    const grouped = (id: string): string =>
+      `<layer>\n  <name>l</name>\n  <id>L</id>\n  <defaultStyle>\n    <id>${id}</id>\n  </defaultStyle>\n</layer>\n`
+    const missing = (): number => world.adapter.broken(0).count
+    await world.make('styles/s.sld', '<StyledLayerDescriptor/>')
+    await world.make('styles/s.xml', '<style><id>S</id><name>s</name><filename>s.sld</filename></style>')
+    await world.make(LAYER, grouped('S'))
+    await world.adapter.start()
+    // a set waits until the directory has been read
+    await apply()
+    assert.equal(missing(), 0)
+    await world.make(LAYER, grouped('T'))
+    await world.adapter.scan()
+    assert.equal(missing(), 1)
+    await world.make(LAYER, grouped('S'))
+    await world.adapter.scan()
+    assert.equal(missing(), 0)
+  })
+
+  test('what the adapter wrote itself is not read again by a scan of everything', async () => {
+    await world.adapter.start()
+    for (const directory of ['workspaces/w/s/l', 'styles']) await mkdir(world.at(directory), { recursive: true })
+    const made = await apply(write(LAYER, layer('one'), null), write('styles/s.sld', '<StyledLayerDescriptor/>', null))
+    assert.deepEqual(outcomes(made), ['done', 'done'])
+    await world.adapter.scan()
+    assert.deepEqual(world.looked, [])
+  })
+
   test('writes what arrives with the fields of this node, and shows it as it arrived', async () => {
     await world.make('global.xml', global(7))
     const [result] = await apply(write('global.xml', shared('UTF-16'), await fileAt(world.adapter, 'global.xml')))
