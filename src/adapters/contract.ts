@@ -15,9 +15,15 @@ export type TargetEntry =
       readonly kind: 'file'
       readonly body: BodyRef
       readonly exec: boolean
+      /** With its content: what tells that it is the one that was elsewhere before. */
       readonly inode: string
     }
-  | { readonly path: string; readonly kind: 'dir'; readonly inode: string }
+  | {
+      readonly path: string
+      readonly kind: 'dir'
+      /** What tells that it is the one that was elsewhere before: no other has it, not even after that one is gone. */
+      readonly inode: string
+    }
 
 /** Something that cannot be shared as it is; reported, never fatal. */
 export interface TargetProblem {

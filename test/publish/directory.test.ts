@@ -120,6 +120,22 @@ describe('two directories', () => {
     )
   })
 
+  test('of which one takes the inode of one that went: it is a new one, and nothing moves into it', async () => {
+    const [a, b] = (await places(2)) as [Place, Place]
+    for (const name of ['old', 'old/x', 'old/y']) await mkdir(a.at(name))
+    for (const name of ['x', 'y']) await writeFile(a.at(`old/${name}/${name}`), name)
+    await agree([a, b], ['old/', 'old/x/', 'old/x/x=x', 'old/y/', 'old/y/y=y'])
+    a.site.imported.length = 0
+    await rm(a.at('old'), { recursive: true })
+    for (const name of ['one', 'one/two', 'one/two/three']) await mkdir(a.at(name))
+    await writeFile(a.at('one/z'), 'z')
+    await agree([a, b], ['one/', 'one/two/', 'one/two/three/', 'one/z=z'])
+    assert.deepEqual(
+      a.site.imported.filter((line) => line.startsWith('moved')),
+      []
+    )
+  })
+
   test('that trade places in the catalog are moved, not written anew', async () => {
     const [a, b] = (await places(2)) as [Place, Place]
     for (const name of ['one', 'two']) {

@@ -10,7 +10,7 @@ import { differs } from './faults.js'
 import { joinPath, splitPath, type Dir, type Root } from './root.js'
 import type { Rules } from './rules.js'
 import { decodeName } from './scan.js'
-import { inodeOf, type StatCache } from './stat-cache.js'
+import { directoryInodeOf, type StatCache } from './stat-cache.js'
 import type { Strays } from './strays.js'
 
 export interface ChangeDeps {
@@ -62,7 +62,7 @@ export async function inDirectory<T>(
 }
 
 export function dirEntry(path: string, stat: BigIntStats): TargetEntry {
-  return { path, kind: 'dir', inode: inodeOf(stat) }
+  return { path, kind: 'dir', inode: directoryInodeOf(stat) }
 }
 
 /** The last look before the step that cannot be taken back. */

@@ -14,7 +14,7 @@ import { mapLimit } from './pool.js'
 import { outermost } from '../paths.js'
 import { joinPath, splitPath, type Dir, type Root } from './root.js'
 import type { Rules } from './rules.js'
-import { inodeOf, isExec, isRacy, rowMatches, rowOf, type StatCache } from './stat-cache.js'
+import { directoryInodeOf, inodeOf, isExec, isRacy, rowMatches, rowOf, type StatCache } from './stat-cache.js'
 
 /** Directories walked at once, and entries looked at in each: enough to keep a disk busy, few enough to bound memory. */
 const PARALLEL_DIRS = 4
@@ -144,7 +144,7 @@ export class Scan {
       if (this.#deps.rules.ignores(path, stat.isDirectory() ? 'dir' : 'file')) return []
       if (stat.isFile()) return await this.#file(dir.at(name), path, stat)
       if (!stat.isDirectory()) return this.#problem(path, notShared(path, kindOf(stat)))
-      this.#entries.set(path, { path, kind: 'dir', inode: inodeOf(stat) })
+      this.#entries.set(path, { path, kind: 'dir', inode: directoryInodeOf(stat) })
       return [path]
     } catch (error) {
       this.#options.signal?.throwIfAborted()

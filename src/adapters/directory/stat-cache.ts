@@ -91,3 +91,11 @@ export function isExec(stat: BigIntStats): boolean {
 export function inodeOf(stat: BigIntStats): string {
   return `${stat.dev}:${stat.ino}`
 }
+
+/**
+ * What a directory keeps when it is renamed. A new one may get the inode of one that was just removed, and has no content to
+ * tell them apart, so its time of birth counts where the file system keeps one.
+ */
+export function directoryInodeOf(stat: BigIntStats): string {
+  return stat.birthtimeNs > 0n ? `${inodeOf(stat)}:${stat.birthtimeNs}` : inodeOf(stat)
+}

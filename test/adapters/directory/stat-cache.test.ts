@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import type { BigIntStats } from 'node:fs'
 import { lstat, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { isRacy, MemoryStatCache, rowMatches, rowOf } from '../../../src/adapters/directory/stat-cache.js'
+import {
+  directoryInodeOf,
+  isRacy,
+  MemoryStatCache,
+  rowMatches,
+  rowOf
+} from '../../../src/adapters/directory/stat-cache.js'
 import { makeWorld, type World } from './world.js'
 
 const MS = 1_000_000n
@@ -27,6 +33,13 @@ describe('a remembered stat', () => {
     for (const part of ['size', 'mtimeNs', 'ctimeNs', 'ino', 'dev'] as const) {
       assert.ok(!rowMatches(row, changed({ [part]: stat[part] + 1n })), part)
     }
+  })
+
+  test('tells a directory from one that had its inode before, where the file system knows when it was made', () => {
+    const born = (birthtimeNs: bigint): string => directoryInodeOf(changed({ birthtimeNs }))
+    assert.equal(born(7n), born(7n))
+    assert.notEqual(born(7n), born(8n))
+    assert.equal(born(0n), `${stat.dev}:${stat.ino}`)
   })
 
   test('is not trusted when it was taken within the tick of the last change', () => {
