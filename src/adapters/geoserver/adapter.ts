@@ -322,7 +322,7 @@ export class GeoServerAdapter implements Adapter {
     if (failed !== undefined) return { ...failed, item }
     const { entry } = results[0]!
     if (stands === undefined || entry?.kind !== 'file') return { item, outcome: 'done', entry }
-    this.#outside.remember(entry.path, entry.body, stands.body, stands.meaning)
+    this.#outside.remember(entry.path, entry.body, stands.body, stands)
     return { item, outcome: 'done', entry: { ...entry, body: stands.body } }
   }
 }

@@ -1,6 +1,12 @@
 /** What the adapter remembers; where it is kept is for the node to say. */
 
 /**
+ * Passwords of a store that are `${NAME}`, as they are written, by their key. GeoServer encrypts them too when it saves, and
+ * what it encrypted goes on standing for them.
+ */
+export type Parameters = Readonly<Record<string, string>>
+
+/**
  * What travels of each file by field, remembered so that an unchanged file is not read again, and one that GeoServer wrote
  * anew with the same meaning is no change. Losing it costs reading and, for files written anew, a record.
  */
@@ -12,6 +18,8 @@ export interface TravelRow {
   readonly travelSize: number
   /** Hash of what the travelling document means; empty when that is not known. */
   readonly meaning: string
+  /** Its passwords that come from the environment; absent where there are none. */
+  readonly parameters?: Parameters
   /** Where the file lies that was set aside here, while nothing took its place: all else is empty then. */
   readonly aside?: string
 }

@@ -9,9 +9,12 @@ import { unreadable } from '../directory/faults.js'
 import { mapLimit } from '../directory/pool.js'
 import type { Classifier } from './classify.js'
 import { broken, changed } from './faults.js'
-import type { TravelMemory } from './memory.js'
-import { outward, type Place } from './travel.js'
+import type { Parameters, TravelMemory } from './memory.js'
+import { outward, type Outward, type Place } from './travel.js'
 import { MAX_XML_BYTES } from './xml.js'
+
+/** What is remembered of a travelling document beside its bytes. */
+export type Said = Pick<Outward, 'meaning' | 'parameters'>
 
 export type FileEntry = TargetEntry & { kind: 'file' }
 
@@ -61,11 +64,11 @@ export class Outside {
     const { path, body } = entry
     const row = this.#memory.get(path)
     if (row !== undefined && row.raw === body.hash) return { hash: row.travel, size: row.travelSize }
-    const { bytes, meaning } = await this.#documentOf(entry)
+    const { bytes, meaning, parameters } = await this.#documentOf(entry, row?.parameters)
     // written anew with the same meaning: no change
     const same = row !== undefined && row.meaning === meaning
     const travel = same ? { hash: row.travel, size: row.travelSize } : bodyRefOf(bytes)
-    this.remember(path, body, travel, meaning)
+    this.remember(path, body, travel, { meaning, parameters })
     return travel
   }
 
@@ -76,7 +79,7 @@ export class Outside {
   async read(entry: FileEntry, lookAgain: (path: string) => void): Promise<Buffer> {
     const now = (await this.#inner.scan({ paths: [entry.path] })).entries.get(entry.path)
     if (now?.kind !== 'file') throw changed(entry.path)
-    const { bytes } = await this.#documentOf(now)
+    const { bytes } = await this.#documentOf(now, this.parametersAt(entry.path))
     if (bodyRefOf(bytes).hash === entry.body.hash) return bytes
     // what the memory stood for cannot be made of the file any more: from now on it shows itself as it is
     this.#memory.delete(entry.path)
@@ -89,9 +92,14 @@ export class Outside {
     return this.#memory.get(path)?.raw
   }
 
-  /** The hash of what the file at a path means; empty when that is not known. */
-  meaningAt(path: string): string {
-    return this.#memory.get(path)?.meaning ?? ''
+  /** What is known of what the file at a path stands for; the meaning is empty when it is not known. */
+  saidAt(path: string): Said {
+    return { meaning: this.#memory.get(path)?.meaning ?? '', parameters: this.parametersAt(path) }
+  }
+
+  /** Passwords from the environment in what the file at a path stands for. */
+  parametersAt(path: string): Parameters {
+    return this.#memory.get(path)?.parameters ?? {}
   }
 
   /** Whether the file, as it was scanned last, means what these bytes do; from then on it stands for them. */
@@ -123,15 +131,17 @@ export class Outside {
     }
   }
 
-  remember(path: string, raw: BodyRef, travel: BodyRef, meaning: string): void {
-    this.#memory.set(path, { raw: raw.hash, travel: travel.hash, travelSize: travel.size, meaning })
+  remember(path: string, raw: BodyRef, travel: BodyRef, { meaning, parameters }: Said): void {
+    const some = Object.keys(parameters).length > 0
+    const row = { raw: raw.hash, travel: travel.hash, travelSize: travel.size, meaning }
+    this.#memory.set(path, some ? { ...row, parameters } : row)
   }
 
-  async #documentOf(entry: FileEntry): Promise<{ bytes: Buffer; meaning: string }> {
+  async #documentOf(entry: FileEntry, known?: Parameters): Promise<Outward> {
     const { path, body } = entry
     if (body.size > MAX_XML_BYTES)
       throw broken(path, { word: 'too-large', reason: `is larger than ${MAX_XML_BYTES} bytes` }, false)
-    const made = outward(this.placeOf(path)!, await collect(this.#inner.read(entry)))
+    const made = outward(this.placeOf(path)!, await collect(this.#inner.read(entry)), known)
     if (!made.ok) throw broken(path, made.problem, false)
     return made.value
   }

@@ -10,9 +10,9 @@ import type { Classifier } from './classify.js'
 import { broken, damagedBody, secretMissing } from './faults.js'
 import { readFacts } from './objects.js'
 import { groupDepths, rankOf } from './order.js'
-import { collect, type FileEntry, type Outside } from './outside.js'
+import { collect, type FileEntry, type Outside, type Said } from './outside.js'
 import { environmentNameOf, loadSecrets, type Secrets } from './secrets.js'
-import { inward, type Place } from './travel.js'
+import { inward, type Outward, type Place } from './travel.js'
 import { MAX_XML_BYTES } from './xml.js'
 
 /** Files merged at once; each may have `MAX_XML_BYTES`. */
@@ -25,7 +25,7 @@ export interface Prepared {
   readonly result?: ApplyResult
   readonly inner: readonly ApplyItem[]
   /** What a file by field stands for in the catalog once it is written, and what that means. */
-  readonly stands?: { readonly body: BodyRef; readonly meaning: string }
+  readonly stands?: Said & { readonly body: BodyRef }
 }
 
 /** The file whose fields stay: as it lies there, or the bytes of one that was set aside. */
@@ -99,23 +99,19 @@ export class Preparation {
       this.#sources.set(now.body.hash, () => this.#deps.inner.read(now))
       return {
         inner: [{ ...item, body: now.body, expect: now }],
-        stands: { body: item.body, meaning: this.#deps.outside.meaningAt(item.path) }
+        stands: { body: item.body, ...this.#deps.outside.saidAt(item.path) }
       }
     }
     const expect = await this.#expected(item.path, item.expect)
     const local = now === null ? await this.#deps.outside.asideOf(item.path) : expect === now ? now : null
-    const { bytes, meaning } = await this.#merged(item, place, local)
+    const { bytes, meaning, parameters } = await this.#merged(item, place, local)
     await this.#noteGroup(item, bytes)
     const body = bodyRefOf(bytes)
     this.#sources.set(body.hash, () => this.#again(item, place, local))
-    return { inner: [{ ...item, body, expect }], stands: { body: item.body, meaning } }
+    return { inner: [{ ...item, body, expect }], stands: { body: item.body, meaning, parameters } }
   }
 
-  async #merged(
-    item: ApplyItem & { do: 'write' },
-    place: Place,
-    local: Local
-  ): Promise<{ bytes: Buffer; meaning: string }> {
+  async #merged(item: ApplyItem & { do: 'write' }, place: Place, local: Local): Promise<Outward> {
     const { path, body } = item
     if (body.size > MAX_XML_BYTES)
       throw broken(path, { word: 'too-large', reason: `is larger than ${MAX_XML_BYTES} bytes` }, true)
@@ -123,7 +119,7 @@ export class Preparation {
     if (bodyRefOf(incoming).hash !== body.hash) throw damagedBody(path, body.hash)
     const own = local === null || Buffer.isBuffer(local) ? local : await collect(this.#deps.inner.read(local))
     this.#secrets ??= loadSecrets(this.#deps.secretsFile, this.#deps.environment)
-    const made = inward(place, incoming, own, await this.#secrets)
+    const made = inward(place, incoming, own, await this.#secrets, this.#deps.outside.parametersAt(path))
     if (!made.ok) throw broken(path, made.problem, true)
     if ('lacks' in made.value) {
       const { lacks } = made.value
@@ -144,7 +140,7 @@ export class Preparation {
     if (expect.kind === 'dir' || item.expect.kind === 'dir' || from?.kind === to?.kind) {
       const inner = [{ ...item, expect }]
       if (from === null || item.expect.kind === 'dir') return { inner }
-      return { inner, stands: { body: item.expect.body, meaning: outside.meaningAt(item.from) } }
+      return { inner, stands: { body: item.expect.body, ...outside.saidAt(item.from) } }
     }
     const { body, exec } = item.expect
     const { mark: _mark, ...unmarked } = item

@@ -7,12 +7,15 @@
  *    So does one within a text, such as an address or a connection string (`spots.ts`).
  * 4. The name of a secret follows from the store it is in and is not taken from the wire: nobody fetches another store's
  *    password by naming it, and a store that is renamed is not changed by that.
- * 5. What is no well-formed document of its kind neither leaves nor arrives: what is in it cannot be told apart.
+ * 5. What is encrypted where the catalog has `${NAME}` is that, as GeoServer saved it: it goes on standing for it, and stays
+ *    when another change arrives.
+ * 6. What is no well-formed document of its kind neither leaves nor arrives: what is in it cannot be told apart.
  */
 import { createHash } from 'node:crypto'
 import type { FileKind } from './file-rules.js'
 import { localFields } from './field-rules.js'
 import { isRootOf, passwordElements, STORE_KINDS, valueElements, type FileProblem } from './objects.js'
+import type { Parameters } from './memory.js'
 import { formOf, REFERENCE_PREFIX } from './password-forms.js'
 import { edited, join, split, type Split, type Taken } from './splice.js'
 import { spotsIn, withSpots, type Spot } from './spots.js'
@@ -30,27 +33,31 @@ export type Outcome<T> =
 export interface Outward {
   readonly bytes: Buffer
   readonly meaning: string
+  readonly parameters: Parameters
 }
 
-/** The file as it is to be written and the hash of what travels of it, or the name of the secret that this node lacks. */
-export type Inward = { readonly bytes: Buffer; readonly meaning: string } | { readonly lacks: string }
+/** The file as it is to be written and what travels of it, or the name of the secret that this node lacks. */
+export type Inward = Outward | { readonly lacks: string }
 
-/** Rule 1, 2, 3. Never throws. */
-export function outward(place: Place, bytes: Uint8Array): Outcome<Outward> {
+/** Rules 1, 2, 3 and 5. `known`: what the file stood for before. Never throws. */
+export function outward(place: Place, bytes: Uint8Array, known: Parameters = {}): Outcome<Outward> {
   const read = parsed(place, bytes)
   if (!read.ok) return read
-  const { rest } = taken(place, read.value)
+  const { rest } = taken(place, read.value, known)
   const after = parsed(place, Buffer.from(rest))
   if (!after.ok) return after
-  return { ok: true, value: { bytes: Buffer.from(rest), meaning: meaningOf(after.value.root) } }
+  const { root } = after.value
+  const parameters = parametersOf(place, root)
+  return { ok: true, value: { bytes: Buffer.from(rest), meaning: meaningOf(root), parameters } }
 }
 
-/** `local` is the file that is there now; null when there is none. Never throws. */
+/** `local` is the file that is there now; null when there is none. `known`: what that stands for. Never throws. */
 export function inward(
   place: Place,
   incoming: Uint8Array,
   local: Uint8Array | null,
-  secretOf: (name: string) => string | undefined
+  secretOf: (name: string) => string | undefined,
+  known: Parameters = {}
 ): Outcome<Inward> {
   const arrived = outward(place, incoming)
   if (!arrived.ok) return arrived
@@ -61,8 +68,8 @@ export function inward(
   const kept = own?.ok ? { fields: taken(place, own.value).taken, passwords: passwordsOf(place, own.value) } : NOTHING
   const merged = parsed(place, Buffer.from(join(document.value, kept.fields)))
   if (!merged.ok) return merged
-  const whole = filled(place, merged.value, kept.passwords, secretOf)
-  return { ok: true, value: 'lacks' in whole ? whole : { ...whole, meaning: arrived.value.meaning } }
+  const whole = filled(place, merged.value, { passwords: kept.passwords, known }, secretOf)
+  return { ok: true, value: 'lacks' in whole ? whole : { ...arrived.value, ...whole } }
 }
 
 const NOTHING: { fields: readonly Taken[]; passwords: ReadonlyMap<string, string> } = {
@@ -105,11 +112,12 @@ function refused(word: FileProblem['word'], reason: string): Outcome<never> {
   return { ok: false, problem: { word, reason } }
 }
 
-function taken({ kind }: Place, document: XmlDocument): Split {
+function taken({ kind }: Place, document: XmlDocument, known: Parameters = {}): Split {
   const edits = passwords(kind, document.root)
     .filter(({ form }) => form === 'plain' || form === 'encrypted')
-    .map(({ key, element }) => {
-      const text = escaped(REFERENCE_PREFIX + key)
+    .map(({ key, element, form }) => {
+      const parameter = form === 'encrypted' ? known[key] : undefined
+      const text = escaped(parameter ?? REFERENCE_PREFIX + key)
       return { start: element.innerStart, end: element.innerEnd, text }
     })
   const within = textsWithSpots(kind, document.root).flatMap(({ key, element, spots }) => {
@@ -162,6 +170,11 @@ function passwords(kind: FileKind, root: XmlElement): Password[] {
     }))
 }
 
+function parametersOf({ kind }: Place, root: XmlElement): Parameters {
+  const found = passwords(kind, root).filter(({ form }) => form === 'parameter')
+  return Object.fromEntries(found.map(({ key, element }) => [key, element.text.trim()]))
+}
+
 /** The passwords a local file has itself: as they are written there, and those within a text as they read. */
 function passwordsOf({ kind }: Place, { text, root }: XmlDocument): Map<string, string> {
   const own = passwords(kind, root).filter(({ form }) => form === 'plain' || form === 'encrypted')
@@ -176,15 +189,17 @@ function passwordsOf({ kind }: Place, { text, root }: XmlDocument): Map<string, 
   ])
 }
 
-/** Rules 3 and 4. */
+/** Rules 3, 4 and 5. */
 function filled(
   { path, kind }: Place,
   { text, root }: XmlDocument,
-  own: ReadonlyMap<string, string>,
+  { passwords: own, known }: { readonly passwords: ReadonlyMap<string, string>; readonly known: Parameters },
   secretOf: (name: string) => string | undefined
 ): { bytes: Buffer } | { lacks: string } {
   const edits = []
   for (const { key, element, form } of passwords(kind, root)) {
+    const encrypted = form === 'parameter' && known[key] === element.text.trim() ? own.get(key) : undefined
+    if (encrypted !== undefined) edits.push({ start: element.innerStart, end: element.innerEnd, text: encrypted })
     if (form !== 'reference') continue
     const name = secretName(path, key)
     const value = own.get(key) ?? asGeoServerWrites(key, secretOf(name))

@@ -231,6 +231,32 @@ describe('a GeoServer data directory as a target', () => {
     assert.equal(await world.text(STORE), store('crypt1:own', '\n  <enabled>false</enabled>'))
   })
 
+  test('a store with a password from the environment stays one when GeoServer encrypts it, whoever wrote it', async () => {
+    const parameter = store('plain:${DB}')
+    for (const path of [STORE, STORE.replace('/s/', '/t/')]) {
+      await mkdir(join(world.at(path), '..'), { recursive: true })
+      if (path === STORE) await world.make(path, parameter)
+      else assert.deepEqual(outcomes(await apply(write(path, parameter, null))), ['done'])
+      const before = await fileAt(world.adapter, path)
+      assert.deepEqual(before.body, bodyRefOf(Buffer.from(parameter)))
+      for (const cipher of ['crypt1:x', 'crypt1:y']) {
+        await world.make(path, store(cipher))
+        assert.deepEqual((await fileAt(world.adapter, path)).body, before.body)
+        assert.equal(await travels(path), parameter)
+      }
+      // what somebody changes beside it travels with the parameter, and what arrives leaves the ciphertext
+      await world.make(path, store('crypt1:y', '\n  <type>t</type>'))
+      assert.equal(await travels(path), store('plain:${DB}', '\n  <type>t</type>'))
+      const results = await apply(
+        write(path, store('plain:${DB}', '\n  <type>u</type>'), await fileAt(world.adapter, path))
+      )
+      assert.deepEqual(outcomes(results), ['done'])
+      assert.equal(await world.text(path), store('crypt1:y', '\n  <type>u</type>'))
+      assert.equal(await travels(path), store('plain:${DB}', '\n  <type>u</type>'))
+      assert.equal(world.memory.get(path)?.parameters?.['passwd'], 'plain:${DB}')
+    }
+  })
+
   test('a file that was set aside gives its fields and its password to the one that takes its place', async () => {
     await world.make('global.xml', global(7))
     await world.make(STORE, store('crypt1:own'))

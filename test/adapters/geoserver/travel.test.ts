@@ -296,6 +296,36 @@ describe('the password of a store', () => {
     assert.equal(into(STORE, store('${DB_PASSWORD}'), store('crypt1:own')), store('${DB_PASSWORD}'))
   })
 
+  describe('that the environment fills and GeoServer encrypted (5)', () => {
+    const known = { passwd: 'plain:${DB}' }
+    const made = (written: string): string => {
+      const result = outward(STORE, Buffer.from(store(written)), known)
+      assert.ok(result.ok)
+      return result.value.bytes.toString()
+    }
+    const arrived = (incoming: string, local: string): string => {
+      const more = '\n  <enabled>false</enabled>'
+      const texts = [store(incoming, more), store(local)].map((text) => Buffer.from(text)) as [Buffer, Buffer]
+      const result = inward(STORE, ...texts, noSecrets, known)
+      assert.ok(result.ok && !('lacks' in result.value))
+      assert.deepEqual(result.value.parameters, incoming.includes('$') ? { passwd: incoming } : {})
+      return result.value.bytes.toString().replace(more, '')
+    }
+
+    test('goes on standing for it, and what is written in plain text does not', () => {
+      assert.equal(made('crypt1:x'), store('plain:${DB}'))
+      assert.equal(made('plain:${OTHER}'), store('plain:${OTHER}'))
+      assert.equal(made('plain:hunter2'), store('grapevine-secret:passwd'))
+    })
+
+    test('stays when another change arrives, and makes way for another parameter', () => {
+      assert.equal(arrived('plain:${DB}', 'crypt1:x'), store('crypt1:x'))
+      assert.equal(arrived('plain:${OTHER}', 'crypt1:x'), store('plain:${OTHER}'))
+      assert.equal(arrived('plain:${DB}', 'plain:${DB}'), store('plain:${DB}'))
+      assert.equal(arrived('grapevine-secret:passwd', 'crypt1:x'), store('crypt1:x'))
+    })
+  })
+
   test('of the local file stays in it when something else of the store changes (3)', () => {
     const arrived = store('grapevine-secret:passwd', '\n  <enabled>false</enabled>')
     assert.equal(
