@@ -103,7 +103,6 @@ export class GeoServerAdapter implements Adapter {
       leavesOut: withAllAbove(classifier),
       together: (a, b) => mayGoTogether(classifier.classify(a), classifier.classify(b))
     })
-    this.#outside = new Outside(this.#inner, classifier, deps.memory)
     const { environment, telling } = deps
     this.#classifier = classifier
     const knowledge = new Knowledge(
@@ -113,7 +112,10 @@ export class GeoServerAdapter implements Adapter {
       { asOfBefore: shared }
     )
     this.#knowledge = knowledge
-    this.#wake = new Wake(deps.clock, knowledge.inventory)
+    const over = (path: string): void => this.#listener({ paths: [path] })
+    const wake = new Wake({ clock: deps.clock, inventory: knowledge.inventory, over })
+    this.#wake = wake
+    this.#outside = new Outside({ inner: this.#inner, classifier, memory: deps.memory, wake })
     this.#judge = new Judge({ knowledge, classifier, rule: new BrokenRule(broken, deps.clock) })
     if (telling !== undefined) this.#teller = this.#tellerOf(deps, telling, classifier)
     this.#prepare = { inner: this.#inner, outside: this.#outside, classifier, secretsFile, environment }
@@ -155,7 +157,7 @@ export class GeoServerAdapter implements Adapter {
 
   onHint(listener: (hint: WatchHint) => void): void {
     this.#listener = listener
-    this.#inner.onHint((hint) => this.#wake.pass(hint, listener))
+    this.#inner.onHint(listener)
   }
 
   ignores(path: string, kind: 'file' | 'dir'): boolean {

@@ -20,6 +20,8 @@ export interface TravelRow {
   readonly meaning: string
   /** Its passwords that come from the environment; absent where there are none. */
   readonly parameters?: Parameters
+  /** What GeoServer would fill into it (`fill-ins.ts`); absent: nothing. */
+  readonly lacks?: string
   /** Where the file lies that was set aside here, while nothing took its place: all else is empty then. */
   readonly aside?: string
 }

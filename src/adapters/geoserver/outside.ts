@@ -9,27 +9,37 @@ import { unreadable } from '../directory/faults.js'
 import { mapLimit } from '../directory/pool.js'
 import type { Classifier } from './classify.js'
 import { broken, changed } from './faults.js'
-import type { Parameters, TravelMemory } from './memory.js'
+import type { Parameters, TravelMemory, TravelRow } from './memory.js'
 import { outward, type Outward, type Place } from './travel.js'
+import type { Wake } from './wake.js'
 import { MAX_XML_BYTES } from './xml.js'
 
 /** What is remembered of a travelling document beside its bytes. */
-export type Said = Pick<Outward, 'meaning' | 'parameters'>
+export type Said = Pick<Outward, 'meaning' | 'parameters'> & { readonly lacks?: string }
 
 export type FileEntry = TargetEntry & { kind: 'file' }
 
 /** Files read at once; each may have `MAX_XML_BYTES`. */
 const PARALLEL_READS = 8
 
+export interface OutsideDeps {
+  readonly inner: Pick<Adapter, 'scan' | 'read'>
+  readonly classifier: Classifier
+  readonly memory: TravelMemory
+  readonly wake: Pick<Wake, 'holds' | 'later'>
+}
+
 export class Outside {
   readonly #inner: Pick<Adapter, 'scan' | 'read'>
   readonly #classifier: Classifier
   readonly #memory: TravelMemory
+  readonly #wake: Pick<Wake, 'holds' | 'later'>
 
-  constructor(inner: Pick<Adapter, 'scan' | 'read'>, classifier: Classifier, memory: TravelMemory) {
+  constructor({ inner, classifier, memory, wake }: OutsideDeps) {
     this.#inner = inner
     this.#classifier = classifier
     this.#memory = memory
+    this.#wake = wake
   }
 
   /** Where a file by field lies; null for every other path. */
@@ -49,7 +59,7 @@ export class Outside {
       signal?.throwIfAborted()
       const { path } = entry
       try {
-        entries.set(path, { ...entry, body: await this.travelOf(entry) })
+        entries.set(path, { ...entry, body: await this.travelOf(entry, true) })
       } catch (error) {
         if (!(error instanceof GrapevineError)) throw error
         entries.delete(path)
@@ -59,17 +69,30 @@ export class Outside {
     return { entries, problems }
   }
 
-  /** What stands for the file in the catalog. Throws `file-broken`, and what reading it throws. */
-  async travelOf(entry: FileEntry): Promise<BodyRef> {
+  /**
+   * What stands for the file in the catalog. `shown`: as it shows itself to whoever looks for changes, which is as it was
+   * while GeoServer writes in the wake of a call; it is looked at once more when that is over. Throws `file-broken`, and what
+   * reading it throws.
+   */
+  async travelOf(entry: FileEntry, shown = false): Promise<BodyRef> {
     const { path, body } = entry
     const row = this.#memory.get(path)
-    if (row !== undefined && row.raw === body.hash) return { hash: row.travel, size: row.travelSize }
-    const { bytes, meaning, parameters } = await this.#documentOf(entry, row?.parameters)
-    // written anew with the same meaning: no change
-    const same = row !== undefined && row.meaning === meaning
-    const travel = same ? { hash: row.travel, size: row.travelSize } : bodyRefOf(bytes)
-    this.remember(path, body, travel, { meaning, parameters })
+    if (row !== undefined && row.raw === body.hash) return travelIn(row)
+    const made = await this.#documentOf(entry, row?.parameters)
+    const same = row !== undefined && this.#isSame(path, row, made)
+    if (!same && shown && row !== undefined && row.raw !== '' && this.#wake.holds(path)) {
+      this.#wake.later(path)
+      return travelIn(row)
+    }
+    const travel = same ? travelIn(row) : bodyRefOf(made.bytes)
+    this.remember(path, body, travel, saidOf(made))
     return travel
+  }
+
+  /** Whether it was written anew with the same meaning, or GeoServer filled in what it always does. */
+  #isSame(path: string, row: TravelRow, { meaning, fillIns }: Outward): boolean {
+    if (row.meaning === meaning) return true
+    return row.lacks !== undefined && fillIns.mayFill.includes(row.lacks) && this.#wake.holds(path)
   }
 
   /**
@@ -94,7 +117,8 @@ export class Outside {
 
   /** What is known of what the file at a path stands for; the meaning is empty when it is not known. */
   saidAt(path: string): Said {
-    return { meaning: this.#memory.get(path)?.meaning ?? '', parameters: this.parametersAt(path) }
+    const { meaning = '', lacks } = this.#memory.get(path) ?? {}
+    return { meaning, parameters: this.parametersAt(path), ...(lacks !== undefined && { lacks }) }
   }
 
   /** Passwords from the environment in what the file at a path stands for. */
@@ -131,10 +155,10 @@ export class Outside {
     }
   }
 
-  remember(path: string, raw: BodyRef, travel: BodyRef, { meaning, parameters }: Said): void {
+  remember(path: string, raw: BodyRef, travel: BodyRef, { meaning, parameters, lacks }: Said): void {
     const some = Object.keys(parameters).length > 0
     const row = { raw: raw.hash, travel: travel.hash, travelSize: travel.size, meaning }
-    this.#memory.set(path, some ? { ...row, parameters } : row)
+    this.#memory.set(path, { ...row, ...(some && { parameters }), ...(lacks !== undefined && { lacks }) })
   }
 
   async #documentOf(entry: FileEntry, known?: Parameters): Promise<Outward> {
@@ -145,6 +169,14 @@ export class Outside {
     if (!made.ok) throw broken(path, made.problem, false)
     return made.value
   }
+}
+
+function travelIn({ travel, travelSize }: TravelRow): BodyRef {
+  return { hash: travel, size: travelSize }
+}
+
+export function saidOf({ meaning, parameters, fillIns: { lacks } }: Outward): Said {
+  return { meaning, parameters, ...(lacks !== undefined && { lacks }) }
 }
 
 export async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {

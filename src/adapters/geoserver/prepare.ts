@@ -10,7 +10,7 @@ import type { Classifier } from './classify.js'
 import { broken, damagedBody, secretMissing } from './faults.js'
 import { readFacts } from './objects.js'
 import { groupDepths, rankOf } from './order.js'
-import { collect, type FileEntry, type Outside, type Said } from './outside.js'
+import { collect, saidOf, type FileEntry, type Outside, type Said } from './outside.js'
 import { environmentNameOf, loadSecrets, type Secrets } from './secrets.js'
 import { inward, type Outward, type Place } from './travel.js'
 import { MAX_XML_BYTES } from './xml.js'
@@ -104,11 +104,12 @@ export class Preparation {
     }
     const expect = await this.#expected(item.path, item.expect)
     const local = now === null ? await this.#deps.outside.asideOf(item.path) : expect === now ? now : null
-    const { bytes, meaning, parameters } = await this.#merged(item, place, local)
+    const made = await this.#merged(item, place, local)
+    const { bytes } = made
     await this.#noteGroup(item, bytes)
     const body = bodyRefOf(bytes)
     this.#sources.set(body.hash, () => this.#again(item, place, local))
-    return { inner: [{ ...item, body, expect }], stands: { body: item.body, meaning, parameters } }
+    return { inner: [{ ...item, body, expect }], stands: { body: item.body, ...saidOf(made) } }
   }
 
   async #merged(item: ApplyItem & { do: 'write' }, place: Place, local: Local): Promise<Outward> {

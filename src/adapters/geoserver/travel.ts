@@ -15,6 +15,7 @@ import { createHash } from 'node:crypto'
 import type { FileKind } from './file-rules.js'
 import { localFields } from './field-rules.js'
 import { isRootOf, passwordElements, STORE_KINDS, valueElements, type FileProblem } from './objects.js'
+import { fillInsOf, type FillIns } from './fill-ins.js'
 import type { Parameters } from './memory.js'
 import { formOf, REFERENCE_PREFIX } from './password-forms.js'
 import { edited, join, split, type Split, type Taken } from './splice.js'
@@ -34,6 +35,7 @@ export interface Outward {
   readonly bytes: Buffer
   readonly meaning: string
   readonly parameters: Parameters
+  readonly fillIns: FillIns
 }
 
 /** The file as it is to be written and what travels of it, or the name of the secret that this node lacks. */
@@ -48,7 +50,8 @@ export function outward(place: Place, bytes: Uint8Array, known: Parameters = {})
   if (!after.ok) return after
   const { root } = after.value
   const parameters = parametersOf(place, root)
-  return { ok: true, value: { bytes: Buffer.from(rest), meaning: meaningOf(root), parameters } }
+  const fillIns = fillInsOf(place.kind, root, meaningOf)
+  return { ok: true, value: { bytes: Buffer.from(rest), meaning: meaningOf(root), parameters, fillIns } }
 }
 
 /** `local` is the file that is there now; null when there is none. `known`: what that stands for. Never throws. */

@@ -1,59 +1,67 @@
 /**
- * What GeoServer writes in the wake of being told: with a layer or a group it saves the tile layer anew, and puts the name of
- * another default style into it. That is no edit of this node's, for its author's GeoServer did the same, and that is on its
- * way. So a hint at such a file is held back for a while; what differs from the catalog then still is an edit.
+ * What GeoServer writes in the wake of being told: with a layer or a group it saves the tile layer anew. That is no edit of this
+ * node's, for its author's GeoServer did the same, and that is on its way. So for a while such a file shows itself as it was,
+ * whoever looks at it; what differs from the catalog then still is an edit.
  */
 import { posix } from 'node:path'
 import type { Clock } from '../../runtime.js'
-import type { WatchHint } from '../contract.js'
 import type { Inventory } from './inventory.js'
 import { RESOURCE_KINDS, tileLayerPath } from './objects.js'
 
 /** GeoServer saves the tile layer within a second of its layer, and the author's takes as long to get here, ms. */
 export const WAKE_MS = 10_000
 
-export class Wake {
-  readonly #clock: Clock
-  readonly #inventory: Inventory
-  /** Path of a tile layer -> until when hints at it are held back, ms that never go back. */
-  readonly #until = new Map<string, number>()
-  readonly #timers = new Set<() => void>()
+export interface WakeDeps {
+  readonly clock: Clock
+  readonly inventory: Inventory
+  /** The wake of this path is over, and there is something to be looked at. */
+  readonly over: (path: string) => void
+}
 
-  constructor(clock: Clock, inventory: Inventory) {
-    this.#clock = clock
-    this.#inventory = inventory
+export class Wake {
+  readonly #deps: WakeDeps
+  /** Path of a tile layer -> until when it is as it was, ms that never go back. */
+  readonly #until = new Map<string, number>()
+  readonly #timers = new Map<string, () => void>()
+
+  constructor(deps: WakeDeps) {
+    this.#deps = deps
   }
 
   /** GeoServer is about to be told of the object at this path. */
   telling(path: string): void {
-    const facts = this.#inventory.files.get(path)
+    const { clock, inventory } = this.#deps
+    const facts = inventory.files.get(path)
     if (facts === undefined) return
     // a resource is told by itself, and its layer lies beside it
     const isResource = RESOURCE_KINDS.has(facts.class.kind)
-    const layer = isResource ? this.#inventory.files.get(posix.join(posix.dirname(path), 'layer.xml')) : facts
+    const layer = isResource ? inventory.files.get(posix.join(posix.dirname(path), 'layer.xml')) : facts
     const { object } = layer ?? facts
     if (object === undefined || (object.kind !== 'layer' && object.kind !== 'layergroup')) return
-    this.#until.set(tileLayerPath(object.id), this.#clock.monotonic() + WAKE_MS)
+    const now = clock.monotonic()
+    for (const [each, until] of this.#until) if (until <= now) this.#until.delete(each)
+    this.#until.set(tileLayerPath(object.id), now + WAKE_MS)
   }
 
-  /** Hands on now what is no wake, and the rest when it is over. */
-  pass(hint: WatchHint, listener: (hint: WatchHint) => void): void {
-    if ('all' in hint) return listener(hint)
-    const now = this.#clock.monotonic()
-    for (const [path, until] of this.#until) if (until <= now) this.#until.delete(path)
-    const held = hint.paths.filter((path) => this.#until.has(path))
-    const rest = hint.paths.filter((path) => !this.#until.has(path))
-    if (rest.length > 0) listener({ paths: rest })
-    if (held.length === 0) return
-    const cancel = this.#clock.timer(WAKE_MS, () => {
-      this.#timers.delete(cancel)
-      listener({ paths: held })
+  /** Whether what lies at this path may be GeoServer's, because it was told. */
+  holds(path: string): boolean {
+    return (this.#until.get(path) ?? -Infinity) > this.#deps.clock.monotonic()
+  }
+
+  /** What lies there is looked at when its wake is over. */
+  later(path: string): void {
+    if (this.#timers.has(path)) return
+    const { clock, over } = this.#deps
+    const wait = Math.max(1, (this.#until.get(path) ?? 0) - clock.monotonic())
+    const cancel = clock.timer(wait, () => {
+      this.#timers.delete(path)
+      over(path)
     })
-    this.#timers.add(cancel)
+    this.#timers.set(path, cancel)
   }
 
   stop(): void {
-    for (const cancel of this.#timers) cancel()
+    for (const cancel of this.#timers.values()) cancel()
     this.#timers.clear()
   }
 }

@@ -1,7 +1,6 @@
 /** What GeoServer writes in the wake of being told is looked at later. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { WatchHint } from '../../../src/adapters/contract.js'
 import { Classifier } from '../../../src/adapters/geoserver/classify.js'
 import { Inventory } from '../../../src/adapters/geoserver/inventory.js'
 import { readFacts } from '../../../src/adapters/geoserver/objects.js'
@@ -13,52 +12,63 @@ const LAYER = 'workspaces/coast/depth/contours/layer.xml'
 const FEATURE = 'workspaces/coast/depth/contours/featuretype.xml'
 const TILES = 'gwc-layers/La-1.xml'
 
-function rig(): { clock: HandClock; wake: Wake; hear: (...paths: string[]) => void; heard: WatchHint[] } {
+function rig(): { clock: HandClock; wake: Wake; over: string[] } {
   const clock = new HandClock()
   const classifier = new Classifier()
   const inventory = new Inventory()
   for (const [path, text] of Object.entries(smallTree()))
     inventory.set(readFacts(path, classifier.classify(path), Buffer.from(text)))
-  const wake = new Wake(clock, inventory)
-  const heard: WatchHint[] = []
-  return { clock, wake, heard, hear: (...paths) => wake.pass({ paths }, (hint) => heard.push(hint)) }
+  const over: string[] = []
+  const wake = new Wake({ clock, inventory, over: (path) => over.push(path) })
+  return { clock, wake, over }
 }
 
 for (const told of [LAYER, FEATURE])
   test(`after ${told} was told its tile layer is looked at later, and everything else at once`, async () => {
-    const { clock, wake, hear, heard } = rig()
+    const { clock, wake, over } = rig()
     wake.telling(told)
-    hear(TILES, LAYER)
-    assert.deepEqual(heard, [{ paths: [LAYER] }])
+    assert.deepEqual(
+      [TILES, LAYER, FEATURE].map((path) => wake.holds(path)),
+      [true, false, false]
+    )
     await clock.pass(WAKE_MS - 1)
-    assert.equal(heard.length, 1)
+    assert.equal(wake.holds(TILES), true)
     await clock.pass(1)
-    assert.deepEqual(heard.slice(1), [{ paths: [TILES] }])
-    hear(TILES)
-    assert.deepEqual(heard.slice(2), [{ paths: [TILES] }])
+    assert.equal(wake.holds(TILES), false)
+    // nobody saw anything to come back for
+    assert.deepEqual(over, [])
   })
 
-test('a tile layer whose layer was not told is looked at at once, and so is everything when all is to be', () => {
-  const { wake, hear, heard } = rig()
-  for (const path of ['styles/line.xml', 'workspaces/coast/depth/datastore.xml', 'never.xml']) wake.telling(path)
-  hear(TILES)
+test('what was seen is looked at once more when the wake is over, once', async () => {
+  const { clock, wake, over } = rig()
   wake.telling(LAYER)
-  wake.pass({ all: true }, (hint) => heard.push(hint))
-  assert.deepEqual(heard, [{ paths: [TILES] }, { all: true }])
+  await clock.pass(3_000)
+  wake.later(TILES)
+  wake.later(TILES)
+  await clock.pass(WAKE_MS - 3_001)
+  assert.deepEqual(over, [])
+  await clock.pass(1)
+  assert.deepEqual(over, [TILES])
+  assert.equal(wake.holds(TILES), false)
+})
+
+test('a tile layer whose layer was not told is looked at at once', () => {
+  const { wake } = rig()
+  for (const path of ['styles/line.xml', 'workspaces/coast/depth/datastore.xml', 'never.xml']) wake.telling(path)
+  assert.equal(wake.holds(TILES), false)
 })
 
 test('a group has a tile layer, too', () => {
-  const { wake, hear, heard } = rig()
+  const { wake } = rig()
   wake.telling('workspaces/coast/layergroups/all.xml')
-  hear('gwc-layers/Gr-1.xml')
-  assert.deepEqual(heard, [])
+  assert.equal(wake.holds('gwc-layers/Gr-1.xml'), true)
 })
 
 test('nothing comes after it has ended', async () => {
-  const { clock, wake, hear, heard } = rig()
+  const { clock, wake, over } = rig()
   wake.telling(LAYER)
-  hear(TILES)
+  wake.later(TILES)
   wake.stop()
   await clock.pass(WAKE_MS)
-  assert.deepEqual(heard, [])
+  assert.deepEqual(over, [])
 })
