@@ -3,10 +3,9 @@
  * node's, for its author's GeoServer did the same, and that is on its way. So for a while such a file shows itself as it was,
  * whoever looks at it; what differs from the catalog then still is an edit.
  */
-import { posix } from 'node:path'
 import type { Clock } from '../../runtime.js'
 import type { Inventory } from './inventory.js'
-import { RESOURCE_KINDS, tileLayerPath } from './objects.js'
+import { tileLayerOf } from './written-along.js'
 
 /** GeoServer saves the tile layer within a second of its layer, and the author's takes as long to get here, ms. */
 export const WAKE_MS = 10_000
@@ -31,16 +30,11 @@ export class Wake {
   /** GeoServer is about to be told of the object at this path. */
   telling(path: string): void {
     const { clock, inventory } = this.#deps
-    const facts = inventory.files.get(path)
-    if (facts === undefined) return
-    // a resource is told by itself, and its layer lies beside it
-    const isResource = RESOURCE_KINDS.has(facts.class.kind)
-    const layer = isResource ? inventory.files.get(posix.join(posix.dirname(path), 'layer.xml')) : facts
-    const { object } = layer ?? facts
-    if (object === undefined || (object.kind !== 'layer' && object.kind !== 'layergroup')) return
+    const tiles = tileLayerOf(path, inventory)
+    if (tiles === undefined) return
     const now = clock.monotonic()
     for (const [each, until] of this.#until) if (until <= now) this.#until.delete(each)
-    this.#until.set(tileLayerPath(object.id), now + WAKE_MS)
+    this.#until.set(tiles, now + WAKE_MS)
   }
 
   /** Whether what lies at this path may be GeoServer's, because it was told. */

@@ -14,6 +14,8 @@
  *    over the file.
  * 9. Where GeoServers share the directory each made some of the changes itself: see `ask-first.ts`. They are told one after
  *    the other, for with what it is told each writes the same files.
+ * 10. What GeoServer writes along with what it is told (`written-along.ts`) it writes as it knows it. So no call is made while
+ *    something newer of that lies there, and settings of all are not written under a reload.
  */
 import { GrapevineError, reasonOf } from '../../../errors.js'
 import type { FileFacts } from '../objects.js'
@@ -22,7 +24,7 @@ import { askFirst } from './ask-first.js'
 import { planOf, type Call, type FileChange, type Plan } from './calls.js'
 import { tellableNow } from './early.js'
 import { asOverRest } from './rest-root.js'
-import type { Failed, TellingView } from './telling-view.js'
+import type { TellingView } from './telling-view.js'
 import {
   QUIET_MS,
   RELOAD_QUIET_MS,
@@ -36,11 +38,11 @@ import {
   MAX_READ_BACK
 } from './pace.js'
 import { dropTiles } from './tiles.js'
+import { SETTINGS_OF_ALL, writtenAlong } from '../written-along.js'
+import { Refused } from './refused.js'
 import { reloadWaitMs, sharedWaitMs, WINDOW_MS } from './windows.js'
 
 const XML = 'application/xml'
-/** HTTP status from which on the fault is GeoServer's and not the call's. */
-const FAULT_OF_ITS_OWN = 500
 const RELOAD_TILES: Call = {
   method: 'POST',
   at: '/gwc/rest/reload',
@@ -51,11 +53,7 @@ const RELOAD_TILES: Call = {
 
 export class Teller {
   readonly #deps: TellerDeps
-  readonly #failed = new Map<string, Failed>()
-  /** Paths of which GeoServer could not be told for a fault of its own, once. */
-  readonly #faulty = new Set<string>()
-  /** Paths that a call could not tell and a reload must. */
-  readonly #forReload = new Set<string>()
+  readonly #refused: Refused
   readonly #stop = new AbortController()
   #cancel: (() => void) | undefined
   #round: Promise<void> | undefined
@@ -64,6 +62,8 @@ export class Teller {
   readonly #touched = new Set<string>()
   /** Changes of files and calls that make GeoServer write, one after the other. */
   #line: Promise<unknown> = Promise.resolve()
+  /** The reload that is under way or was the last. */
+  #reloading: Promise<unknown> | undefined
   #reloadDueSince: number | undefined
   #retryMs = RETRY_MIN_MS
   #trouble: 'unreachable' | 'unauthorized' | undefined
@@ -75,6 +75,7 @@ export class Teller {
 
   constructor(deps: TellerDeps) {
     this.#deps = deps
+    this.#refused = new Refused(deps)
   }
 
   /**
@@ -85,7 +86,7 @@ export class Teller {
     await this.#deps.debt.load()
     for (const path of recovered) {
       this.#deps.debt.owe(path, undefined)
-      this.#forReload.add(path)
+      this.#refused.forReload.add(path)
     }
     this.#again(0)
   }
@@ -109,6 +110,8 @@ export class Teller {
   async changing<T>(paths: readonly string[], change: () => Promise<T>): Promise<T> {
     await this.#deps.knowledge.load()
     return this.#inLine(async () => {
+      // it ends with writing what it began with
+      if (paths.includes(SETTINGS_OF_ALL)) await this.#reloading?.catch(() => undefined)
       this.#owe(paths)
       return change().finally(() => this.#soon())
     })
@@ -125,7 +128,7 @@ export class Teller {
     const { knowledge, debt } = this.#deps
     for (const path of paths) {
       debt.owe(path, knowledge.at(path))
-      this.#failed.delete(path)
+      this.#refused.failed.delete(path)
       this.#touched.add(path)
     }
   }
@@ -158,7 +161,7 @@ export class Teller {
       ...(this.#reason !== undefined && { reason: this.#reason }),
       reloads: this.#reloads,
       ...(this.#lastReload && { lastReload: this.#lastReload }),
-      failed: [...this.#failed.values()]
+      failed: [...this.#refused.failed.values()]
     }
   }
 
@@ -190,7 +193,7 @@ export class Teller {
       return this.#again(wait)
     }
     if (this.#needsReload(plan)) await this.#reload(plan, owed)
-    else await this.#inTurn([...plan.calls, ...plan.objects.filter(({ file }) => this.#failed.has(file!))])
+    else await this.#inTurn([...plan.calls, ...plan.objects.filter(({ file }) => this.#refused.failed.has(file!))])
     await this.#after(plan)
     this.#settle(changes)
     await dropTiles(this.#deps, this.#stop.signal)
@@ -201,7 +204,7 @@ export class Teller {
 
   /** Rule 3: while a reload is due. */
   async #tellNow(changes: readonly FileChange[], { reload }: Plan): Promise<void> {
-    const some = tellableNow(changes, new Set([...reload, ...this.#forReload]))
+    const some = tellableNow(changes, new Set([...reload, ...this.#refused.forReload]))
     const plan = await this.#planOf(some)
     await this.#inTurn(plan.calls)
     await this.#after(plan)
@@ -237,7 +240,7 @@ export class Teller {
   #next(): void {
     const { debt, clock } = this.#deps
     const tiles = [...debt.tiles.values()]
-    if (this.#failed.size > 0 || debt.files.size > 0) {
+    if (this.#refused.failed.size > 0 || debt.files.size > 0) {
       this.#again(this.#retryMs)
       this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2)
     } else if (tiles.length > 0) this.#again(Math.min(...tiles) - clock.now())
@@ -265,7 +268,7 @@ export class Teller {
   #settle(changes: readonly FileChange[]): void {
     const { debt, knowledge } = this.#deps
     for (const { path, after } of changes) {
-      const isOpen = [this.#failed, this.#faulty, this.#forReload, this.#touched].some((open) => open.has(path))
+      const isOpen = this.#refused.has(path) || this.#touched.has(path)
       if (!isOpen && knowledge.at(path) === after) debt.paid(path)
     }
   }
@@ -275,8 +278,18 @@ export class Teller {
   async #inTurn(calls: readonly Call[]): Promise<void> {
     for (const call of calls) {
       this.#stop.signal.throwIfAborted()
-      await (call.method === 'GET' ? this.#one(call) : this.#inLine(() => this.#one(call)))
+      if (call.method === 'GET') await this.#one(call)
+      else await this.#inLine(async () => this.#isOvertaken(call) || (await this.#one(call)))
     }
+  }
+
+  /** Rule 10: then it is told by the next round. */
+  #isOvertaken({ file, gone }: Call): boolean {
+    const path = file ?? gone
+    if (path === undefined) return false
+    const overtaken = writtenAlong(path, this.#deps.knowledge.inventory).some((each) => this.#touched.has(each))
+    if (overtaken) this.#touched.add(path)
+    return overtaken
   }
 
   async #one(call: Call): Promise<void> {
@@ -297,51 +310,16 @@ export class Teller {
         },
         this.#stop.signal
       )
-      if (file !== undefined) this.#tookOver(file)
+      if (file !== undefined) this.#refused.tookOver(file)
     } catch (error) {
-      this.#failedCall(call, error)
+      this.#refused.note(call, error)
     }
-  }
-
-  #tookOver(file: string): void {
-    this.#failed.delete(file)
-    this.#faulty.delete(file)
-  }
-
-  /** Rules 4 and 6. */
-  #failedCall({ method, at, file, about }: Call, error: unknown): void {
-    if (!(error instanceof GrapevineError) || error.code !== 'geoserver-refused') throw error
-    const status = error.facts.status
-    // it is gone already, which is what was wanted
-    if (method === 'DELETE' && status === 404) return
-    if (file === undefined) return this.#deps.logger.warn('GeoServer refused a call.', { at, reason: error.message })
-    if (method !== 'GET' && !at.startsWith('/gwc/') && !this.#failed.has(file)) {
-      if (Number(status) >= FAULT_OF_ITS_OWN && !this.#faulty.has(file)) return void this.#faulty.add(file)
-      this.#faulty.delete(file)
-      this.#forReload.add(file)
-      this.#deps.logger.info('GeoServer refused a call; a reload is to do what it should have done.', {
-        about,
-        reason: error.message
-      })
-    } else this.#fail(file, about, error)
-  }
-
-  #fail(path: string, about: string, error: GrapevineError): void {
-    const before = this.#failed.get(path)
-    const since = before?.since ?? this.#deps.clock.now()
-    this.#failed.set(path, { path, about, reason: error.message, since })
-    if (before === undefined)
-      this.#deps.logger.error('GeoServer does not take a change; it is tried again.', {
-        path,
-        about,
-        reason: error.message
-      })
   }
 
   // --- reloads ----------------------------------------------------------------------------------------------------
 
   #needsReload({ reload }: Plan): boolean {
-    return reload.some((path) => !this.#failed.has(path)) || this.#forReload.size > 0
+    return reload.some((path) => !this.#refused.failed.has(path)) || this.#refused.forReload.size > 0
   }
 
   /** Rule 3. */
@@ -362,14 +340,15 @@ export class Teller {
     const { clock, logger, caller } = this.#deps
     const at = clock.now()
     const began = clock.monotonic()
-    await caller.text({ method: 'POST', path: '/rest/reload', timeoutMs: RELOAD_TIMEOUT_MS }, this.#stop.signal)
+    const call = { method: 'POST', path: '/rest/reload', timeoutMs: RELOAD_TIMEOUT_MS } as const
+    await this.#inLine(async () => void (this.#reloading = caller.text(call, this.#stop.signal)))
+    await this.#reloading
     const ms = Math.round(clock.monotonic() - began)
     this.#reloads += 1
     this.#lastReload = { at, ms }
     this.#restUntil = clock.monotonic() + Math.min(MAX_RELOAD_REST_MS, ms * RELOAD_REST)
     this.#reloadDueSince = undefined
-    this.#forReload.clear()
-    for (const [path] of owed) this.#tookOver(path)
+    this.#refused.reloaded(owed.map(([path]) => path))
     logger.info('GeoServer has reloaded its catalog; service was disturbed meanwhile.', { ms, files: owed.length })
     if (ms > WINDOW_MS / 2)
       logger.warn('A reload takes longer than a turn of this node: another node may reload at the same time.', { ms })
