@@ -12,7 +12,7 @@ import { isWithin } from '../adapters/paths.js'
 import { seenKey, type CatalogReader, type Entry } from '../catalog/index.js'
 import { GrapevineError } from '../errors.js'
 import type { BodyRef } from '../wire/index.js'
-import { baseRow, type Base, type BaseRow } from './base.js'
+import { baseRow, expected, type Base, type BaseRow } from './base.js'
 import type { Diff } from './diff.js'
 import type { WaitingRoom } from './waiting-room.js'
 
@@ -256,7 +256,8 @@ export class SharedDir {
   }
 
   /** Rule 4. */
-  wait(id: string, path: string): void {
+  async wait(id: string, path: string): Promise<void> {
+    if (await this.#meant(id, path)) return
     const now = this.#deps.now()
     if (!this.#waits.has(id)) this.#lookMs = LOOK_MIN_MS
     if (!this.#waits.has(id) || this.#lookAt <= now) {
@@ -265,6 +266,14 @@ export class SharedDir {
     }
     this.#waits.add(id)
     this.#deps.waiting.hold(id, path, { for: [WORDS], state: 'coming' })
+  }
+
+  /** Rule 1, where the target did not change and the catalog says the same in other letters since. */
+  async #meant(id: string, path: string): Promise<boolean> {
+    const row = this.#deps.base.byId(id)
+    const entry = this.#deps.reader.entry(id)
+    if (row?.kind !== 'file' || row.path !== path || entry?.listed !== true) return false
+    return this.#says(entry, expected(row))
   }
 
   #over(id: string): void {

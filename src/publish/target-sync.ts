@@ -337,7 +337,7 @@ export class TargetSync {
     const paths = shared.differing(ids).flatMap((each) => each.paths)
     this.#hintQuietly(paths)
     if (paths.length > 0) await this.#import()
-    for (const { id, path } of shared.differing(ids)) shared.wait(id, path)
+    for (const { id, path } of shared.differing(ids)) await shared.wait(id, path)
     await this.#deps.base.flush()
   }
 

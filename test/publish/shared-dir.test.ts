@@ -168,6 +168,20 @@ describe('nodes over one directory', () => {
     assert.deepEqual([waitingAt(a), waitingAt(b)], [[], []])
   })
 
+  test('rule 1: what the catalog says in other letters later is what the directory holds', async () => {
+    const [a, b] = await two()
+    const written = smallTree()[LAYER]!
+    await a.node.put(LAYER, written.replace('</layer>', '\n</layer>\n'))
+    const { records } = a
+    await share([a, b])
+    assert.deepEqual([waitingAt(a), waitingAt(b)], [[], []])
+    await a.node.put(LAYER, written.replace('</layer>', '<path>/sea</path></layer>'))
+    await share([a, b])
+    assert.deepEqual([waitingAt(a), waitingAt(b)], [[LAYER], [LAYER]])
+    assert.equal(a.records, records + 1)
+    assert.equal(await world.text(LAYER), written)
+  })
+
   test('rule 2: when nobody else says it, a node does when it is its turn', async () => {
     const [a, b] = await two()
     await a.stop()
