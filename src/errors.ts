@@ -104,6 +104,12 @@ export const ERRORS = {
     exitCode: 9
   },
   'geoserver-refused': { meaning: 'GeoServer refused what it was told', httpStatus: 502, exitCode: 9 },
+  'versions-unequal': { meaning: 'GeoServers of the cluster are of different versions', httpStatus: 409, exitCode: 12 },
+  'plugin-missing': {
+    meaning: 'a GeoServer lacks a plugin that something in the catalog needs',
+    httpStatus: 409,
+    exitCode: 12
+  },
   'directory-shared': {
     meaning: 'this node shares its directory with other nodes and writes nothing there',
     httpStatus: 409,

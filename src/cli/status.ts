@@ -68,14 +68,22 @@ const TELLING_WORDS: Readonly<Record<TellingStatus['state'], string>> = {
   unauthorized: 'does not let the user in'
 }
 
-function tellingPairs({ state, owed, reason, reloads, lastReload, failed }: TellingStatus): Array<[string, string]> {
+function tellingPairs(telling: TellingStatus): Array<[string, string]> {
+  const { version, state, owed, reason, reloads, lastReload, failed, lacks } = telling
   const rest = owed === 0 ? '' : `, ${owed} files to tell`
   const last = lastReload === undefined ? '' : `, ${reloads} reloads, the last took ${lastReload.ms} ms`
   return [
-    ['geoserver', `${TELLING_WORDS[state]}${rest}${last}`],
+    ['geoserver', safe(`${version === undefined ? '' : `${version} `}${TELLING_WORDS[state]}${rest}${last}`)],
     ...(reason === undefined ? [] : [['', safe(reason)] as [string, string]]),
-    ...failed.map(({ about, reason }): [string, string] => ['not taken', safe(`${about}: ${reason}`)])
+    ...failed.map(({ about, reason }): [string, string] => ['not taken', safe(`${about}: ${reason}`)]),
+    ...lacks.map((lack): [string, string] => ['not drawn', safe(lackText(lack))])
   ]
+}
+
+/** `style line (css) and 47 more: the plugin css is not there`. */
+function lackText({ plugin, objects, about }: TellingStatus['lacks'][number]): string {
+  const left = objects - about.length
+  return `${about.join(', ')}${left > 0 ? ` and ${left} more` : ''}: the plugin ${plugin} is not there`
 }
 
 function spaceTable(spaces: readonly SpaceStatus[], width: number): string {

@@ -61,6 +61,8 @@ export interface TargetStatus {
 }
 
 export interface TellingStatus {
+  /** Of the running GeoServer, such as `2.26.2`; absent until it said so. */
+  version?: string
   state: 'told' | 'telling' | 'reload-due' | 'unreachable' | 'unauthorized'
   /** Files it was not told of yet. */
   owed: number
@@ -71,6 +73,8 @@ export interface TellingStatus {
   lastReload?: { at: string; ms: number }
   /** What GeoServer does not take, with its reason; it is tried again. */
   failed: Array<{ path: string; about: string; reason: string; since: string }>
+  /** Plugins that this GeoServer lacks, how many objects need each, and the first five of those in words. */
+  lacks: Array<{ plugin: string; objects: number; about: string[] }>
 }
 
 export interface PeerStatus {
@@ -92,6 +96,8 @@ export interface PeerStatus {
   ahead: number
   /** It wants more than its share of this node and is slowed: for what, and since when. */
   throttled?: { reason: string; since: string }
+  /** What runs beside it, as it said itself, and plugins which that lacks. Absent: nothing, not known, or not connected. */
+  beside?: { system: string; lacks: readonly string[] }
 }
 
 export interface StatusView {

@@ -1,5 +1,4 @@
 /** What the local API can do with a running node. */
-import type { TellingView } from '../adapters/index.js'
 import type { BlobFetcher } from '../blobs/index.js'
 import { checkPath, PathEditor, ROOT_ID, type PathEdit } from '../catalog/index.js'
 import type {
@@ -21,7 +20,6 @@ import type {
   RestoredView,
   RotationView,
   StatusView,
-  TellingStatus,
   VerifyView,
   WaitingView,
   WriteReceipt
@@ -29,7 +27,6 @@ import type {
 import type { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import type { Network } from '../net/index.js'
-import type { TargetSync } from '../publish/index.js'
 import type { Replica, Written } from '../replica/index.js'
 import { systemClock } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
@@ -51,28 +48,25 @@ import type { HomeSecrets } from './secrets.js'
 import type { Upkeep } from './upkeep.js'
 import { VERSION } from '../version.js'
 import { verifyAll } from './verify.js'
-import { waitingOf, type Broken } from './waiting.js'
+import { targetStatus, type TargetParts } from './target-status.js'
+import type { Systems } from './systems.js'
+import { waitingOf } from './waiting.js'
 import { Views, type ViewDeps } from './views.js'
 
-export interface ControlDeps extends Omit<ViewDeps, 'contents'> {
+export interface ControlDeps extends Omit<ViewDeps, 'contents'>, Omit<TargetParts, 'target'> {
   readonly views: Pick<Views, 'contents'>
   readonly network: Network
   readonly fetcher: BlobFetcher
   /** Absent on a node that only keeps the catalog. */
-  readonly target: TargetSync | undefined
+  readonly target: TargetParts['target'] | undefined
   readonly drift: DriftDesk | undefined
   readonly events: Events
   readonly logger: Logger
-  readonly dir: string
-  /** What kind of target it is. */
-  readonly adapter: string
-  /** See `NodeTarget.telling`. */
-  readonly telling: () => TellingView | undefined
-  /** References in the target that lead nowhere. */
-  readonly broken: (limit: number) => Broken
   readonly since: string
   /** Alarms about clocks. */
   readonly clocks: Clocks
+  /** Alarms about what runs beside nodes. */
+  readonly systems: Systems
   readonly upkeep: Upkeep
   readonly secrets: HomeSecrets
   readonly keyRotation: KeyRotation
@@ -110,7 +104,7 @@ export class NodeControl extends Views implements ControlTarget {
       listen: network.multiaddrs(),
       peers: await this.peers(),
       spaces,
-      ...(target === undefined ? {} : { target: targetStatus(target, this.#deps) }),
+      ...(target === undefined ? {} : { target: targetStatus({ ...this.#deps, target }) }),
       blobs: { stored: stored.blobs, bytes: stored.bytes, letGo: this.blobs.gone, wanted: fetching.length, fetching },
       unreplicated: replica.unreplicated,
       problems: this.#problems()
@@ -118,7 +112,7 @@ export class NodeControl extends Views implements ControlTarget {
   }
 
   #problems(): ProblemView[] {
-    const { replica, target, clocks, upkeep } = this.#deps
+    const { replica, target, clocks, systems, upkeep } = this.#deps
     const view = (error: GrapevineError, since: number, path?: string): ProblemView => ({
       code: error.code,
       message: error.message,
@@ -131,15 +125,14 @@ export class NodeControl extends Views implements ControlTarget {
       ...replica.failures.map((error) => view(error, Date.now())),
       ...forkProblems(replica, named).map((error) => view(error, Date.now())),
       ...heldProblems(replica).map(({ error, since }) => view(error, since)),
-      ...[...clocks.problems, ...(upkeep.problem === undefined ? [] : [upkeep.problem])].map(({ error, since }) =>
-        view(error, since)
-      ),
+      ...[...clocks.problems, ...systems.problems].map(({ error, since }) => view(error, since)),
+      ...(upkeep.problem === undefined ? [] : [view(upkeep.problem.error, upkeep.problem.since)]),
       ...(target?.problems.list() ?? []).map(({ error, since, path }) => view(error, since, path))
     ]
   }
 
   async peers(): Promise<PeerStatus[]> {
-    const { network, replica, home } = this.#deps
+    const { network, replica, home, systems } = this.#deps
     const connected = new Map(network.peers().map((peer) => [peer.node, peer]))
     const throttled = new Map([...replica.offers.throttled(), ...network.throttled()])
     return replica.members
@@ -149,6 +142,7 @@ export class NodeControl extends Views implements ControlTarget {
         const node = nodeIdOf(member.key)
         const peer = connected.get(node)
         const standing = replica.engine.standing(node)
+        const beside = systems.of(node)
         return {
           node,
           name: member.name,
@@ -163,7 +157,8 @@ export class NodeControl extends Views implements ControlTarget {
           // what the peer has and we lack is "behind" for us
           behind: standing?.ahead ?? 0,
           ahead: standing?.behind ?? 0,
-          ...throttledView(throttled.get(node))
+          ...throttledView(throttled.get(node)),
+          ...(beside && { beside })
         }
       })
   }
@@ -354,33 +349,6 @@ export class NodeControl extends Views implements ControlTarget {
     setImmediate(() => void this.#deps.stop().catch(() => undefined))
   }
 }
-
-function targetStatus(
-  target: TargetSync,
-  { dir, adapter, telling, broken }: ControlDeps
-): NonNullable<StatusView['target']> {
-  const { lastScan } = target
-  const told = telling()
-  return {
-    adapter,
-    dir,
-    state: target.state,
-    drift: target.drift.paths(),
-    ...(lastScan && { lastScan: { ...lastScan, at: dateOf(lastScan.at) } }),
-    broken: broken(0).count,
-    ...(told && { telling: tellingStatus(told) })
-  }
-}
-
-function tellingStatus({ lastReload, failed, ...view }: TellingView): TellingStatus {
-  return {
-    ...view,
-    ...(lastReload && { lastReload: { ...lastReload, at: dateOf(lastReload.at) } }),
-    failed: failed.map((each) => ({ ...each, since: dateOf(each.since) }))
-  }
-}
-
-const dateOf = (ms: number): string => new Date(ms).toISOString()
 
 function throttledView(state: Throttled | undefined): Pick<PeerStatus, 'throttled'> {
   return state === undefined ? {} : { throttled: { reason: state.reason, since: new Date(state.since).toISOString() } }

@@ -175,16 +175,12 @@ export class Daemon {
             opened,
             views,
             fetcher,
-            adoption: keepers.adoption,
+            ...keepers,
             emit: (fact) => this.#events.emit(fact),
             ending: () => this.#state === 'stopping' || this.#state === 'stopped'
           })
-    const recovery = new Recovery({
-      clock: systemClock,
-      logger,
-      replica,
-      stores: target === undefined ? [opened.index] : [opened.index, target.store]
-    })
+    const stores = target === undefined ? [opened.index] : [opened.index, target.store]
+    const recovery = new Recovery({ clock: systemClock, logger, replica, stores })
     const blobServer = new BlobServer(
       { store: servedFrom(blobs, replica), clock: systemClock },
       { bytesPerSecond: bytesPerSecond(this.#config.maxUpload) }
@@ -357,7 +353,8 @@ export class Daemon {
       checkpointNeeded: (node) => this.#parts?.adopting.needed(node),
       twinFound: () => this.#parts?.twin.seen(),
       recordDamaged: (id) => this.#parts?.custodian.recordDamaged(id),
-      clockHeard: (node, aheadMs) => this.#parts?.clocks.heard(node, aheadMs)
+      clockHeard: (node, aheadMs) => this.#parts?.clocks.heard(node, aheadMs),
+      besideHeard: (node, beside) => this.#parts?.systems.heard(node, beside)
     }
   }
 

@@ -5,17 +5,27 @@ import type { Replica } from '../replica/index.js'
 import type { TransportHandler } from '../runtime.js'
 import type { Adoption } from './adoption.js'
 import type { Clocks } from './clocks.js'
+import type { Systems } from './systems.js'
 
 export interface HandlerDeps {
   readonly replica: Replica
   readonly fetcher: BlobFetcher
   readonly blobServer: BlobServer
   readonly clocks: Clocks
+  readonly systems: Systems
   readonly adoption: Adoption
   emit(fact: Fact): void
 }
 
-export function handlerOf({ replica, fetcher, blobServer, clocks, adoption, emit }: HandlerDeps): TransportHandler {
+export function handlerOf({
+  replica,
+  fetcher,
+  blobServer,
+  clocks,
+  systems,
+  adoption,
+  emit
+}: HandlerDeps): TransportHandler {
   return {
     peerUp: (peer) => {
       replica.peerUp(peer)
@@ -25,6 +35,7 @@ export function handlerOf({ replica, fetcher, blobServer, clocks, adoption, emit
     peerDown: (node) => {
       replica.peerDown(node)
       clocks.gone(node)
+      systems.gone(node)
       fetcher.peerDown(node)
       emit({ event: 'peer-disconnected', node })
     },

@@ -4,7 +4,7 @@ import type { Fact } from '../control/index.js'
 import { nodeIdOf } from '../identity/index.js'
 import type { Network } from '../net/index.js'
 import { systemClock, systemRandom } from '../runtime-node.js'
-import type { Logger } from '../runtime.js'
+import type { Logger, NodeId } from '../runtime.js'
 import { Adopting } from './adopting.js'
 import { Checkpointing, type CheckpointingOptions } from './checkpointing.js'
 import { DriftRules } from '../publish/index.js'
@@ -21,6 +21,7 @@ import type { Opened } from './open.js'
 import { Returning } from './returning.js'
 import { HomeSecrets } from './secrets.js'
 import { askTheWayBack } from './setup.js'
+import { Systems } from './systems.js'
 import { TwinWatch } from './twin.js'
 import { Upkeep } from './upkeep.js'
 import type { Views } from './views.js'
@@ -45,6 +46,7 @@ export interface Keepers {
   readonly custodian: Custodian
   readonly adoption: Adoption
   readonly clocks: Clocks
+  readonly systems: Systems
   readonly twin: TwinWatch
   readonly upkeep: Upkeep
   readonly secrets: HomeSecrets
@@ -78,10 +80,24 @@ export function makeKeepers(
     },
     { bytesPerSecond: options.scrubBytesPerSecond }
   )
+  const nameOf = (node: NodeId): string | undefined =>
+    replica.members.list().find((member) => nodeIdOf(member.key) === node)?.name
+  const systems = new Systems({
+    clock,
+    tell: (beside) => {
+      replica.beside = beside
+      replica.tell()
+    },
+    nameOf,
+    changed: ({ error }, open) => {
+      if (open) logger.warn('GeoServers of the cluster are not alike.', { message: error.message, ...error.facts })
+      emit({ event: open ? 'problem-opened' : 'problem-closed', code: error.code, message: error.message })
+    }
+  })
   const clocks = new Clocks({
     clock,
     tell: () => replica.tell(),
-    nameOf: (node) => replica.members.list().find((member) => nodeIdOf(member.key) === node)?.name,
+    nameOf,
     changed: ({ error }, open) => {
       if (open) logger.warn('A clock is off.', { message: error.message, ...error.facts })
       emit({ event: open ? 'problem-opened' : 'problem-closed', code: error.code, message: error.message })
@@ -147,7 +163,7 @@ export function makeKeepers(
   })
   const collector = new Collector({ home: home.path, replica, blobs, clock, logger }, options)
   const idleMemory = new IdleMemory({ clock, logger, memory: processMemory() })
-  const changing = [secrets, returning, keyRotation, checkpointing, collector, idleMemory]
+  const changing = [secrets, returning, keyRotation, checkpointing, collector, systems, idleMemory]
   return {
     secrets,
     keyRotation,
@@ -157,6 +173,7 @@ export function makeKeepers(
     upkeep,
     custodian,
     clocks,
+    systems,
     twin: new TwinWatch({ clock, logger, replica })
   }
 }

@@ -30,6 +30,7 @@ import { mayWrite } from './may-write.js'
 import type { Opened } from './open.js'
 import { readRoot, writeRoot } from './root-file.js'
 import { sharedOptions } from './shared-dir.js'
+import type { Systems } from './systems.js'
 import type { Broken } from './waiting.js'
 import type { Views } from './views.js'
 
@@ -45,6 +46,7 @@ export interface NodeTargetDeps {
   readonly views: Views
   readonly fetcher: BlobFetcher
   readonly adoption: Adoption
+  readonly systems: Systems
   emit(fact: Fact): void
   /** Whether the node is being stopped. */
   ending(): boolean
@@ -96,6 +98,7 @@ export class NodeTarget {
       },
       this.#events()
     )
+    deps.systems.watch(() => this.telling())
     // what it wrote would reach no directory
     if (!config.sharedDir) this.#reconciler = makeReconciler(adapter, deps, rank)
     this.drift = new DriftDesk({

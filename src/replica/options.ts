@@ -6,7 +6,7 @@ import type { Clock, Disk, Logger, NodeId, PeerInfo, Random, Transport } from '.
 import type { Throttled } from '../share.js'
 import type { Store } from '../store/index.js'
 import type { SyncOptions } from '../sync/index.js'
-import type { SignedRecord } from '../wire/index.js'
+import type { Beside, SignedRecord } from '../wire/index.js'
 import type { Contents } from './checkpoint/contents.js'
 import type { HeldRecord } from './quarantine.js'
 
@@ -55,6 +55,8 @@ export interface ReplicaEvents {
   forkFound?(log: string, author: NodeId): void
   /** What a peer's clock says, and how far that is ahead of ours, ms. */
   clockHeard?(node: NodeId, aheadMs: number): void
+  /** What a peer says of the system it runs beside. */
+  besideHeard?(node: NodeId, beside: Beside | undefined): void
   /** This node holds another branch of this log than its peers, or does so no longer. */
   logParted?(log: string, parted: boolean): void
   /** A peer has a checkpoint in place of records that this node lacks. */

@@ -9,7 +9,7 @@ import { RecordLog, SegmentLog, type DamagedRange, type Scanned } from '../log/i
 import { seldom, type Logger, type NodeId, type PeerInfo } from '../runtime.js'
 import { Overlay, prefixRange } from '../store/index.js'
 import { SyncEngine, type SyncEffect } from '../sync/index.js'
-import { decodeNotice, encodeNotice, type Op, type SignedRecord, type SyncNotice } from '../wire/index.js'
+import { decodeNotice, encodeNotice, type Beside, type Op, type SignedRecord, type SyncNotice } from '../wire/index.js'
 import { answerRequest } from './answers.js'
 import { Asking } from './asking.js'
 import { Agreement } from './agreement.js'
@@ -87,6 +87,8 @@ export class Replica {
   /** Absent where nothing is there to keep their pieces in. */
   readonly checkpoints: Checkpoints | undefined
   readonly #agreement = new Agreement((node) => this.#events.inSync?.(node))
+  /** What is told of the system this node runs beside. */
+  beside: Beside | undefined
   #tick: (() => void) | undefined
   #running = false
   #flushing: (() => void) | undefined
@@ -466,6 +468,7 @@ export class Replica {
     if (message.t === 'vector') this.#epoch.renewIfAhead(message.vector)
     if (message.t === 'digest' && message.clock !== undefined)
       this.#events.clockHeard?.(from, message.clock - this.#deps.clock.now())
+    if (message.t === 'digest') this.#events.besideHeard?.(from, message.beside)
     this.#perform(this.engine.heard(from, message, this.#deps.clock.monotonic()))
     if (message.t === 'vector') this.#forkFinder.heard(from, message.vector)
     this.#own.judge()
@@ -646,19 +649,21 @@ export class Replica {
 
   #perform(effects: readonly SyncEffect[]): void {
     for (const effect of effects) {
-      if (effect.do === 'notify') this.#deps.transport.notify(effect.to, encodeNotice(this.#withClock(effect.message)))
+      if (effect.do === 'notify') this.#deps.transport.notify(effect.to, encodeNotice(this.#withAdvice(effect.message)))
       else if (effect.do === 'hang-up') this.#deps.transport.hangUp(effect.to, effect.reason)
       else void this.#pull(effect)
     }
     this.#schedule()
   }
 
-  /** Digests tell what our clock says; see `Clocks`. */
-  #withClock(message: SyncNotice): SyncNotice {
-    return message.t === 'digest' ? { ...message, clock: Math.max(0, Math.floor(this.#deps.clock.now())) } : message
+  /** Digests tell what our clock says, see `Clocks`, and what runs beside us, see `Systems`. */
+  #withAdvice(message: SyncNotice): SyncNotice {
+    if (message.t !== 'digest') return message
+    const { beside } = this
+    return { ...message, clock: Math.max(0, Math.floor(this.#deps.clock.now())), ...(beside && { beside }) }
   }
 
-  /** Tells every peer what we hold, and what our clock says. */
+  /** Tells every peer what we hold, what our clock says and what runs beside us. */
   tell(): void {
     this.#perform(this.engine.tell())
   }

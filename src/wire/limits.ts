@@ -62,3 +62,7 @@ export const MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 export const MAX_CHECKPOINT_PROOFS = 4_096
 /** Contents that hold the small bodies of a checkpoint: one for each piece of some hundred entries. */
 export const MAX_CHECKPOINT_PACKS = 32_768
+/** The name of a system that a node runs beside, or of a plugin it lacks, UTF-8 bytes. */
+export const MAX_SYSTEM_BYTES = 64
+/** Plugins that a node says are lacking. */
+export const MAX_LACKS = 16

@@ -6,7 +6,16 @@ import { sha256, type BodyRef } from './body.js'
 import { decodeMessage, encodeCbor, malformed } from './cbor.js'
 import { bytesOf, Fields, hexOf } from './fields.js'
 import { packRef, readRef } from './manifest.js'
-import { MAX_FRAME_BYTES, MAX_GOSSIP_BYTES, MAX_MANIFEST_BYTES, MAX_RECORD_BYTES, MAX_SEQ, MAX_TIME } from './limits.js'
+import {
+  MAX_FRAME_BYTES,
+  MAX_GOSSIP_BYTES,
+  MAX_LACKS,
+  MAX_MANIFEST_BYTES,
+  MAX_RECORD_BYTES,
+  MAX_SEQ,
+  MAX_SYSTEM_BYTES,
+  MAX_TIME
+} from './limits.js'
 
 /** How far a node holds one log. `log` 32 hex, `head` first 8 bytes of the newest record's id as 16 hex. */
 export interface VectorEntry {
@@ -32,6 +41,16 @@ export interface DigestMessage {
   readonly root?: string
   /** What the sender's clock says, ms since 1970: to raise an alarm by, never to decide anything by. */
   readonly clock?: number
+  /** Absent: the sender runs beside no system, or knows nothing of it yet. */
+  readonly beside?: Beside
+}
+
+/** What a node says of the system it runs beside: to warn by, never to decide anything by. */
+export interface Beside {
+  /** Name and version, such as `GeoServer 2.26.2`; 1 to `MAX_SYSTEM_BYTES`. */
+  readonly system: string
+  /** Plugins that it lacks and something in the catalog needs; at most `MAX_LACKS`, each 1 to `MAX_SYSTEM_BYTES`. */
+  readonly lacks: readonly string[]
 }
 
 /** One-way: asks for a full vector. */
@@ -119,8 +138,15 @@ export function encodeNotice(message: SyncNotice): Uint8Array {
       ? { t: message.t, digest: bytesOf(message.digest) }
       : { t: message.t, full: message.full, vector: packVector(message.vector) }
   if (message.root !== undefined) map.root = bytesOf(message.root)
-  if (message.t === 'digest' && message.clock !== undefined) map.now = message.clock
+  if (message.t === 'digest') addAdvice(map, message)
   return encodeCbor(map)
+}
+
+function addAdvice(map: Record<string, unknown>, { clock, beside }: DigestMessage): void {
+  if (clock !== undefined) map.now = clock
+  if (beside === undefined) return
+  map.sys = beside.system
+  if (beside.lacks.length > 0) map.lacks = beside.lacks
 }
 
 export function decodeNotice(bytes: Uint8Array): SyncNotice {
@@ -131,7 +157,7 @@ export function decodeNotice(bytes: Uint8Array): SyncNotice {
   const root = fields.optionalBytes('root', 32)
   const message =
     map.t === 'digest'
-      ? { t: 'digest' as const, digest: fields.hex('digest', 32), ...clockOf(map.now, fields) }
+      ? { t: 'digest' as const, digest: fields.hex('digest', 32), ...clockOf(map.now, fields), ...besideOf(fields) }
       : {
           t: 'vector' as const,
           full: map.full === true,
@@ -142,6 +168,17 @@ export function decodeNotice(bytes: Uint8Array): SyncNotice {
 
 function clockOf(value: unknown, fields: Fields): { clock?: number } {
   return value === undefined ? {} : { clock: fields.int('now', 0, MAX_TIME) }
+}
+
+function besideOf(fields: Fields): { beside?: Beside } {
+  if (!fields.has('sys')) return {}
+  const lacks = fields.has('lacks') ? fields.list('lacks', MAX_LACKS) : []
+  return { beside: { system: nameOf(fields.value('sys'), 'sys'), lacks: lacks.map((each) => nameOf(each, 'lacks')) } }
+}
+
+function nameOf(value: unknown, field: string): string {
+  if (typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_SYSTEM_BYTES) return value
+  throw malformed(`holds in ${field} what is not text of 1 to ${MAX_SYSTEM_BYTES} bytes`)
 }
 
 export function encodeRequest(request: SyncRequest): Uint8Array {

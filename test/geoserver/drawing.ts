@@ -5,6 +5,7 @@ import { dirname, normalize } from 'node:path'
 import { qualified, type CatalogObject } from './catalog.js'
 import type { GeoServer } from './geoserver.js'
 import { referencesOf } from './kinds.js'
+import { lacksFor, storeOf } from './plugins.js'
 import { BrokenXml, childOf, childText, elementsOf, at, parseXml } from './xml.js'
 
 export interface Drawn {
@@ -73,6 +74,7 @@ async function drawGroup(server: GeoServer, group: CatalogObject): Promise<Drawn
 async function drawLayer(server: GeoServer, layer: CatalogObject, style: CatalogObject | undefined): Promise<Drawn> {
   const name = qualified(layer)
   if (style === undefined) throw new MapFailure(200, 'StyleNotDefined', `No style of layer ${name} is there`)
+  mustHavePlugins(server, layer, style)
   const folder = dirname(style.file)
   const file = `${folder}/${childText(style.doc, 'filename') ?? ''}`
   const body = await server.noticed.read(file)
@@ -85,6 +87,26 @@ async function drawLayer(server: GeoServer, layer: CatalogObject, style: Catalog
   }
   const templates = await templatesOf(server, dirname(layer.file))
   return { layer: name, style: qualified(style), body: hash(body), graphics, templates }
+}
+
+/** Measured in these words. */
+function mustHavePlugins(server: GeoServer, layer: CatalogObject, style: CatalogObject): void {
+  const store = storeOf(server, layer)
+  if (store !== undefined && childText(store.doc, 'enabled') === 'false')
+    throw new MapFailure(200, 'LayerNotDefined', `Could not find layer ${qualified(layer)}`)
+  const type = store && childText(store.doc, 'type')
+  const isRaster = store?.kind === 'coveragestore'
+  if (lacksFor(server, type))
+    throw new MapFailure(
+      200,
+      'NoApplicableCode',
+      isRaster
+        ? `Could not find the raster plugin for format ${type}`
+        : `Failed to find the datastore factory for ${store!.name}, did you forget to install the store extension jar?`
+    )
+  const format = childText(style.doc, 'format')
+  if (lacksFor(server, format))
+    throw new MapFailure(200, 'NoApplicableCode', `No such style handler: format = ${format}`)
 }
 
 function mustParse(file: string, body: Buffer): void {

@@ -17,6 +17,7 @@ import { isStore } from './kinds.js'
 import { Loader, passwordsOf } from './loader.js'
 import { ConfigurationLock } from './lock.js'
 import { NoticedFiles } from './noticed-files.js'
+import { inDialect, switchOffWhatCannotBeOpened, type Dialect } from './plugins.js'
 import { TileLayers } from './tile-layers.js'
 import { textOf, writeXml, type Xml } from './xml.js'
 
@@ -35,6 +36,11 @@ export interface GeoServerOptions {
   readonly lockTimeoutMs?: number
   /** Plugins that are installed; without `cog` its settings are dropped from global.xml. */
   readonly plugins?: readonly string[]
+  /** What it says it is. */
+  readonly version?: string
+  /** Plugins that are not there: `css`, `mongodb`, `netcdf`. */
+  readonly lacks?: readonly string[]
+  readonly dialect?: Dialect
   readonly afterStep?: (step: WriteStep) => void
 }
 
@@ -86,6 +92,7 @@ export class GeoServer {
     this.keystore = await Keystore.open(this.options.dir)
     await touch(join(this.options.dir, 'gwc', 'geowebcache.xml'))
     await this.#load()
+    switchOffWhatCannotBeOpened(this)
     this.journal.counts.starts++
     this.journal.line('INFO', `started with ${this.catalog.size} objects`)
     await this.#writeLog()
@@ -140,7 +147,8 @@ export class GeoServer {
 
   /** A document as it is written: passwords are encrypted, each time anew. */
   textOnDisk({ kind, doc }: Pick<CatalogObject, 'kind' | 'doc'>): string {
-    return writeXml(isStore(kind) ? this.withPasswords(doc, (plain) => this.keystore.encrypt(plain)) : doc)
+    const known = inDialect(doc, this.options.dialect ?? {})
+    return writeXml(isStore(kind) ? this.withPasswords(known, (plain) => this.keystore.encrypt(plain)) : known)
   }
 
   /** A copy of a store with other passwords. */

@@ -13,7 +13,10 @@ const { values } = parseArgs({
     user: { type: 'string', default: 'admin' },
     password: { type: 'string', default: 'geoserver' },
     /** Part of the measured time that a reload takes. */
-    'reload-share': { type: 'string', default: '1' }
+    'reload-share': { type: 'string', default: '1' },
+    version: { type: 'string' },
+    /** A plugin that is not there. */
+    lacks: { type: 'string', multiple: true }
   }
 })
 if (values.dir === undefined) throw new Error('say which data directory: --dir D')
@@ -24,6 +27,8 @@ const standIn = await startStandIn({
   port: Number(values.port),
   user: values.user,
   password: values.password,
+  ...(values.version !== undefined && { version: values.version }),
+  ...(values.lacks !== undefined && { lacks: values.lacks }),
   reloadMs: (layers) => share * measuredReloadMs(layers)
 })
 process.stdout.write(`${JSON.stringify({ url: standIn.url, objects: standIn.server.catalog.size })}\n`)

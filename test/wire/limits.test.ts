@@ -189,7 +189,19 @@ const LIMITS: Record<keyof typeof limits, Case> = {
   },
   MAX_SEQ: { take: (seq) => decodeOp(revokeOp([seq])), refused: malformed },
   MAX_INVITE_MS: { take: (expiresMs) => inviteBody.parse({ role: 'author', expiresMs, uses: 1 }), refused: /Too big/ },
-  MAX_TIME: { take: (time) => decodeRecord(withTime(BigInt(time))), refused: malformed }
+  MAX_TIME: { take: (time) => decodeRecord(withTime(BigInt(time))), refused: malformed },
+  MAX_SYSTEM_BYTES: {
+    take: (bytes) => decodeNotice(digestWith({ sys: 'é'.padEnd(bytes - 1, 'x') })),
+    refused: badMessage
+  },
+  MAX_LACKS: {
+    take: (count) => decodeNotice(digestWith({ sys: 'x', lacks: Array.from({ length: count }, () => 'css') })),
+    refused: badMessage
+  }
+}
+
+function digestWith(fields: Record<string, unknown>): Uint8Array {
+  return encodeCbor({ t: 'digest', digest: new Uint8Array(32), ...fields })
 }
 
 function secretOp(generation: number, boxes: number): Record<string, unknown> {

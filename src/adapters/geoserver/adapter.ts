@@ -29,12 +29,14 @@ import { markOf, recoveredResult } from './marks.js'
 import type { TextMemory, TravelMemory } from './memory.js'
 import { mayGoTogether, ordered, rankOf } from './order.js'
 import { collect, Outside, type FileEntry } from './outside.js'
+import { About } from './tell/about.js'
 import { Caller, type CallerOptions } from './tell/caller.js'
 import { Debt } from './tell/debt.js'
 import { Teller } from './tell/teller.js'
 import { Wake } from './wake.js'
 import type { TellingView } from './tell/telling-view.js'
 import type { Turn } from './tell/windows.js'
+import { lacksOf } from './plugins.js'
 import { Preparation, type Prepared, type PrepareDeps } from './prepare.js'
 import { MAX_XML_BYTES } from './xml.js'
 
@@ -85,6 +87,7 @@ export class GeoServerAdapter implements Adapter {
   readonly #root: string
   readonly #shared: boolean
   #teller: Teller | undefined
+  #about: About | undefined
   #listener: (hint: WatchHint) => void = () => {}
   #recovered: readonly ApplyResult[] | undefined
   /** Sets are prepared and applied one after the other: each is compared with what the one before left. */
@@ -123,10 +126,12 @@ export class GeoServerAdapter implements Adapter {
 
   #tellerOf(deps: GeoServerDeps, telling: Telling, classifier: Classifier): Teller {
     const { clock, logger } = deps
+    const caller = new Caller(telling.access)
+    this.#about = new About({ clock, logger, caller })
     return new Teller({
       clock,
       logger,
-      caller: new Caller(telling.access),
+      caller,
       knowledge: this.#knowledge,
       debt: new Debt(telling.memory, classifier),
       bytesOf: (path) => this.#bytesOf(path),
@@ -143,7 +148,13 @@ export class GeoServerAdapter implements Adapter {
 
   /** How far GeoServer knows what lies in its directory; undefined: nobody tells it. */
   telling(): TellingView | undefined {
-    return this.#teller?.view()
+    if (this.#teller === undefined) return undefined
+    const { version, modules } = this.#about!
+    return {
+      ...(version !== undefined && { version }),
+      ...this.#teller.view(),
+      lacks: modules === undefined ? [] : lacksOf(this.#knowledge.inventory, modules)
+    }
   }
 
   get rootIdentity(): DirectoryAdapter['rootIdentity'] {
@@ -168,10 +179,12 @@ export class GeoServerAdapter implements Adapter {
     await this.#inner.start()
     // it goes on behind; whoever needs it waits for it, and hears when it cannot be read
     this.#knowledge.load().catch(() => {})
+    this.#about?.start()
     await this.#teller?.start(this.recovered.flatMap(({ item }) => filesOf(item)))
   }
 
   async stop(): Promise<void> {
+    await this.#about?.stop()
     await this.#teller?.stop()
     this.#wake.stop()
     await this.#inner.stop()

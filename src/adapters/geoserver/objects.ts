@@ -43,6 +43,8 @@ export interface GeoObject {
   readonly password?: PasswordForm
   /** The prefix of a namespace. */
   readonly prefix?: string
+  /** What a store is read with, as GeoServer calls it, or how a style's body is written; absent where the file does not say. */
+  readonly format?: string
 }
 
 /** What was found at a path. */
@@ -150,6 +152,7 @@ function objectOf(path: string, kind: FileKind, root: XmlElement): GeoObject {
   const { references, holes } = referencesOf(kind, root)
   const password = STORE_KINDS.has(kind) ? passwordForm(root) : undefined
   const body = kind === 'style' ? bodyPath(path, root) : undefined
+  const format = formatOf(kind, root)
   return {
     kind,
     id: textOf(root, 'id') ?? '',
@@ -159,8 +162,16 @@ function objectOf(path: string, kind: FileKind, root: XmlElement): GeoObject {
     holes,
     ...(body === undefined ? {} : { body }),
     ...(password === undefined ? {} : { password }),
-    ...(prefix === undefined ? {} : { prefix })
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(format === undefined ? {} : { format })
   }
+}
+
+/** A style says it in words or, from older versions, only by the name of its body. */
+function formatOf(kind: FileKind, root: XmlElement): string | undefined {
+  if (STORE_KINDS.has(kind)) return textOf(root, 'type')
+  if (kind !== 'style') return undefined
+  return textOf(root, 'format') ?? /\.([^./]+)$/.exec(textOf(root, 'filename') ?? '')?.[1]
 }
 
 /** Which elements of an object refer to others, and how they lie in it. */

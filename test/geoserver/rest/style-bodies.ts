@@ -4,6 +4,7 @@ import type { Context, Hono } from 'hono'
 import type { CatalogObject } from '../catalog.js'
 import { create } from '../edit.js'
 import type { GeoServer } from '../geoserver.js'
+import { lacksFor } from '../plugins.js'
 import { RestError } from '../rest-error.js'
 import { BrokenXml, childText, element, parseXml, writeXml } from '../xml.js'
 import { nameIn, text } from './answers.js'
@@ -47,7 +48,10 @@ async function post(server: GeoServer, c: Context): Promise<Response> {
 }
 
 async function get(server: GeoServer, c: Context): Promise<Response> {
-  const content = await server.noticed.read(bodyFile(find(server, c)))
+  const style = find(server, c)
+  const format = childText(style.doc, 'format')
+  if (lacksFor(server, format)) throw new RestError(500, `No such style handler: format = ${format}`)
+  const content = await server.noticed.read(bodyFile(style))
   if (content === undefined) throw new RestError(404, 'the style has no body')
   return c.body(new Uint8Array(content), 200, { 'content-type': 'application/vnd.ogc.sld+xml' })
 }

@@ -24,7 +24,7 @@ import { askFirst } from './ask-first.js'
 import { planOf, type Call, type FileChange, type Plan } from './calls.js'
 import { tellableNow } from './early.js'
 import { asOverRest } from './rest-root.js'
-import type { TellingView } from './telling-view.js'
+import type { TellerView } from './telling-view.js'
 import {
   QUIET_MS,
   RELOAD_QUIET_MS,
@@ -151,7 +151,7 @@ export class Teller {
     for (const path of paths) if (!debt.files.has(path)) await knowledge.look(path)
   }
 
-  view(): TellingView {
+  view(): TellerView {
     const { debt } = this.#deps
     const owed = debt.files.size
     const due = this.#reloadDueSince === undefined ? 'telling' : 'reload-due'

@@ -1,4 +1,5 @@
 /** What a teller says of itself. */
+import type { Lack } from '../plugins.js'
 
 export interface Failed {
   readonly path: string
@@ -9,7 +10,14 @@ export interface Failed {
 }
 
 /** How far GeoServer knows what lies in its directory. */
-export interface TellingView {
+export interface TellingView extends TellerView {
+  /** Of the running GeoServer; absent until it said so. */
+  readonly version?: string
+  readonly lacks: readonly Lack[]
+}
+
+/** What the teller alone can say. */
+export interface TellerView {
   readonly state: 'told' | 'telling' | 'reload-due' | 'unreachable' | 'unauthorized'
   /** Files it was not told of yet. */
   readonly owed: number
