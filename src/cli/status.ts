@@ -9,6 +9,8 @@ import { bytesText, pairs, safe, shortId, table } from './terminal.js'
 
 /** Blobs on their way here that are named one by one. */
 const MAX_FETCHING_SHOWN = 8
+/** Files that GeoServer keeps in part and that are named one by one. */
+const MAX_LEFT_OUT_SHOWN = 8
 
 export async function run(_options: object, context: Context): Promise<void> {
   const status = await withReader(context, async (reader) => {
@@ -69,15 +71,25 @@ const TELLING_WORDS: Readonly<Record<TellingStatus['state'], string>> = {
 }
 
 function tellingPairs(telling: TellingStatus): Array<[string, string]> {
-  const { version, state, owed, reason, reloads, lastReload, failed, lacks } = telling
+  const { version, state, owed, reason, reloads, lastReload, failed, lacks, leftOut } = telling
   const rest = owed === 0 ? '' : `, ${owed} files to tell`
   const last = lastReload === undefined ? '' : `, ${reloads} reloads, the last took ${lastReload.ms} ms`
   return [
     ['geoserver', safe(`${version === undefined ? '' : `${version} `}${TELLING_WORDS[state]}${rest}${last}`)],
     ...(reason === undefined ? [] : [['', safe(reason)] as [string, string]]),
     ...failed.map(({ about, reason }): [string, string] => ['not taken', safe(`${about}: ${reason}`)]),
-    ...lacks.map((lack): [string, string] => ['not drawn', safe(lackText(lack))])
+    ...lacks.map((lack): [string, string] => ['not drawn', safe(lackText(lack))]),
+    ...leftOutPairs(leftOut)
   ]
+}
+
+/** What GeoServer did not keep of what it was told. */
+function leftOutPairs(leftOut: TellingStatus['leftOut']): Array<[string, string]> {
+  const lines = leftOut
+    .slice(0, MAX_LEFT_OUT_SHOWN)
+    .map(({ path, elements }): [string, string] => ['left out', safe(`${elements.join(', ')} of ${path}`)])
+  const left = leftOut.length - lines.length
+  return left === 0 ? lines : [...lines, ['', `and ${left} more`]]
 }
 
 /** `style line (css) and 47 more: the plugin css is not there`. */

@@ -75,6 +75,8 @@ export interface TellingStatus {
   failed: Array<{ path: string; about: string; reason: string; since: string }>
   /** Plugins that this GeoServer lacks, how many objects need each, and the first five of those in words. */
   lacks: Array<{ plugin: string; objects: number; about: string[] }>
+  /** Files of which it keeps in its memory only a part, and elements it left out; they are kept for the others. */
+  leftOut: Array<{ path: string; elements: string[] }>
 }
 
 export interface PeerStatus {

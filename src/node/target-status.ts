@@ -35,12 +35,13 @@ export function targetStatus({
   }
 }
 
-function tellingStatus({ lastReload, failed, lacks, ...view }: TellingView): TellingStatus {
+function tellingStatus({ lastReload, failed, lacks, leftOut, ...view }: TellingView): TellingStatus {
   return {
     ...view,
     ...(lastReload && { lastReload: { ...lastReload, at: dateOf(lastReload.at) } }),
     failed: failed.map((each) => ({ ...each, since: dateOf(each.since) })),
-    lacks: lacks.map(({ about, ...lack }) => ({ ...lack, about: [...about] }))
+    lacks: lacks.map(({ about, ...lack }) => ({ ...lack, about: [...about] })),
+    leftOut: leftOut.map(({ path, elements }) => ({ path, elements: [...elements] }))
   }
 }
 

@@ -136,7 +136,12 @@ export class GeoServerAdapter implements Adapter {
       debt: new Debt(telling.memory, classifier),
       bytesOf: (path) => this.#bytesOf(path),
       turn: telling.turn,
-      beforeCall: (path) => this.#wake.telling(path),
+      whileTold: (path, sent, call) => {
+        this.#wake.telling(path)
+        // a directory that others have, too, shows itself as it is
+        return this.#shared ? call() : this.#outside.told(path, sent, call)
+      },
+      ownFields: (path) => this.#outside.ownFields(path),
       shared: this.#shared
     })
   }
@@ -153,7 +158,8 @@ export class GeoServerAdapter implements Adapter {
     return {
       ...(version !== undefined && { version }),
       ...this.#teller.view(),
-      lacks: modules === undefined ? [] : lacksOf(this.#knowledge.inventory, modules)
+      lacks: modules === undefined ? [] : lacksOf(this.#knowledge.inventory, modules),
+      leftOut: [...this.#outside.leftOut].map(([path, elements]) => ({ path, elements }))
     }
   }
 

@@ -22,6 +22,11 @@ export interface TravelRow {
   readonly parameters?: Parameters
   /** What GeoServer would fill into it (`fill-ins.ts`); absent: nothing. */
   readonly lacks?: string
+  /**
+   * The travelling documents of what GeoServer was told and of what it then wrote, where it leaves something out or puts
+   * something in: an edit of the second is one of the first. Losing it, such an edit drops what GeoServer does not know.
+   */
+  readonly way?: { readonly told: string; readonly wrote: string }
   /** Where the file lies that was set aside here, while nothing took its place: all else is empty then. */
   readonly aside?: string
 }

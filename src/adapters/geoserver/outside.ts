@@ -10,9 +10,11 @@ import { mapLimit } from '../directory/pool.js'
 import type { Classifier } from './classify.js'
 import { broken, changed } from './faults.js'
 import type { Parameters, TravelMemory, TravelRow } from './memory.js'
+import { mergedDocument } from './merge.js'
+import { ownWayOf } from './own-way.js'
 import { outward, type Outward, type Place } from './travel.js'
 import type { Wake } from './wake.js'
-import { MAX_XML_BYTES } from './xml.js'
+import { MAX_XML_BYTES, readXml } from './xml.js'
 
 /** What is remembered of a travelling document beside its bytes. */
 export type Said = Pick<Outward, 'meaning' | 'parameters'> & { readonly lacks?: string }
@@ -21,6 +23,10 @@ export type FileEntry = TargetEntry & { kind: 'file' }
 
 /** Files read at once; each may have `MAX_XML_BYTES`. */
 const PARALLEL_READS = 8
+/** Longest document of which is kept what GeoServer made of it, characters: a feature type has some thousand. */
+export const MAX_WAY_CHARS = 65_536
+/** Files that are remembered for what GeoServer leaves out of them. */
+export const MAX_LEFT_OUT = 1_000
 
 export interface OutsideDeps {
   readonly inner: Pick<Adapter, 'scan' | 'read'>
@@ -34,6 +40,10 @@ export class Outside {
   readonly #classifier: Classifier
   readonly #memory: TravelMemory
   readonly #wake: Pick<Wake, 'holds' | 'later'>
+  /** Files that GeoServer is being told of: what lies there may be its own way of writing them. */
+  readonly #telling = new Map<string, Promise<void>>()
+  /** Path -> elements that GeoServer left out when it was told, since this node started. */
+  readonly leftOut = new Map<string, readonly string[]>()
 
   constructor({ inner, classifier, memory, wake }: OutsideDeps) {
     this.#inner = inner
@@ -74,7 +84,8 @@ export class Outside {
    * while GeoServer writes in the wake of a call; it is looked at once more when that is over. Throws `file-broken`, and what
    * reading it throws.
    */
-  async travelOf(entry: FileEntry, shown = false): Promise<BodyRef> {
+  async travelOf(scanned: FileEntry, shown = false): Promise<BodyRef> {
+    const entry = await this.#afterCall(scanned)
     const { path, body } = entry
     const row = this.#memory.get(path)
     if (row !== undefined && row.raw === body.hash) return travelIn(row)
@@ -84,8 +95,8 @@ export class Outside {
       this.#wake.later(path)
       return travelIn(row)
     }
-    const travel = same ? travelIn(row) : bodyRefOf(made.bytes)
-    this.remember(path, body, travel, saidOf(made))
+    const travel = same ? travelIn(row) : bodyRefOf(this.#whole(path, made.bytes))
+    this.#remember(path, body, travel, saidOf(made), row?.way)
     return travel
   }
 
@@ -95,6 +106,67 @@ export class Outside {
     return row.lacks !== undefined && fillIns.mayFill.includes(row.lacks) && this.#wake.holds(path)
   }
 
+  /** A file that GeoServer is being told of is looked at once more when it has been. */
+  async #afterCall(entry: FileEntry): Promise<FileEntry> {
+    const call = this.#telling.get(entry.path)
+    if (call === undefined) return entry
+    await call
+    const now = (await this.#inner.scan({ paths: [entry.path] })).entries.get(entry.path)
+    return now?.kind === 'file' ? now : entry
+  }
+
+  /** What travels of an edit of what GeoServer wrote in its own way: the same edit of what it was told. */
+  #whole(path: string, bytes: Buffer): Uint8Array {
+    const way = this.#memory.get(path)?.way
+    if (way === undefined) return bytes
+    return mergedDocument(this.placeOf(path)!, Buffer.from(way.wrote), Buffer.from(way.told), bytes) ?? bytes
+  }
+
+  /**
+   * Runs `call`, which tells GeoServer of the file with these bytes. What it writes of them in its own way goes on standing
+   * for what it was told. Throws what `call` throws.
+   */
+  async told(path: string, sent: Uint8Array, call: () => Promise<void>): Promise<void> {
+    const place = this.placeOf(path)
+    if (place === null) return call()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#telling.set(path, promise)
+    try {
+      await call()
+      await this.#takeItsWay(place, sent)
+    } finally {
+      this.#telling.delete(path)
+      resolve()
+    }
+  }
+
+  /** Names of the fields that GeoServer put into this file when it was told. */
+  ownFields(path: string): readonly string[] {
+    const way = this.#memory.get(path)?.way
+    if (way === undefined) return []
+    const [told, wrote] = [fieldsOf(way.told), fieldsOf(way.wrote)]
+    return wrote.filter((field) => !told.includes(field))
+  }
+
+  /** Where anything is not as expected nothing is done: then the next scan says what is there. */
+  async #takeItsWay(place: Place, sent: Uint8Array): Promise<void> {
+    const { path } = place
+    const row = this.#memory.get(path)
+    const now = (await this.#inner.scan({ paths: [path] })).entries.get(path)
+    if (row === undefined || row.raw !== bodyRefOf(sent).hash || now?.kind !== 'file' || now.body.hash === row.raw)
+      return
+    const written = await collect(this.#inner.read(now))
+    const [told, wrote] = [readXml(sent), readXml(written)]
+    const [from, to] = [outward(place, sent, row.parameters), outward(place, written, row.parameters)]
+    if (!told.ok || !wrote.ok || !from.ok || !to.ok || to.value.meaning === row.meaning) return
+    const way = ownWayOf(told.value.root, wrote.value.root)
+    if (way === undefined) return
+    const texts = { told: from.value.bytes.toString(), wrote: to.value.bytes.toString() }
+    const isShort = Math.max(texts.told.length, texts.wrote.length) <= MAX_WAY_CHARS
+    this.#remember(path, now.body, travelIn(row), saidOf(to.value), isShort ? texts : undefined)
+    if (way.dropped.length > 0 && this.leftOut.size < MAX_LEFT_OUT) this.leftOut.set(path, way.dropped)
+  }
+
   /**
    * The bytes that travel of a file that was scanned as `entry`. Throws `file-changed` when they are others now; after
    * `lookAgain` was called, the next scan shows which.
@@ -102,7 +174,8 @@ export class Outside {
   async read(entry: FileEntry, lookAgain: (path: string) => void): Promise<Buffer> {
     const now = (await this.#inner.scan({ paths: [entry.path] })).entries.get(entry.path)
     if (now?.kind !== 'file') throw changed(entry.path)
-    const { bytes } = await this.#documentOf(now, this.parametersAt(entry.path))
+    const made = await this.#documentOf(now, this.parametersAt(entry.path))
+    const bytes = Buffer.from(this.#whole(entry.path, made.bytes))
     if (bodyRefOf(bytes).hash === entry.body.hash) return bytes
     // what the memory stood for cannot be made of the file any more: from now on it shows itself as it is
     this.#memory.delete(entry.path)
@@ -155,10 +228,23 @@ export class Outside {
     }
   }
 
-  remember(path: string, raw: BodyRef, travel: BodyRef, { meaning, parameters, lacks }: Said): void {
+  /** The file at this path was looked at or written. */
+  remember(path: string, raw: BodyRef, travel: BodyRef, said: Said): void {
+    const before = this.#memory.get(path)
+    const isSame = before?.raw === raw.hash
+    if (!isSame) this.leftOut.delete(path)
+    this.#remember(path, raw, travel, said, isSame ? before.way : undefined)
+  }
+
+  #remember(path: string, raw: BodyRef, travel: BodyRef, said: Said, way: TravelRow['way']): void {
+    const { meaning, parameters, lacks } = said
     const some = Object.keys(parameters).length > 0
-    const row = { raw: raw.hash, travel: travel.hash, travelSize: travel.size, meaning }
-    this.#memory.set(path, { ...row, ...(some && { parameters }), ...(lacks !== undefined && { lacks }) })
+    this.#memory.set(path, {
+      ...{ raw: raw.hash, travel: travel.hash, travelSize: travel.size, meaning },
+      ...(some && { parameters }),
+      ...(lacks !== undefined && { lacks }),
+      ...(way !== undefined && { way })
+    })
   }
 
   async #documentOf(entry: FileEntry, known?: Parameters): Promise<Outward> {
@@ -183,4 +269,9 @@ export async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer
   const pieces: Uint8Array[] = []
   for await (const piece of source) pieces.push(piece)
   return Buffer.concat(pieces)
+}
+
+function fieldsOf(document: string): string[] {
+  const read = readXml(Buffer.from(document))
+  return read.ok ? read.value.root.children.map(({ name }) => name) : []
 }

@@ -7,6 +7,7 @@ import {
   MemoryStatCache,
   MemoryTextMemory,
   MemoryTravelMemory,
+  type GeoServerDeps,
   type GeoServerOptions,
   type WatchHint
 } from '../../../src/adapters/index.js'
@@ -36,7 +37,10 @@ export interface World extends AdapterUnderTest {
   again(options?: Partial<GeoServerOptions>): GeoServerAdapter
 }
 
-export async function makeWorld(options: Partial<GeoServerOptions> = {}): Promise<World> {
+export async function makeWorld(
+  options: Partial<GeoServerOptions> = {},
+  deps: Pick<GeoServerDeps, 'telling'> = {}
+): Promise<World> {
   const base = await mkdtemp(join(tmpdir(), 'grapevine-geoserver-'))
   const [root, outside, home] = ['target', 'outside', 'home'].map((name) => join(base, name)) as [
     string,
@@ -77,7 +81,15 @@ export async function makeWorld(options: Partial<GeoServerOptions> = {}): Promis
     at,
     again: (more: Partial<GeoServerOptions> = {}): GeoServerAdapter => {
       const adapter = new GeoServerAdapter(
-        { clock: systemClock, logger: silentLogger, cache, memory: world.memory, facts: world.facts, environment },
+        {
+          clock: systemClock,
+          logger: silentLogger,
+          cache,
+          memory: world.memory,
+          facts: world.facts,
+          environment,
+          ...deps
+        },
         { root, emptySettleMs: 60, secretsFile, journalDir, ...options, ...more }
       )
       adapters.push(adapter)

@@ -33,9 +33,13 @@ export class Debt {
     this.files.set(path, value === '' ? undefined : object === null ? known : { ...known, object })
   }
 
-  /** The first word counts: what GeoServer knows does not change before it is told. */
-  owe(path: string, known: FileFacts | undefined): void {
+  /**
+   * The first word counts: what GeoServer knows does not change before it is told. `own`: fields that it put in by itself,
+   * which are not missed when they are not sent.
+   */
+  owe(path: string, before: FileFacts | undefined, own: readonly string[] = []): void {
     if (this.files.has(path)) return
+    const known = withoutFields(before, own)
     this.files.set(path, known)
     this.#memory.set(FILES + path, known === undefined ? '' : JSON.stringify(known.object ?? null))
   }
@@ -56,4 +60,9 @@ export class Debt {
     this.tiles.delete(name)
     this.#memory.delete(TILES + name)
   }
+}
+
+function withoutFields(facts: FileFacts | undefined, own: readonly string[]): FileFacts | undefined {
+  if (facts?.object?.fields === undefined || own.length === 0) return facts
+  return { ...facts, object: { ...facts.object, fields: facts.object.fields.filter((field) => !own.includes(field)) } }
 }

@@ -14,8 +14,10 @@ export interface TellerDeps {
   /** The bytes of a file as it lies there; undefined: it is gone. */
   readonly bytesOf: (path: string) => Promise<Uint8Array | undefined>
   readonly turn: () => Turn
-  /** GeoServer is about to be told of the object at this path. */
-  readonly beforeCall?: (path: string) => void
+  /** Makes `call`, by which GeoServer is told of the object at this path with these bytes. Throws what `call` throws. */
+  readonly whileTold?: (path: string, sent: Uint8Array, call: () => Promise<void>) => Promise<void>
+  /** Fields that GeoServer put into the file at this path by itself. */
+  readonly ownFields?: (path: string) => readonly string[]
   /** Whether other GeoServers write to the directory, too. */
   readonly shared?: boolean
 }

@@ -21,6 +21,7 @@ import { GrapevineError, reasonOf } from '../../../errors.js'
 import type { FileFacts } from '../objects.js'
 import type { TellerDeps } from './teller-deps.js'
 import { askFirst } from './ask-first.js'
+import type { HttpCall } from './caller.js'
 import { planOf, type Call, type FileChange, type Plan } from './calls.js'
 import { tellableNow } from './early.js'
 import { asOverRest } from './rest-root.js'
@@ -125,9 +126,9 @@ export class Teller {
   }
 
   #owe(paths: readonly string[]): void {
-    const { knowledge, debt } = this.#deps
+    const { knowledge, debt, ownFields } = this.#deps
     for (const path of paths) {
-      debt.owe(path, knowledge.at(path))
+      debt.owe(path, knowledge.at(path), ownFields?.(path))
       this.#refused.failed.delete(path)
       this.#touched.add(path)
     }
@@ -300,16 +301,15 @@ export class Teller {
       if (file !== undefined && method !== 'GET' && content === undefined) return
       const body =
         content === undefined || call.root === undefined ? (content ?? call.body) : asOverRest(content, call.root)
-      if (content !== undefined) this.#deps.beforeCall?.(file!)
-      await this.#deps.caller.text(
-        {
-          method,
-          path: at,
-          makes: method === 'POST' && file !== undefined,
-          ...(body && { body, type: call.type ?? XML })
-        },
-        this.#stop.signal
-      )
+      const http: HttpCall = {
+        method,
+        path: at,
+        makes: method === 'POST' && file !== undefined,
+        ...(body && { body, type: call.type ?? XML })
+      }
+      const made = async (): Promise<void> => void (await this.#deps.caller.text(http, this.#stop.signal))
+      if (content === undefined || this.#deps.whileTold === undefined) await made()
+      else await this.#deps.whileTold(file!, content, made)
       if (file !== undefined) this.#refused.tookOver(file)
     } catch (error) {
       this.#refused.note(call, error)

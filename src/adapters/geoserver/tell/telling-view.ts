@@ -14,6 +14,8 @@ export interface TellingView extends TellerView {
   /** Of the running GeoServer; absent until it said so. */
   readonly version?: string
   readonly lacks: readonly Lack[]
+  /** Files of which it did not keep all when it was told, since this node started, and which elements it left out. */
+  readonly leftOut: ReadonlyArray<{ readonly path: string; readonly elements: readonly string[] }>
 }
 
 /** What the teller alone can say. */

@@ -1,0 +1,216 @@
+/** What a GeoServer of another version makes of what it is told: no edit, and nothing of it is lost for others. */
+import '../../../src/polyfill.js'
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { DirectoryAdapter, MemoryStatCache } from '../../../src/adapters/index.js'
+import { Classifier } from '../../../src/adapters/geoserver/classify.js'
+import { MemoryTextMemory, MemoryTravelMemory } from '../../../src/adapters/geoserver/memory.js'
+import { MAX_WAY_CHARS, Outside, type FileEntry } from '../../../src/adapters/geoserver/outside.js'
+import { silentLogger } from '../../../src/runtime.js'
+import { systemClock } from '../../../src/runtime-node.js'
+import { Bodies, bytesOf, fileAt } from '../../contract/adapter.js'
+import { until } from '../../e2e/until.js'
+import { startStandIn, type StandIn } from '../../geoserver/server.js'
+import { smallTree } from '../../geoserver/world.js'
+import { makeWorld, type World } from './world.js'
+
+const FEATURE = 'workspaces/coast/depth/contours/featuretype.xml'
+const REST = '/rest/workspaces/coast/datastores/depth/featuretypes/contours.xml'
+/** As a newer GeoServer, with a plugin that this one does not have, writes it. */
+const NEWER = smallTree()[FEATURE]!.replace(
+  '<title>Contours',
+  '<metadata>\n    <entry key="shade">1</entry>\n    <future>2</future>\n  </metadata>\n  <title>Depth'
+)
+
+interface Rig {
+  readonly world: World
+  readonly geoserver: StandIn
+  readonly bodies: Bodies
+  /** Writes the feature type as it arrives from another node, and waits until GeoServer was told. */
+  arrive(text: string): Promise<void>
+  travels(): Promise<string>
+  /** As it lies there. */
+  written(): Promise<string>
+}
+
+async function rigOf(t: TestContext): Promise<Rig> {
+  const passwords = await mkdtemp(join(tmpdir(), 'gv-told-'))
+  const passwordFile = join(passwords, 'password')
+  await writeFile(passwordFile, 'geoserver', { mode: 0o600 })
+  const access = { url: '', user: 'admin', passwordFile }
+  const telling = { access, memory: new MemoryTextMemory(), turn: () => ({ rank: 0, nodes: 1, share: 1 }) }
+  const first = await makeWorld()
+  for (const [path, text] of Object.entries(smallTree())) await first.make(path, text)
+  const geoserver = await startStandIn({
+    dir: first.root,
+    reloadMs: () => 0,
+    noticeEveryMs: 3_600_000,
+    dialect: { drops: ['future'], adds: { padWithZeros: 'false' } }
+  })
+  access.url = geoserver.url
+  const world = await makeWorld({ root: first.root }, { telling })
+  t.after(async () => {
+    await world.dispose()
+    await geoserver.stop()
+    await first.dispose()
+    await rm(passwords, { recursive: true })
+  })
+  await world.adapter.start()
+  await world.adapter.scan()
+  const bodies = new Bodies()
+  return {
+    world,
+    geoserver,
+    bodies,
+    arrive: async (text) => {
+      const expect = await fileAt(world.adapter, FEATURE)
+      const [result] = await world.adapter.apply(
+        [{ do: 'write', path: FEATURE, body: bodies.add(text), exec: false, expect }],
+        bodies.source
+      )
+      assert.equal(result!.outcome, 'done')
+      await until('GeoServer is told', () => {
+        const { state, owed } = world.adapter.telling()!
+        return Promise.resolve(state === 'told' && owed === 0)
+      })
+    },
+    written: () => first.text(FEATURE),
+    travels: async () => (await bytesOf(world.adapter.read(await fileAt(world.adapter, FEATURE)))).toString()
+  }
+}
+
+/** As it travels: without the date. */
+const travelling = (text: string): string => text.replace(/\s*<dateModified>.*<\/dateModified>/, '')
+
+test('what it leaves out and puts in is no change, and is named', async (t) => {
+  const rig = await rigOf(t)
+  const { adapter } = rig.world
+  await rig.arrive(travelling(NEWER))
+  const text = await rig.written()
+  assert.doesNotMatch(text, /future/)
+  assert.match(text, /padWithZeros/)
+  assert.deepEqual((await fileAt(adapter, FEATURE)).body, rig.bodies.add(travelling(NEWER)))
+  assert.deepEqual(adapter.telling()!.leftOut, [{ path: FEATURE, elements: ['metadata/future'] }])
+  // after a restart, too
+  assert.deepEqual((await fileAt(rig.world.again(), FEATURE)).body, rig.bodies.add(travelling(NEWER)))
+})
+
+test('an edit of what it wrote is the same edit of all that it was told', async (t) => {
+  const rig = await rigOf(t)
+  await rig.arrive(travelling(NEWER))
+  await rig.geoserver.ask('PUT', REST, '<featureType><title>Wrecks</title></featureType>')
+  assert.match(await rig.written(), /Wrecks/)
+  const text = await rig.travels()
+  assert.match(text, /<title>Wrecks/)
+  assert.match(text, /<future>2/)
+  assert.match(text, /<entry key="shade">1/)
+  assert.doesNotMatch(text, /padWithZeros/)
+  // and once more, on top of it
+  await rig.geoserver.ask('PUT', REST, '<featureType><abstract>old</abstract></featureType>')
+  const again = await rig.travels()
+  for (const part of [/<title>Wrecks/, /<future>2/, /<abstract>old/]) assert.match(again, part)
+})
+
+test('a field that it put in by itself is not missed by the next change, which needs no reload', async (t) => {
+  const rig = await rigOf(t)
+  await rig.arrive(travelling(NEWER))
+  await rig.arrive(travelling(NEWER).replace('Depth', 'Deep'))
+  const { reloads } = rig.geoserver.report().counts
+  assert.equal(reloads, 0)
+  assert.match(await rig.written(), /Deep/)
+})
+
+test('what it was told whole again is named no more', async (t) => {
+  const rig = await rigOf(t)
+  await rig.arrive(travelling(NEWER))
+  await rig.arrive(travelling(smallTree()[FEATURE]!))
+  assert.deepEqual(rig.world.adapter.telling()!.leftOut, [])
+})
+
+const NO_WAKE = { holds: (): boolean => false, later: (): void => undefined }
+
+interface Told {
+  readonly outside: Outside
+  readonly world: World
+  readonly memory: MemoryTravelMemory
+  entry(): Promise<FileEntry>
+}
+
+/** The border alone, over a directory with one feature type that the catalog has as it lies there. */
+async function toldOf(t: TestContext, text: string): Promise<Told> {
+  const world = await makeWorld()
+  t.after(() => world.dispose())
+  await world.make(FEATURE, text)
+  const inner = new DirectoryAdapter(
+    { clock: systemClock, logger: silentLogger, cache: new MemoryStatCache() },
+    { root: world.root, journalDir: world.journalDir }
+  )
+  t.after(() => inner.stop())
+  const memory = new MemoryTravelMemory()
+  const outside = new Outside({ inner, classifier: new Classifier(), memory, wake: NO_WAKE })
+  const entry = async (): Promise<FileEntry> => {
+    const found = (await inner.scan({ paths: [dirname(FEATURE)] })).entries.get(FEATURE)
+    assert.ok(found?.kind === 'file')
+    return found
+  }
+  await outside.travelOf(await entry())
+  return { outside, world, memory, entry }
+}
+
+const feature = (title: string, more = ''): string =>
+  `<featureType>\n  <id>F</id>\n  <name>f</name>\n  <title>${title}</title>${more}\n</featureType>\n`
+
+test('somebody else who edits it while it is told is heard', async (t) => {
+  const { outside, world, entry } = await toldOf(t, feature('one', '<future/>'))
+  const before = await outside.travelOf(await entry())
+  await outside.told(FEATURE, Buffer.from(feature('one', '<future/>')), () => world.make(FEATURE, feature('two')))
+  assert.notEqual((await outside.travelOf(await entry())).hash, before.hash)
+  assert.equal(outside.leftOut.size, 0)
+})
+
+test('who looks while it is told waits for what comes of it', async (t) => {
+  const { outside, world, entry } = await toldOf(t, feature('one', '<future/>'))
+  const before = await outside.travelOf(await entry())
+  const answered = Promise.withResolvers<void>()
+  const told = outside.told(FEATURE, Buffer.from(feature('one', '<future/>')), async () => {
+    await world.make(FEATURE, feature('one'))
+    await answered.promise
+  })
+  await until('it is written', async () => !(await world.text(FEATURE)).includes('future'))
+  const looked = outside.travelOf(await entry())
+  answered.resolve()
+  await told
+  assert.deepEqual(await looked, before)
+})
+
+test('a call that fails leaves everything as it is, and what was sent when it was another is not judged', async (t) => {
+  const { outside, world, entry } = await toldOf(t, feature('one', '<future/>'))
+  const failing = outside.told(FEATURE, Buffer.from(feature('one', '<future/>')), async () => {
+    await world.make(FEATURE, feature('one'))
+    throw new Error('refused')
+  })
+  await assert.rejects(failing, /refused/)
+  await outside.told(FEATURE, Buffer.from(feature('other')), () => Promise.resolve())
+  await outside.told('styles/a.sld', Buffer.from('x'), () => Promise.resolve())
+  assert.equal((await outside.travelOf(await entry())).size, Buffer.byteLength(feature('one')))
+})
+
+test('of a very long document its own way is taken as well, and an edit of it is as it lies there', async (t) => {
+  for (const [length, isKept] of [
+    [MAX_WAY_CHARS, true],
+    [MAX_WAY_CHARS + 1, false]
+  ] as const) {
+    const bare = feature('one', '<future/><title2></title2>').length
+    const text = feature('one', `<future/><title2>${'x'.repeat(length - bare)}</title2>`)
+    assert.equal(text.length, length)
+    const { outside, world, memory, entry } = await toldOf(t, text)
+    const before = await outside.travelOf(await entry())
+    await outside.told(FEATURE, Buffer.from(text), () => world.make(FEATURE, text.replace('<future/>', '')))
+    assert.deepEqual(await outside.travelOf(await entry()), before)
+    assert.equal(memory.get(FEATURE)!.way !== undefined, isKept)
+    assert.deepEqual(outside.leftOut.get(FEATURE), ['future'])
+  }
+})
