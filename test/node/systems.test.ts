@@ -58,7 +58,7 @@ describe('a GeoServer of another version', () => {
     made.systems.heard('x', beside('2.25.6'))
     const [{ since }] = made.systems.problems as [SystemProblem]
     made.clock.advance(LOOK_BESIDE_MS * 3)
-    made.systems.heard('x', beside('2.25.6'))
+    made.systems.heard('y', beside('2.26.2'))
     assert.equal(made.systems.problems[0]!.since, since)
     assert.match(messages(made)[0]!, /^x runs beside/)
     made.systems.heard('x', beside('2.26.2'))

@@ -360,3 +360,44 @@ test('what a purged style leaves behind stays where it lies, also when its works
   assert.deepEqual((await filesOf(a)).toSorted(), Object.keys(tree).toSorted())
   for (const place of [a, b]) assert.deepEqual(waitingAt(place), [])
 })
+
+test('the body of a style edited at two nodes apart is one of both, whole, on both, until somebody decides', async () => {
+  const [a, b] = (await places(2)) as [Place, Place]
+  const path = 'styles/dots.sld'
+  const body = (text: string): string => SLD.replace('/>', `>${text}</StyledLayerDescriptor>`)
+  await write(a, { 'styles/dots.xml': STYLE, [path]: body('one') })
+  await settle([a, b])
+  await write(a, { [path]: body('one of a') })
+  await write(b, { [path]: body('one of b') })
+  await settle([a, b])
+  const held = await a.world.text(path)
+  assert.ok([body('one of a'), body('one of b')].includes(held))
+  assert.equal(await b.world.text(path), held)
+  for (const { site } of [a, b]) assert.equal(site.node.at(path).meaning.conflicts.length, 1)
+  // whoever saves it next has seen both
+  await write(b, { [path]: body('one of both') })
+  await settle([a, b])
+  for (const { site, world } of [a, b]) {
+    assert.equal(await world.text(path), body('one of both'))
+    assert.equal(site.node.at(path).meaning.conflicts.length, 0)
+  }
+})
+
+test('the default workspace gets another id in place: its copy, its stores and all else follow in one step', async () => {
+  const [a, b] = (await places(2)) as [Place, Place]
+  await write(a, smallTree())
+  await settle([a, b])
+  const renewed = Object.fromEntries(
+    Object.entries(smallTree())
+      .filter(([, text]) => text.includes('<id>Ws-1</id>'))
+      .map(([path, text]) => [path, text.replaceAll('<id>Ws-1</id>', '<id>Ws-9</id>')])
+  )
+  assert.ok('workspaces/default.xml' in renewed && Object.keys(renewed).length > 3)
+  await write(a, renewed)
+  await settle([a, b])
+  for (const place of [a, b]) {
+    for (const path of Object.keys(renewed)) assert.match(await place.world.text(path), /<id>Ws-9<\/id>/)
+    assert.deepEqual(await brokenIn(place), [])
+    assert.deepEqual(waitingAt(place), [])
+  }
+})

@@ -193,7 +193,7 @@ test('a call that fails leaves everything as it is, and what was sent when it wa
     throw new Error('refused')
   })
   await assert.rejects(failing, /refused/)
-  await outside.told(FEATURE, Buffer.from(feature('other')), () => Promise.resolve())
+  await outside.told(FEATURE, Buffer.from(feature('one', '<other/>')), () => Promise.resolve())
   await outside.told('styles/a.sld', Buffer.from('x'), () => Promise.resolve())
   assert.equal((await outside.travelOf(await entry())).size, Buffer.byteLength(feature('one')))
 })
