@@ -164,7 +164,7 @@ export class Outside {
     const texts = { told: from.value.bytes.toString(), wrote: to.value.bytes.toString() }
     const isShort = Math.max(texts.told.length, texts.wrote.length) <= MAX_WAY_CHARS
     this.#remember(path, now.body, travelIn(row), saidOf(to.value), isShort ? texts : undefined)
-    if (way.dropped.length > 0 && this.leftOut.size < MAX_LEFT_OUT) this.leftOut.set(path, way.dropped)
+    if (this.leftOut.size < MAX_LEFT_OUT) this.leftOut.set(path, way.dropped)
   }
 
   /**

@@ -5,14 +5,15 @@
  * 1. Elements that are gone or have come are its own way; a text that reads otherwise is somebody's edit.
  * 2. Numbers are the same number: `0` and `0.0`.
  * 3. Of elements that stand there more than once, as in a list, some may be gone; one that was not there before is an edit.
- * 4. A date of change that was told stays as it was told; another one says that the object was saved once more, by somebody.
+ * 4. Where nothing is gone there is nothing to be kept for others: what has come travels, so that all have it.
+ * 5. A date of change that was told stays as it was told; another one says that the object was saved once more, by somebody.
  */
 import { meaningOf } from './travel.js'
 import { textOf, type XmlElement } from './xml.js'
 
 /** What a GeoServer made of a document in its own way. */
 export interface OwnWay {
-  /** Elements that it left out, by their names from below the root: `metadata/entry`. Each once. */
+  /** Elements that it left out, by their names from below the root: `metadata/entry`. Each once, and at least one. */
   readonly dropped: readonly string[]
 }
 
@@ -20,12 +21,12 @@ const DATE = 'dateModified'
 /** Elements that are set at each save. */
 const DATES: ReadonlySet<string> = new Set(['dateCreated', DATE])
 
-/** Undefined: somebody else had a hand in it. */
+/** Undefined: it kept all of it, or somebody else had a hand in it. */
 export function ownWayOf(told: XmlElement, wrote: XmlElement): OwnWay | undefined {
   const date = textOf(told, DATE)
   if (date !== undefined && date !== textOf(wrote, DATE)) return undefined
   const dropped = new Set<string>()
-  return isOwnWay(told, wrote, [], dropped) ? { dropped: [...dropped] } : undefined
+  return isOwnWay(told, wrote, [], dropped) && dropped.size > 0 ? { dropped: [...dropped] } : undefined
 }
 
 function isOwnWay(told: XmlElement, wrote: XmlElement, at: readonly string[], dropped: Set<string>): boolean {

@@ -16,7 +16,7 @@ const droppedOf = (told: string, wrote: string): readonly string[] | undefined =
 describe('what a GeoServer writes is its own way', () => {
   test('rule 1: when elements are gone or have come, wherever they are, and no text reads otherwise', () => {
     assert.deepEqual(droppedOf('<a>1</a><new>2</new>', '<a>1</a>'), ['new'])
-    assert.deepEqual(droppedOf('<a>1</a>', '<a>1</a><old>false</old>'), [])
+    assert.deepEqual(droppedOf('<a>1</a><new>2</new>', '<a>1</a><old>false</old>'), ['new'])
     assert.deepEqual(droppedOf('<m><a>1</a><b>2</b></m>', '<m><a>1</a></m>'), ['m/b'])
     assert.deepEqual(droppedOf('<m><a>1</a></m>', '<m/>'), ['m/a'])
     assert.equal(droppedOf('<a>1</a><new>2</new>', '<a>one</a>'), undefined)
@@ -27,9 +27,9 @@ describe('what a GeoServer writes is its own way', () => {
   })
 
   test('rule 2: when a number is written otherwise, and not when it is another', () => {
-    assert.deepEqual(droppedOf('<a>0</a><b>-1.50</b><c> x </c>', '<a>0.0</a><b>-1.5</b><c>x</c>'), [])
-    assert.equal(droppedOf('<a>0</a>', '<a>0.1</a>'), undefined)
-    assert.equal(droppedOf('<a>0</a>', '<a></a>'), undefined)
+    assert.deepEqual(droppedOf('<a>0</a><b>-1.50</b><c> x </c><d/>', '<a>0.0</a><b>-1.5</b><c>x</c>'), ['d'])
+    assert.equal(droppedOf('<a>0</a><d/>', '<a>0.1</a>'), undefined)
+    assert.equal(droppedOf('<a>0</a><d/>', '<a></a>'), undefined)
   })
 
   test('rule 3: when some of a list are gone, and not when one has come or is another', () => {
@@ -41,7 +41,12 @@ describe('what a GeoServer writes is its own way', () => {
     assert.equal(droppedOf(list('a'), list('a', 'b')), undefined)
   })
 
-  test('rule 4: when the date of change is the one it was told, or it was told none', () => {
+  test('rule 4: only where something is gone', () => {
+    assert.equal(droppedOf('<a>1</a>', '<a>1</a><old>false</old>'), undefined)
+    assert.equal(droppedOf('<a>0</a>', '<a>0.0</a>'), undefined)
+  })
+
+  test('rule 5: when the date of change is the one it was told, or it was told none', () => {
     const dated = (date: string): string => `<a>1</a><dateModified>${date}</dateModified>`
     assert.deepEqual(droppedOf(`${dated('1')}<new/>`, dated('1')), ['new'])
     assert.deepEqual(droppedOf('<a>1</a><new/>', `${dated('2')}<dateCreated>2</dateCreated>`), ['new'])
