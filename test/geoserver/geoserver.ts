@@ -3,7 +3,7 @@
  * each behaviour with the measurement it imitates.
  */
 import { randomBytes } from 'node:crypto'
-import { appendFile, mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Catalog, type CatalogObject } from './catalog.js'
@@ -52,6 +52,7 @@ const LOCK_TIMEOUT_MS = 30_000
 /** Rewrites of global.xml by one reload; the counter goes up by 6 to 11. */
 const RELOAD_WRITES = 6
 const RELOAD_COUNTS = [6, 11, 8, 7, 9, 10]
+const SERVICES = ['wms.xml', 'wfs.xml', 'wcs.xml', 'wmts.xml']
 const ROLES = 'security/role/default/roles.xml'
 
 export class GeoServer {
@@ -70,6 +71,7 @@ export class GeoServer {
   reloading = false
   /** Nobody may use REST: the directory was empty when it started. */
   hasAdmin = true
+  readonly #serviceIds = new Map<string, string>()
   #life = new AbortController()
   #noticing: Promise<void> = Promise.resolve()
   #logged = 0
@@ -145,6 +147,22 @@ export class GeoServer {
     this.#readRoles(await this.noticed.read(ROLES))
   }
 
+  /** The id under which it knows a service: the one in the file when it was loaded, or one of its own making. */
+  serviceId(file: string): string {
+    const known = this.#serviceIds.get(file) ?? this.ids.make('ServiceInfoImpl')
+    this.#serviceIds.set(file, known)
+    return known
+  }
+
+  async #loadServices(): Promise<void> {
+    this.#serviceIds.clear()
+    for (const file of SERVICES) {
+      const text = await readFile(this.files.at(file), 'utf8').catch(() => '')
+      const id = /<id>([^<]*)<\/id>/.exec(text)?.[1]
+      if (id !== undefined) this.#serviceIds.set(file, id)
+    }
+  }
+
   /** A document as it is written: passwords are encrypted, each time anew. */
   textOnDisk({ kind, doc }: Pick<CatalogObject, 'kind' | 'doc'>): string {
     const known = inDialect(doc, this.options.dialect ?? {})
@@ -163,6 +181,7 @@ export class GeoServer {
     this.catalog = await new Loader(this.options.dir, this.journal, this.keystore).load()
     for (const store of this.catalog.all().filter(({ kind }) => isStore(kind)))
       store.doc = this.withPasswords(store.doc, (hidden) => this.keystore.decrypt(hidden))
+    await this.#loadServices()
     await this.tiles.load()
     this.noticed.forget()
     this.#readRoles(await this.noticed.read(ROLES))

@@ -41,8 +41,17 @@ describe('settings', () => {
   test('of services and workspaces have files of their own', async (t) => {
     const world = await worldOf(t)
     await world.call('PUT', '/rest/services/wms/settings', '<wms><title>All maps</title></wms>')
-    assert.equal(await world.text('wms.xml'), '<wms>\n  <enabled>true</enabled>\n  <title>All maps</title>\n</wms>')
+    const written = await world.text('wms.xml')
+    assert.match(written, /^<wms>\s*<enabled>true<\/enabled>\s*<title>All maps<\/title>\s*<id>ServiceInfoImpl-/)
     assert.match((await world.call('GET', '/rest/services/wms/settings')).text, /All maps/)
+    // whatever id it is told, and whatever lies there, it writes its own
+    await world.write('wms.xml', '<wms><id>of another</id></wms>')
+    await world.call('PUT', '/rest/services/wms/settings', '<wms><id>of another</id><title>All maps</title></wms>')
+    assert.equal(/<id>.*<\/id>/.exec(await world.text('wms.xml'))![0], /<id>.*<\/id>/.exec(written)![0])
+    await world.write('wms.xml', '<wms><id>of another</id></wms>')
+    await world.call('POST', '/rest/reload')
+    await world.call('PUT', '/rest/services/wms/settings', '<wms><id>x</id></wms>')
+    assert.match(await world.text('wms.xml'), /<id>of another</)
     const paths = {
       'settings.xml': '/rest/workspaces/coast/settings',
       'wms.xml': '/rest/services/wms/workspaces/coast/settings'
@@ -129,4 +138,17 @@ describe('raw files', () => {
     assert.equal(world.standIn.report().counts.globalWrites, 0)
     assert.equal(world.standIn.report().counts.resourcePuts, 1)
   })
+})
+
+test('counts that nested settings are told without are 0 from then on', async (t) => {
+  const world = await worldOf(t)
+  await world.call(
+    'PUT',
+    '/rest/settings',
+    '<global><jai><recycling>true</recycling><tileThreads>3</tileThreads></jai></global>'
+  )
+  const text = await world.text('global.xml')
+  assert.match(text, /<tileThreads>3</)
+  assert.match(text, /<tilePriority>0</)
+  assert.doesNotMatch(text, /corePoolSize/)
 })

@@ -10,6 +10,11 @@ export interface FieldRule {
   /** Names of elements from below the root. */
   readonly path: readonly string[]
   readonly reason: string
+  /**
+   * What stands there on a node whose own file has none, where the element around it arrives: what GeoServer begins with. An
+   * element that is told without it makes it nothing at all: 0 threads, measured on 2.26.2.
+   */
+  readonly otherwise?: string
 }
 
 const OBJECTS: ReadonlySet<FileKind> = new Set([
@@ -35,6 +40,8 @@ const PLUGINS = 'what plugins and versions keep; a GeoServer without them drops 
 const LOG_FILE = 'where this node writes its log'
 const OF_LAYER =
   'GeoServer fills it in from what it knows of the layer; shared, nodes that know of another style at different times would overwrite each other without end'
+const OWN_ID =
+  'each GeoServer makes its own, and writes it whatever it is told; nobody refers to it, and shared, nodes would overwrite each other without end'
 const PROCESSES = 'how many processes fit this machine'
 const RESULTS = 'where this node keeps the results of processes'
 
@@ -46,12 +53,12 @@ export const FIELD_RULES: readonly FieldRule[] = [
   { kinds: only('global'), path: ['settings', 'dateCreated'], reason: DATE },
   { kinds: only('global'), path: ['settings', 'dateModified'], reason: DATE },
   { kinds: only('global'), path: ['settings', 'proxyBaseUrl'], reason: ADDRESS },
-  { kinds: only('global'), path: ['jai', 'tileThreads'], reason: THREADS },
-  { kinds: only('global'), path: ['jai', 'tilePriority'], reason: THREADS },
-  { kinds: only('global'), path: ['coverageAccess', 'corePoolSize'], reason: THREADS },
-  { kinds: only('global'), path: ['coverageAccess', 'maxPoolSize'], reason: THREADS },
-  { kinds: only('global'), path: ['coverageAccess', 'keepAliveTime'], reason: THREADS },
-  { kinds: only('global'), path: ['coverageAccess', 'queueType'], reason: THREADS },
+  { kinds: only('global'), path: ['jai', 'tileThreads'], reason: THREADS, otherwise: '7' },
+  { kinds: only('global'), path: ['jai', 'tilePriority'], reason: THREADS, otherwise: '5' },
+  { kinds: only('global'), path: ['coverageAccess', 'corePoolSize'], reason: THREADS, otherwise: '5' },
+  { kinds: only('global'), path: ['coverageAccess', 'maxPoolSize'], reason: THREADS, otherwise: '5' },
+  { kinds: only('global'), path: ['coverageAccess', 'keepAliveTime'], reason: THREADS, otherwise: '30000' },
+  { kinds: only('global'), path: ['coverageAccess', 'queueType'], reason: THREADS, otherwise: 'UNBOUNDED' },
   { kinds: only('global'), path: ['lockProviderName'], reason: LOCKS },
   { kinds: only('global'), path: ['metadata'], reason: PLUGINS },
   { kinds: only('global'), path: ['settings', 'metadata'], reason: PLUGINS },
@@ -63,6 +70,7 @@ export const FIELD_RULES: readonly FieldRule[] = [
   },
   { kinds: only('tile-layer'), path: ['parameterFilters', 'styleParameterFilter', 'defaultStyle'], reason: OF_LAYER },
   { kinds: only('logging'), path: ['location'], reason: LOG_FILE },
+  { kinds: only('service'), path: ['id'], reason: OWN_ID },
   { kinds: only('service'), path: ['maxSynchronousProcesses'], reason: PROCESSES },
   { kinds: only('service'), path: ['maxAsynchronousProcesses'], reason: PROCESSES },
   { kinds: only('service'), path: ['storageDirectory'], reason: RESULTS }
@@ -78,4 +86,11 @@ export function localFields(kind: FileKind): ReadonlyArray<readonly string[]> {
     BY_KIND.set(kind, paths)
   }
   return paths
+}
+
+/** Fields of such a file that must stand there, and with which text where this node has none of its own. */
+export function fallbacks(kind: FileKind): ReadonlyArray<{ readonly path: readonly string[]; readonly text: string }> {
+  return FIELD_RULES.flatMap(({ kinds, path, otherwise }) =>
+    otherwise !== undefined && kinds.has(kind) ? [{ path, text: otherwise }] : []
+  )
 }

@@ -1,6 +1,7 @@
 /**
  * What of a file by field travels, and what a node makes of it when it arrives. Rules (tests cite the numbers):
- * 1. The fields of one node (`field-rules.ts`) are taken out on the way out and come from the local file on the way in.
+ * 1. The fields of one node (`field-rules.ts`) are taken out on the way out and come from the local file on the way in; some
+ *    that it does not have are what GeoServer begins with.
  * 2. Everything else travels byte for byte, so equal files are equal on the wire however they were reached.
  * 3. A password becomes a named reference on the way out. On the way in the local file's own password fills it, and where
  *    there is none the secret of that name; where there is neither, the file is not written.
@@ -13,14 +14,14 @@
  */
 import { createHash } from 'node:crypto'
 import type { FileKind } from './file-rules.js'
-import { localFields } from './field-rules.js'
+import { fallbacks, localFields } from './field-rules.js'
 import { isRootOf, passwordElements, STORE_KINDS, valueElements, type FileProblem } from './objects.js'
 import { fillInsOf, type FillIns } from './fill-ins.js'
 import type { Parameters } from './memory.js'
 import { formOf, REFERENCE_PREFIX } from './password-forms.js'
 import { edited, join, split, type Split, type Taken } from './splice.js'
 import { spotsIn, withSpots, type Spot } from './spots.js'
-import { escaped, readXml, type XmlDocument, type XmlElement } from './xml.js'
+import { childOf, escaped, readXml, type XmlDocument, type XmlElement } from './xml.js'
 
 export interface Place {
   readonly path: string
@@ -69,10 +70,28 @@ export function inward(
   const own = local === null ? null : parsed(place, local)
   // a local file that cannot be read has nothing that could be kept
   const kept = own?.ok ? { fields: taken(place, own.value).taken, passwords: passwordsOf(place, own.value) } : NOTHING
-  const merged = parsed(place, Buffer.from(join(document.value, kept.fields)))
+  const joined = parsed(place, Buffer.from(join(document.value, kept.fields)))
+  if (!joined.ok) return joined
+  const more = missing(place, joined.value, own?.ok ? own.value.root : undefined)
+  const merged = more.length === 0 ? joined : parsed(place, Buffer.from(join(joined.value, more)))
   if (!merged.ok) return merged
   const whole = filled(place, merged.value, { passwords: kept.passwords, known }, secretOf)
   return { ok: true, value: 'lacks' in whole ? whole : { ...arrived.value, ...whole } }
+}
+
+/** Fields that neither the document nor this node has and GeoServer does not do without, as if they had been taken out. */
+function missing({ kind }: Place, { root }: XmlDocument, own: XmlElement | undefined): Taken[] {
+  return fallbacks(kind).flatMap(({ path, text }) => {
+    const above = path.slice(0, -1)
+    const name = path.at(-1)!
+    const under = (from: XmlElement | undefined): XmlElement | undefined =>
+      above.reduce((at, each) => at && childOf(at, each), from)
+    const parent = under(root)
+    // what this node's GeoServer wrote without it, it does without
+    if (parent === undefined || childOf(parent, name) !== undefined || under(own) !== undefined) return []
+    const siblings = parent.children.map((child) => child.name)
+    return [{ above, siblings, before: siblings.length, text: `\n    <${name}>${escaped(text)}</${name}>` }]
+  })
 }
 
 const NOTHING: { fields: readonly Taken[]; passwords: ReadonlyMap<string, string> } = {

@@ -34,6 +34,7 @@ interface Rig {
   travels(): Promise<string>
   /** As it lies there. */
   written(): Promise<string>
+  text(path: string): Promise<string>
 }
 
 async function rigOf(t: TestContext): Promise<Rig> {
@@ -78,6 +79,7 @@ async function rigOf(t: TestContext): Promise<Rig> {
       })
     },
     written: () => first.text(FEATURE),
+    text: (path) => first.text(path),
     travels: async () => (await bytesOf(world.adapter.read(await fileAt(world.adapter, FEATURE)))).toString()
   }
 }
@@ -213,4 +215,18 @@ test('of a very long document its own way is taken as well, and an edit of it is
     assert.equal(memory.get(FEATURE)!.way !== undefined, isKept)
     assert.deepEqual(outside.leftOut.get(FEATURE), ['future'])
   }
+})
+
+test('the id that it keeps for a service is no change', async (t) => {
+  const rig = await rigOf(t)
+  const { adapter } = rig.world
+  await rig.geoserver.ask('PUT', '/rest/services/wms/settings', '<wms><title>Own</title></wms>')
+  const expect = await fileAt(adapter, 'wms.xml')
+  const arrived = '<wms>\n  <enabled>true</enabled>\n  <title>Of another</title>\n</wms>'
+  const bodies = new Bodies()
+  await adapter.apply([{ do: 'write', path: 'wms.xml', body: bodies.add(arrived), exec: false, expect }], bodies.source)
+  await until('GeoServer is told', () => Promise.resolve(adapter.telling()!.state === 'told'))
+  assert.match(await rig.text('wms.xml'), /<id>ServiceInfoImpl/)
+  assert.match(await rig.text('wms.xml'), /Of another/)
+  assert.deepEqual((await fileAt(adapter, 'wms.xml')).body, bodies.add(arrived))
 })

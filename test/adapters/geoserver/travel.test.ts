@@ -205,15 +205,35 @@ describe('what travels of a file by field', () => {
 })
 
 describe('what a node makes of a file by field that arrives', () => {
+  test('threads that neither it nor the document has are those GeoServer begins with, and travel no more than others (1)', () => {
+    for (const local of [null, '<global><updateSequence>1</updateSequence></global>']) {
+      const written = into(GLOBAL, SHARED, local)
+      for (const [name, text] of [
+        ['tilePriority', '5'],
+        ['tileThreads', '7'],
+        ['maxPoolSize', '5'],
+        ['corePoolSize', '5'],
+        ['keepAliveTime', '30000'],
+        ['queueType', 'UNBOUNDED']
+      ])
+        assert.ok(written.includes(`<${name}>${text}</${name}>`), name)
+      assert.equal(out(GLOBAL, written), SHARED)
+    }
+    // its own count, and where there is no element around them they are not made up
+    assert.match(into(GLOBAL, SHARED, NODE_A.replace('>7<', '>3<')), /<tileThreads>3</)
+    const bare = '<global>\n  <globalServices>true</globalServices>\n</global>\n'
+    assert.equal(into(GLOBAL, bare, null), bare)
+  })
+
   test('it keeps its own fields where they were, and takes everything else (1)', () => {
     const arrived = SHARED.replace('UTF-8', 'UTF-16').replace('true', 'false')
     assert.equal(into(GLOBAL, arrived, NODE_A), NODE_A.replace('UTF-8', 'UTF-16').replace('true', 'false'))
-    assert.equal(into(GLOBAL, arrived, null), arrived)
+    assert.equal(out(GLOBAL, into(GLOBAL, arrived, null)), arrived)
   })
 
   test('fields of the sender that came along all the same are not taken over (1)', () => {
     assert.equal(into(GLOBAL, NODE_A.replace('83', '99'), NODE_A), NODE_A)
-    assert.equal(into(GLOBAL, NODE_A, null), SHARED)
+    assert.equal(into(GLOBAL, NODE_A, null), into(GLOBAL, SHARED, null))
   })
 
   test('fields whose parent did not come along bring it with them (1)', () => {
@@ -227,7 +247,8 @@ describe('what a node makes of a file by field that arrives', () => {
   })
 
   test('a local file that is broken keeps nothing and hinders nothing', () => {
-    for (const local of ['', '<global>', '<style/>']) assert.equal(into(GLOBAL, SHARED, local), SHARED)
+    for (const local of ['', '<global>', '<style/>'])
+      assert.equal(into(GLOBAL, SHARED, local), into(GLOBAL, SHARED, null))
   })
 
   test('whatever a node has, what it wrote travels as it arrived: no echo (2)', () => {

@@ -5,7 +5,7 @@ import type { Context, Hono } from 'hono'
 import { bodyOf, merged } from '../documents.js'
 import type { GeoServer } from '../geoserver.js'
 import { RestError } from '../rest-error.js'
-import { element, parseXml, removeChild, writeXml } from '../xml.js'
+import { childOf, element, parseXml, removeChild, setText, writeXml, type Xml } from '../xml.js'
 import { nameIn, text, xml } from './answers.js'
 
 export function addSettings(app: Hono, server: GeoServer): void {
@@ -38,6 +38,7 @@ async function putGlobal(server: GeoServer, c: Context): Promise<Response> {
   const sent = bodyOf(await c.req.text(), 'global')
   removeChild(sent, 'updateSequence')
   server.global.doc = merged(server.global.doc, sent)
+  countNothing(server.global.doc)
   await server.global.changed()
   return text(c, '')
 }
@@ -52,7 +53,10 @@ async function put(server: GeoServer, c: Context, file: string, root: string): P
   const known = existsSync(server.files.at(file))
     ? parseXml(await readFile(server.files.at(file), 'utf8'))
     : element(root)
-  await server.files.save(file, writeXml(merged(known, sent)))
+  const doc = merged(known, sent)
+  // measured: whatever id it is told, and whatever lies there, it writes the one that it has
+  if (root !== 'settings') setText(doc, 'id', server.serviceId(file))
+  await server.files.save(file, writeXml(doc))
   await server.global.changed()
   return text(c, '')
 }
@@ -68,4 +72,19 @@ function workspaceIn(server: GeoServer, c: Context): string {
   if (server.catalog.find('workspace', null, name) === undefined)
     throw new RestError(404, `No such workspace: '${name}' found`)
   return name
+}
+
+/** Counts that a nested element comes without. */
+const COUNTS: Readonly<Record<string, readonly string[]>> = {
+  jai: ['tilePriority', 'tileThreads'],
+  coverageAccess: ['maxPoolSize', 'corePoolSize', 'keepAliveTime']
+}
+
+/** What a nested element is sent without is nothing from then on, and not what GeoServer begins with: measured. */
+function countNothing(doc: Xml): void {
+  for (const [name, counts] of Object.entries(COUNTS)) {
+    const parent = childOf(doc, name)
+    for (const count of parent === undefined ? [] : counts)
+      if (childOf(parent!, count) === undefined) setText(parent!, count, '0')
+  }
 }
