@@ -80,17 +80,16 @@ async function runOne(fleet: Fleet, scenario: Scenario): Promise<ScenarioResult>
   const told = performance.now()
   const after = await standing(fleet)
   const authors = new Set(scenario.authors ?? ['a'])
-  const made = (name: string): number => (after.records.get(name) ?? 0) - (before.records.get(name) ?? 0)
-  const sum = (names: readonly string[]): number => names.reduce((total, name) => total + made(name), 0)
-  const names = fleet.sites.map(({ name }) => name)
+  const written = await writtenSince(fleet, before.vector)
+  const echoes = written.filter(({ by }) => !authors.has(by))
   const recorded = fleet.sites.map(({ recorder }, at) => recorder.calls.slice(before.calls[at]).filter(isChange))
   const result: Omit<ScenarioResult, 'ok' | 'why'> = {
     name: scenario.name,
     seenSeconds: seconds(seen - began),
     toldSeconds: seconds(told - began),
-    records: sum(names.filter((name) => authors.has(name))),
-    echoes: sum(names.filter((name) => !authors.has(name))),
-    echoed: await echoesIn(fleet, authors, before.vector),
+    records: written.length - echoes.length,
+    echoes: echoes.length,
+    echoed: await Promise.all(echoes.map(({ id, ops }) => textsOf(fleet.first, id, ops))),
     calls: recorded.map((calls) => calls.filter((call) => !isReload(call)).length),
     reloads: recorded.map((calls) => calls.filter(isReload).length),
     reloadsAtOnce: mostAtOnce(recorded.flatMap((calls) => calls.filter(isReload))),
@@ -127,48 +126,44 @@ async function refusals(fleet: Fleet): Promise<string[]> {
   )
 }
 
-/** Texts of documents and numbers of ops in records of nodes that should not have made any. */
-async function echoesIn({ sites, first }: Fleet, authors: ReadonlySet<string>, known: VectorView): Promise<string[]> {
-  const silent = new Set(sites.filter(({ name }) => !authors.has(name)).map(({ node }) => node.id))
-  const texts: string[] = []
-  if (!first.node.running) return texts
+interface Written {
+  readonly by: string
+  readonly id: string
+  readonly ops: readonly string[]
+}
+
+/** Records of the catalog that are no mere agreement of nodes on what they hold, which they come to by themselves. */
+async function writtenSince({ sites, first }: Fleet, known: VectorView): Promise<Written[]> {
+  const written: Written[] = []
+  if (!first.node.running) return written
   for await (const { id, space, author, log, seq, ops } of first.node.client.inspectLog({ limit: MAX_LOOKED_AT })) {
-    if (space !== 'catalog' || !silent.has(author) || seq <= (known[log] ?? 0)) continue
-    const { body } = await first.node.client.record(id)
-    // bytes are hex, and a document begins with its root
-    const documents = [...JSON.stringify(body).matchAll(/"(3c(?:[0-9a-f]{2})+)"/g)]
-    texts.push([ops.join(', '), ...documents.map(([, hex]) => Buffer.from(hex!, 'hex').toString())].join('\n'))
+    if (space !== 'catalog' || seq <= (known[log] ?? 0) || ops.every((op) => op === 'checkpoint')) continue
+    written.push({ by: sites.find(({ node }) => node.id === author)!.name, id, ops })
   }
-  return texts
+  return written
+}
+
+/** Numbers of ops and texts of documents in a record. */
+async function textsOf({ node }: Site, id: string, ops: readonly string[]): Promise<string> {
+  const { body } = await node.client.record(id)
+  // bytes are hex, and a document begins with its root
+  const documents = [...JSON.stringify(body).matchAll(/"(3c(?:[0-9a-f]{2})+)"/g)]
+  return [ops.join(', '), ...documents.map(([, hex]) => Buffer.from(hex!, 'hex').toString())].join('\n')
 }
 
 interface Standing {
   readonly vector: VectorView
-  /** Node -> records it has made. */
-  readonly records: ReadonlyMap<string, number>
   readonly calls: readonly number[]
   readonly maps: ReadonlyArray<{ readonly asked: number; readonly failed: number }>
 }
 
 async function standing({ sites, first }: Fleet): Promise<Standing> {
-  const records = new Map<string, number>()
   const vector = first.node.running ? (await first.node.space()).vector : {}
-  for (const [log, seq] of Object.entries(vector)) {
-    const author = await authorOf(first, log)
-    const { name } = sites.find(({ node }) => node.id === author)!
-    records.set(name, (records.get(name) ?? 0) + seq)
-  }
   return {
     vector,
-    records,
     calls: sites.map(({ recorder }) => recorder.calls.length),
     maps: sites.map(({ maps }) => ({ ...maps }))
   }
-}
-
-async function authorOf({ node }: Site, log: string): Promise<string> {
-  for await (const { author } of node.client.inspectLog({ limit: 1, log })) return author
-  throw new Error(`nobody is known as the author of ${log}`)
 }
 
 /** Lines of a GeoServer's own log about what it left out. */
