@@ -94,7 +94,7 @@ class Run {
     let warm: number | undefined
     for (let at = 0; at < inputs && this.#result.crashes.length < MAX_CRASHES; at++) {
       if (at % (this.#target.life ?? inputs) === 0) await this.#renew()
-      if (warm === undefined && at >= inputs * WARM) warm = settledMemory()
+      if (warm === undefined && at >= inputs * WARM) warm = await settledMemory()
       await this.#one(at)
       if (at % 500 === 499) {
         progress?.(at + 1)
@@ -102,7 +102,7 @@ class Run {
       }
     }
     await this.#end()
-    this.#result.growthBytes = Math.max(0, settledMemory() - (warm ?? 0))
+    this.#result.growthBytes = Math.max(0, (await settledMemory()) - (warm ?? 0))
     this.#result.seconds = (performance.now() - began) / 1_000
   }
 
@@ -199,8 +199,12 @@ function watch(): () => number {
   }
 }
 
-function settledMemory(): number {
-  for (let times = 0; times < 3; times++) globalThis.gc?.()
+/** What is left when all is collected; pages that are free are given back in turns of their own. */
+async function settledMemory(): Promise<number> {
+  for (let times = 0; times < 3; times++) {
+    globalThis.gc?.()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
   return process.memoryUsage().rss
 }
 
