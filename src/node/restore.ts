@@ -4,7 +4,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { BlobStore } from '../blobs/index.js'
-import { diskError, GrapevineError, isErrno } from '../errors.js'
+import { diskError, GrapevineError, isErrno, type ErrorCode } from '../errors.js'
 import { SegmentLog } from '../log/index.js'
 import { BaseFile, fromOffer } from '../replica/index.js'
 import { NodeDisk } from '../runtime-node.js'
@@ -133,7 +133,7 @@ async function fill(home: string, file: string, checked: CheckedBackup): Promise
       else if (frame.kind === KIND.records) await log.append(recordsOf(frame.payload, checked.cluster))
       else if (frame.kind === KIND.blob) await restoreBlob(blobs, readJson(frame.payload, BLOB_SHAPE), frames)
       else if (frame.kind === KIND.checkpoint) {
-        const inForce = await fromOffer(readJson(frame.payload, BLOB_SHAPE), contentsIn(blobs))
+        const inForce = await checkpointIn(blobs, readJson(frame.payload, BLOB_SHAPE))
         await new BaseFile(new NodeDisk(join(home, HOME_DIRS.log))).write(inForce)
       }
     }
@@ -145,6 +145,18 @@ async function fill(home: string, file: string, checked: CheckedBackup): Promise
   for (const [name, text] of files) if (name !== last) await writePrivate(join(home, name), text)
   await writePrivate(join(home, last), files.get(last)!)
 }
+
+/** What came before it in the backup holds all of it, or the backup is not one that was made by us. */
+async function checkpointIn(blobs: BlobStore, offer: BodyRef): ReturnType<typeof fromOffer> {
+  try {
+    return await fromOffer(offer, contentsIn(blobs))
+  } catch (error) {
+    const bad = error instanceof GrapevineError && NOT_WHOLE.includes(error.code)
+    throw bad ? backupDamaged('its checkpoint cannot be read') : error
+  }
+}
+
+const NOT_WHOLE: readonly ErrorCode[] = ['blob-missing', 'blob-damaged', 'message-malformed']
 
 /** Only what we know belongs in a home: a name in a backup is never a path. */
 function keepFile(files: Map<string, string>, payload: Buffer): void {
