@@ -241,8 +241,10 @@ export class Run {
   waysBack(): WayBack[] {
     const refused = this.links.unwelcomeAt().filter((node) => this.#isMember(node))
     const ways = refused.map((node) => ({ node, addresses: this.redial.addressesOf(node) }))
-    if (this.links.allUp().length > 0) return ways
-    const known = [...this.#options.peers, ...this.#book.known().map(({ address }) => address)].map(withoutNode)
+    // behind the address of one that is not up may be another key by now, of which nobody here has heard
+    const lost = this.#book.known().filter(({ node }) => this.links.up(node) === undefined)
+    const given = this.links.allUp().length > 0 ? [] : this.#options.peers
+    const known = [...given, ...lost.map(({ address }) => address)].map(withoutNode)
     return [...ways, ...[...new Set(known)].map((address) => ({ node: undefined, addresses: [address] }))]
   }
 

@@ -75,7 +75,7 @@ function shared(some: readonly Uint8Array[], others: readonly Uint8Array[]): Uin
   return some.filter((secret) => others.some((other) => hexOf(other) === hexOf(secret)))
 }
 
-/** As net/run.ts: members that let it in nowhere; and when it is connected to nobody, whoever answers. */
+/** As net/run.ts: members that let it in nowhere, and whoever answers where somebody was that is not connected now. */
 export function waysBack(world: World, node: SimNode): WayBack[] {
   const reached = world.nodes.filter((other) => other !== node && world.reaches(node, other))
   if (node.replica!.members.list().length < 2) return []
@@ -83,8 +83,8 @@ export function waysBack(world: World, node: SimNode): WayBack[] {
   const refused = reached.filter(
     (other) => !world.network.connected(node.id, other.id) && entryOf(node, other) === 'desk'
   )
-  if (node.transport!.peers().length > 0) return refused.map(wayTo)
-  const known = reached.map((other) => ({ node: undefined, addresses: [String(other.index)] }))
+  const lost = reached.filter((other) => !world.network.connected(node.id, other.id))
+  const known = lost.map((other) => ({ node: undefined, addresses: [String(other.index)] }))
   return [...refused.map(wayTo), ...known]
 }
 

@@ -15,7 +15,7 @@ export const WITH_KEYS: readonly PlantedBug[] = [
       }
     ],
     from: KEYS_FROM,
-    seed: KEYS_FROM + 1,
+    seed: KEYS_FROM + 4,
     said: /not converged/
   },
   {
