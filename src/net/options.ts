@@ -71,6 +71,8 @@ export interface WayBack {
   /** Undefined: whoever answers there, for its key may be another one now. */
   readonly node: NodeId | undefined
   readonly addresses: readonly string[]
+  /** Somebody there lets us in nowhere, or nobody at all is connected; otherwise who was there may just be stopped. */
+  readonly isUrgent: boolean
 }
 
 export interface LaneInspection {

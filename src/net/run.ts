@@ -30,6 +30,7 @@ import { Pulse } from './pulse.js'
 import { Redial } from './redial.js'
 import { register } from './register.js'
 import { Watch } from './watch.js'
+import { waysBack } from './ways-back.js'
 
 /** How often the queues are looked at while they empty before a stop. */
 const FLUSH_LOOK_MS = 20
@@ -239,13 +240,9 @@ export class Run {
   }
 
   waysBack(): WayBack[] {
-    const refused = this.links.unwelcomeAt().filter((node) => this.#isMember(node))
-    const ways = refused.map((node) => ({ node, addresses: this.redial.addressesOf(node) }))
-    // behind the address of one that is not up may be another key by now, of which nobody here has heard
-    const lost = this.#book.known().filter(({ node }) => this.links.up(node) === undefined)
-    const given = this.links.allUp().length > 0 ? [] : this.#options.peers
-    const known = [...given, ...lost.map(({ address }) => address)].map(withoutNode)
-    return [...ways, ...[...new Set(known)].map((address) => ({ node: undefined, addresses: [address] }))]
+    const addressesOf = (node: NodeId): readonly string[] => this.redial.addressesOf(node)
+    const isMember = (node: NodeId): boolean => this.#isMember(node)
+    return waysBack({ links: this.links, book: this.#book, peers: this.#options.peers, isMember, addressesOf })
   }
 
   #createGossip(host: Host): Gossip {

@@ -130,9 +130,9 @@ export function makeKeepers(
     clock,
     logger,
     ways: () => (replica.members.list().length < 2 ? [] : network.waysBack()),
-    ask: (way, timeoutMs) => {
+    ask: ({ node, addresses }, timeoutMs) => {
       const { open, closed } = secrets.secrets
-      return askTheWayBack(home, { ...way, secrets: [...open, ...closed], timeoutMs, logger })
+      return askTheWayBack(home, { node, addresses, secrets: [...open, ...closed], timeoutMs, logger })
     },
     take: async (records) => {
       const news = await learns(replica, '', records)

@@ -20,19 +20,49 @@ export interface ReturningDeps {
 }
 
 /** How long it is shut out before it asks, ms; twice as long with each time that helped nothing. */
-const SHUT_OUT_MS = 5_000
-const MAX_PAUSE_MS = 300_000
+export const SHUT_OUT_MS = 5_000
+/** The same where somebody is merely not connected, who is asked for the case that nobody here knows its key any more. */
+export const LOST_MS = 60_000
+export const MAX_PAUSE_MS = 300_000
 const LOOK_MS = 1_000
 const ASK_TIMEOUT_MS = 5_000
 /** Ways tried in one go: the next go begins behind them. */
-const AT_ONCE = 8
+export const AT_ONCE = 8
+
+/** Ways of one kind, and when they are tried again: one that is urgent does not wait for those that are not. */
+class Kind {
+  readonly #firstMs: number
+  readonly #is: (way: WayBack) => boolean
+  #since: number | undefined
+  #pauseMs: number
+  #next = 0
+
+  constructor(firstMs: number, is: (way: WayBack) => boolean) {
+    this.#firstMs = firstMs
+    this.#pauseMs = firstMs
+    this.#is = is
+  }
+
+  /** Those of these ways to be tried now. */
+  due(ways: readonly WayBack[], now: number): WayBack[] {
+    const own = ways.filter((way) => this.#is(way))
+    if (own.length === 0) {
+      this.#since = undefined
+      this.#pauseMs = this.#firstMs
+      return []
+    }
+    this.#since ??= now
+    if (now - this.#since < this.#pauseMs) return []
+    this.#since = now
+    this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#pauseMs * 2)
+    return Array.from({ length: Math.min(AT_ONCE, own.length) }, () => own[this.#next++ % own.length]!)
+  }
+}
 
 export class Returning {
   readonly #deps: ReturningDeps
+  readonly #kinds = [new Kind(SHUT_OUT_MS, (way) => way.isUrgent), new Kind(LOST_MS, (way) => !way.isUrgent)]
   #end: (() => void) | undefined
-  #since: number | undefined
-  #pauseMs = SHUT_OUT_MS
-  #next = 0
 
   constructor(deps: ReturningDeps) {
     this.#deps = deps
@@ -53,17 +83,8 @@ export class Returning {
   async #look(): Promise<void> {
     const ways = this.#deps.ways()
     const now = this.#deps.clock.monotonic()
-    if (ways.length === 0) {
-      this.#since = undefined
-      this.#pauseMs = SHUT_OUT_MS
-      return
-    }
-    this.#since ??= now
-    if (now - this.#since < this.#pauseMs) return
-    this.#since = now
-    this.#pauseMs = Math.min(MAX_PAUSE_MS, this.#pauseMs * 2)
-    for (let tried = 0; tried < Math.min(AT_ONCE, ways.length) && this.#end !== undefined; tried++) {
-      const way = ways[this.#next++ % ways.length]!
+    for (const way of this.#kinds.flatMap((kind) => kind.due(ways, now))) {
+      if (this.#end === undefined) return
       if (await this.#go(way)) return
     }
   }

@@ -163,7 +163,10 @@ export function redeemToken(
 /** Asks what the members space has become. */
 export function askTheWayBack(
   home: Home,
-  { node, ...options }: WayBack & { secrets: readonly Uint8Array[]; timeoutMs: number; logger: Logger }
+  {
+    node,
+    ...options
+  }: Omit<WayBack, 'isUrgent'> & { secrets: readonly Uint8Array[]; timeoutMs: number; logger: Logger }
 ): Pages {
   return pagesOf((had) =>
     joinOver({

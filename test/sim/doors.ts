@@ -79,12 +79,13 @@ function shared(some: readonly Uint8Array[], others: readonly Uint8Array[]): Uin
 export function waysBack(world: World, node: SimNode): WayBack[] {
   const reached = world.nodes.filter((other) => other !== node && world.reaches(node, other))
   if (node.replica!.members.list().length < 2) return []
-  const wayTo = (other: SimNode): WayBack => ({ node: other.id, addresses: [String(other.index)] })
+  const wayTo = (other: SimNode): WayBack => ({ node: other.id, addresses: [String(other.index)], isUrgent: true })
   const refused = reached.filter(
     (other) => !world.network.connected(node.id, other.id) && entryOf(node, other) === 'desk'
   )
   const lost = reached.filter((other) => !world.network.connected(node.id, other.id))
-  const known = lost.map((other) => ({ node: undefined, addresses: [String(other.index)] }))
+  const isUrgent = node.transport!.peers().length === 0
+  const known = lost.map((other) => ({ node: undefined, addresses: [String(other.index)], isUrgent }))
   return [...refused.map(wayTo), ...known]
 }
 
