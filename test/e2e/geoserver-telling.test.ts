@@ -173,7 +173,7 @@ test(
 
       // who looks sees how far it is
       const stdout = succeeded(await b.node.cli('status'))
-      assert.match(stdout, /geoserver +knows everything/)
+      assert.match(stdout, /geoserver +2\.\S+ knows everything/)
       await reportsNothing(b.node)
     } finally {
       await Promise.all([a.geoserver.stop(), b.geoserver.stop()])

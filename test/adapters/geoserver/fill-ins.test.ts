@@ -1,4 +1,5 @@
 /** What GeoServer writes into a tile layer by itself because it was told of the layer is no edit; what a person does there is. */
+import '../../../src/polyfill.js'
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
