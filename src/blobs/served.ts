@@ -4,8 +4,8 @@
  */
 import type { Clock } from '../runtime.js'
 
-/** Answers kept, bytes: 32 parts. What one node is ahead of another by more than these is read again. */
-export const KEPT_BYTES = 8 * 1024 * 1024
+/** Answers kept, bytes: 16 parts. What one node is ahead of another by more than these is read again. */
+export const KEPT_BYTES = 4 * 1024 * 1024
 /** Nothing is kept when nothing was asked for so long, ms. */
 export const KEPT_MS = 2_000
 
