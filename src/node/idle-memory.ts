@@ -48,17 +48,13 @@ export class IdleMemory {
   }
 
   start(): void {
-    this.#note()
+    this.#cpuMs = this.#deps.memory.cpuMs()
+    this.#at = this.#deps.clock.monotonic()
     this.#cancel = this.#deps.clock.timer(LOOK_MS, () => this.#look())
   }
 
   stop(): void {
     this.#cancel()
-  }
-
-  #note(): void {
-    this.#cpuMs = this.#deps.memory.cpuMs()
-    this.#at = this.#deps.clock.monotonic()
   }
 
   #look(): void {

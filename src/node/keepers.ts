@@ -1,6 +1,7 @@
 /** The parts that watch over a running node: what is stored, the clocks, and whether another process has its key. */
 import type { BlobFetcher } from '../blobs/index.js'
 import type { Fact } from '../control/index.js'
+import type { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import type { Network } from '../net/index.js'
 import { systemClock, systemRandom } from '../runtime-node.js'
@@ -80,6 +81,8 @@ export function makeKeepers(
     },
     { bytesPerSecond: options.scrubBytesPerSecond }
   )
+  const problemChanged = ({ code, message }: GrapevineError, open: boolean): void =>
+    emit({ event: open ? 'problem-opened' : 'problem-closed', code, message })
   const nameOf = (node: NodeId): string | undefined =>
     replica.members.list().find((member) => nodeIdOf(member.key) === node)?.name
   const systems = new Systems({
@@ -91,7 +94,7 @@ export function makeKeepers(
     nameOf,
     changed: ({ error }, open) => {
       if (open) logger.warn('GeoServers of the cluster are not alike.', { message: error.message, ...error.facts })
-      emit({ event: open ? 'problem-opened' : 'problem-closed', code: error.code, message: error.message })
+      problemChanged(error, open)
     }
   })
   const clocks = new Clocks({
@@ -100,7 +103,7 @@ export function makeKeepers(
     nameOf,
     changed: ({ error }, open) => {
       if (open) logger.warn('A clock is off.', { message: error.message, ...error.facts })
-      emit({ event: open ? 'problem-opened' : 'problem-closed', code: error.code, message: error.message })
+      problemChanged(error, open)
     }
   })
   const upkeep = new Upkeep(
@@ -112,8 +115,7 @@ export function makeKeepers(
       logger,
       connected: () => network.peers().map(({ node }) => node),
       membershipChanged: () => network.membershipChanged(),
-      problemChanged: ({ code, message }, open) =>
-        emit({ event: open ? 'problem-opened' : 'problem-closed', code, message })
+      problemChanged
     },
     options
   )

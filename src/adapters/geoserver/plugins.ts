@@ -65,7 +65,10 @@ export function lacksOf({ files }: Inventory, modules: ReadonlySet<string>): Lac
   const found = new Map<PluginRule, string[]>()
   for (const facts of files.values()) {
     const need = needOf(facts, missing)
-    if (need !== undefined) found.set(need, [...(found.get(need) ?? []), facts.path])
+    if (need === undefined) continue
+    const paths = found.get(need)
+    if (paths === undefined) found.set(need, [facts.path])
+    else paths.push(facts.path)
   }
   return missing.flatMap((need) => {
     const paths = found.get(need)?.toSorted() ?? []
