@@ -38,10 +38,8 @@ export class Hearsay {
       if (!(error instanceof GrapevineError)) throw error
       return 'reject'
     }
-    for (const record of records) {
-      const verdict = this.#deps.intake.checkGossip(record)
-      if (verdict !== 'accept') return verdict
-    }
+    const verdict = this.#deps.intake.checkGossip(records)
+    if (verdict !== 'accept') return verdict
     return this.#takeGossip(from, records, heads) ? 'accept' : 'ignore'
   }
 

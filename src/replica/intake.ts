@@ -107,13 +107,16 @@ export class Intake {
     if (run.length > 0) yield run
   }
 
-  /** Quick check before gossip is passed on: a member's signature. */
-  checkGossip(record: SignedRecord): 'accept' | 'ignore' | 'reject' {
-    if (this.#verified.has(proofOf(record))) return 'accept'
-    if (this.#deps.members.get(record.body.author) === undefined) return 'ignore'
-    const good = (this.#deps.verifyNow ?? verify)(...signatureOf(record))
-    if (!good) return 'reject'
-    this.#remember(record)
+  /** Quick check before gossip is passed on: members' signatures, of a run that of its newest. */
+  checkGossip(records: readonly SignedRecord[]): 'accept' | 'ignore' | 'reject' {
+    for (const run of runsOf(records)) {
+      const newest = run.at(-1)!
+      if (this.#verified.has(proofOf(newest))) continue
+      if (this.#deps.members.get(newest.body.author) === undefined) return 'ignore'
+      const good = (this.#deps.verifyNow ?? verify)(...signatureOf(newest))
+      if (!good) return 'reject'
+      this.#remember(newest)
+    }
     return 'accept'
   }
 

@@ -199,6 +199,31 @@ describe('refused by name', () => {
   })
 })
 
+describe('gossip of several records', () => {
+  test('costs one signature a run, that of its newest, and what does not follow is checked by itself', async () => {
+    const { reader, records } = await run(4)
+    const { log, members } = reader.replica
+    const checked: string[] = []
+    const intake = new Intake({
+      clock: new HandClock(),
+      cluster: reader.lab.cluster,
+      log,
+      members,
+      verifyNow: (...signed) => {
+        const good = verify(...signed)
+        checked.push(good ? 'good' : 'bad')
+        return good
+      }
+    })
+    assert.equal(intake.checkGossip(records.slice(0, 2)), 'accept')
+    assert.deepEqual(checked, ['good'])
+    const [first, , third, fourth] = records as [SignedRecord, SignedRecord, SignedRecord, SignedRecord]
+    assert.equal(intake.checkGossip([third, broken(fourth)]), 'reject')
+    assert.equal(intake.checkGossip([broken(first), fourth]), 'reject', 'it is not in the run of the other')
+    assert.deepEqual(checked, ['good', 'bad', 'bad'])
+  })
+})
+
 describe('another copy of a record, whose signature is not its own', () => {
   test('is not proven by the good one, whichever comes first', async () => {
     const { reader, records } = await run(1)
@@ -207,8 +232,8 @@ describe('another copy of a record, whose signature is not its own', () => {
     const [good] = records as [SignedRecord]
     const bad = broken(good)
     assert.equal(bad.id, good.id)
-    assert.equal(intake.checkGossip(good), 'accept')
-    assert.equal(intake.checkGossip(bad), 'reject')
+    assert.equal(intake.checkGossip([good]), 'accept')
+    assert.equal(intake.checkGossip([bad]), 'reject')
     const proven = new Set([...(await intake.prove([bad])), ...(await intake.prove([good]))])
     const judged = intake.judge([bad, good], proven)
     assert.deepEqual(judged.accepted, [good])
