@@ -24,8 +24,10 @@ export interface KillsResult {
   /** Moments there are: three for each change. */
   readonly points: number
   swept: number
-  /** Of these: the daemon did something in another order and ended before it came to this number. */
+  /** Of these: the daemon did less this time and ended before it came to this number. An earlier one was tried instead. */
   notReached: number
+  /** Points, or earlier ones in their place, at which the daemon was killed. */
+  killed: number
   /** Killed once more while it recovered. */
   secondCrashes: number
   slowestStartMs: number
@@ -60,6 +62,7 @@ export async function sweepByKills(options: KillsOptions): Promise<KillsResult> 
     points: all.length,
     swept: 0,
     notReached: 0,
+    killed: 0,
     secondCrashes: 0,
     slowestStartMs: 0,
     medianStartMs: 0,
@@ -69,18 +72,23 @@ export async function sweepByKills(options: KillsOptions): Promise<KillsResult> 
   const starts: number[] = []
   const chosen = all.filter((_, at) => at % options.stride === (options.offset ?? 0) % options.stride)
   for (const [at, point] of chosen.entries()) {
-    const crash = new Crash(options.place, parts, point, at)
-    try {
-      starts.push(await crash.run())
-    } catch (error) {
-      result.failures.push(`${crash.describe()}: ${reasonOf(error)}`)
-    } finally {
-      await crash.end()
+    let reached = false
+    for (let operation = point.operation; operation > 0 && !reached; operation >>= 1) {
+      const crash = new Crash(options.place, parts, { ...point, operation }, at)
+      try {
+        starts.push(await crash.run())
+      } catch (error) {
+        result.failures.push(`${crash.describe()}: ${reasonOf(error)}`)
+      } finally {
+        await crash.end()
+      }
+      ;({ reached } = crash)
+      if (!reached && operation === point.operation) result.notReached += 1
+      result.slowestStartCpuMs = Math.max(result.slowestStartCpuMs, crash.startCpuMs)
+      if (crash.twice) result.secondCrashes += 1
     }
     result.swept += 1
-    if (!crash.reached) result.notReached += 1
-    result.slowestStartCpuMs = Math.max(result.slowestStartCpuMs, crash.startCpuMs)
-    if (crash.twice) result.secondCrashes += 1
+    if (reached) result.killed += 1
     result.slowestStartMs = Math.round(Math.max(0, ...starts))
     result.medianStartMs = Math.round(starts.toSorted((a, b) => a - b)[starts.length >> 1] ?? 0)
     options.progress?.(result.swept, chosen.length, result)
