@@ -1,11 +1,11 @@
 /**
  * Who has to pause: an author of whom more waits than a slice takes, as long as somebody else has something to do too. So
- * it has a tenth of our time and the others have the rest; alone it has all of it.
+ * it has a twentieth of our time and the others have the rest; alone it has all of it.
  */
 import type { Clock } from '../runtime.js'
 
 /** A pause is so many times as long as the slice before it took. */
-export const REST_FACTOR = 9
+export const REST_FACTOR = 19
 /** A pause is never longer, ms: a slice that a slow disk holds up must not give one author half of our time. */
 export const MAX_REST_MS = 1_000
 /**
