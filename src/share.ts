@@ -48,6 +48,34 @@ export class Bucket {
   }
 }
 
+/** The same rate for each of many, by any name they have. */
+export class Allowances {
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #rate: Rate
+  readonly #most: number
+  readonly #buckets = new Map<string, Bucket>()
+
+  /** @param most Names remembered; at one more all are forgotten. */
+  constructor(clock: Pick<Clock, 'monotonic'>, rate: Rate, most: number) {
+    this.#clock = clock
+    this.#rate = rate
+    this.#most = most
+  }
+
+  /** Uses up so much of the allowance, unless it is in debt. */
+  may(name: string, amount: number): boolean {
+    let bucket = this.#buckets.get(name)
+    if (bucket === undefined) {
+      if (this.#buckets.size >= this.#most) this.#buckets.clear()
+      bucket = new Bucket(this.#clock, this.#rate)
+      this.#buckets.set(name, bucket)
+    }
+    if (bucket.debtMs() > 0) return false
+    bucket.take(amount)
+    return true
+  }
+}
+
 /** What a member was slowed for: the name of a bucket, or what its owner calls it. */
 export interface Throttled {
   readonly reason: string
@@ -65,8 +93,10 @@ export interface SharesDeps {
 export const THROTTLED_AFTER_MS = 500
 /** A member that had not to wait for so long is slowed no more, ms. */
 export const THROTTLED_UNTIL_MS = 10_000
-/** What one member has others do before they get a turn, ms. */
-const TURN_MS = 10
+/** What one member keeps us busy with before others get a turn, ms: what they do needs some twenty of them. */
+const TURN_MS = 2
+/** Turns of the event loop that others get in between, so that what follows from one another is done in one go. */
+const TURNS_BETWEEN = 4
 /** Members remembered. */
 const MAX_MEMBERS = 4_096
 
@@ -142,13 +172,13 @@ export class Share {
     this.#buckets.get(name)?.take(amount)
   }
 
-  /** Runs `work` and counts the time it took on the spot in the bucket `work`. */
-  working<T>(work: () => T): T {
+  /** Runs `work` and counts the time it took on the spot in the bucket `name`. */
+  working<T>(name: string, work: () => T): T {
     const began = this.#clock.monotonic()
     try {
       return work()
     } finally {
-      this.take('work', this.#clock.monotonic() - began)
+      this.take(name, this.#clock.monotonic() - began)
     }
   }
 
@@ -165,11 +195,11 @@ export class Share {
   }
 
   /**
-   * Resolves when nothing is in debt, and lets others run first when this member has kept us busy. Whoever reads what a
-   * member sends, or answers what it asks, waits for this before the next piece.
+   * Resolves when none of these buckets (or of all) is in debt, and lets others run first when this member has kept us
+   * busy. Whoever reads what a member sends, or answers what it asks, waits for this before the next piece.
    */
-  async turn(): Promise<void> {
-    for (let debt = this.#longest(); debt !== undefined; debt = this.#longest()) {
+  async turn(names?: readonly string[]): Promise<void> {
+    for (let debt = this.#longest(names); debt !== undefined; debt = this.#longest(names)) {
       const { ms, name } = debt
       this.slowed(name, ms)
       await new Promise<void>((resolve) => this.#clock.timer(ms, resolve))
@@ -178,11 +208,12 @@ export class Share {
     await this.rest()
   }
 
-  /** Lets others run when this member has kept us busy for a while. */
+  /** Lets others run when this member has kept us busy for a while; of many who wait for it one goes on. */
   async rest(): Promise<void> {
-    if (this.#clock.monotonic() - this.#turnBegan < TURN_MS) return
-    await this.#clock.pause()
-    this.#turnBegan = this.#clock.monotonic()
+    for (let began = this.#turnBegan; this.#clock.monotonic() - began >= TURN_MS; began = this.#turnBegan) {
+      for (let turn = 0; turn < TURNS_BETWEEN; turn++) await this.#clock.pause()
+      if (this.#turnBegan === began) this.#turnBegan = this.#clock.monotonic()
+    }
   }
 
   /** It has to wait for this long, for this reason. */
@@ -202,10 +233,10 @@ export class Share {
     this.#cancel = undefined
   }
 
-  #longest(): { name: string; ms: number } | undefined {
+  #longest(names: Iterable<string> = this.#buckets.keys()): { name: string; ms: number } | undefined {
     let longest: { name: string; ms: number } | undefined
-    for (const [name, bucket] of this.#buckets) {
-      const ms = bucket.debtMs()
+    for (const name of names) {
+      const ms = this.#buckets.get(name)?.debtMs() ?? 0
       if (ms > (longest?.ms ?? 0)) longest = { name, ms }
     }
     return longest

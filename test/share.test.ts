@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Logger } from '../src/runtime.js'
 import { seldom } from '../src/runtime.js'
-import { Bucket, Shares, THROTTLED_AFTER_MS, THROTTLED_UNTIL_MS, type Throttled } from '../src/share.js'
+import { Allowances, Bucket, Shares, THROTTLED_AFTER_MS, THROTTLED_UNTIL_MS, type Throttled } from '../src/share.js'
 import { HandClock } from './net/hand-clock.js'
 
 const RATES = { bytes: { perSecond: 1_000, burst: 5_000 }, work: { perSecond: 500, burst: 2_000 } }
@@ -67,18 +67,69 @@ test('the time that work takes is counted, and whoever keeps us busy lets others
   const { clock, all } = shares()
   const share = all.of('busy')
   assert.equal(
-    share.working(() => (clock.spend(9), 'done')),
+    share.working('work', () => (clock.spend(1), 'done')),
     'done'
   )
   await share.turn()
   assert.equal(clock.pauses, 0)
-  assert.throws(() => share.working(() => (clock.spend(4_000), assert.fail('bad'))), /bad/)
+  assert.throws(() => share.working('work', () => (clock.spend(4_000), assert.fail('bad'))), /bad/)
   await share.rest()
-  assert.equal(clock.pauses, 1)
+  assert.equal(clock.pauses, 4, 'what others do takes several turns')
+  await share.rest()
+  assert.equal(clock.pauses, 4)
   assert.ok(share.over, 'what fails has taken its time too')
   const waiting = share.turn()
   await clock.pass(4_001)
   assert.ok(await settled(waiting))
+})
+
+test('of many who wait for a turn of one member one goes on, and the rest let others run again', async () => {
+  const { clock, all } = shares()
+  clock.pause = () => new Promise((resolve) => setImmediate(resolve))
+  const share = all.of('busy')
+  let loops = 0
+  let on = true
+  const count = (): void => {
+    loops += 1
+    if (on) setImmediate(count)
+  }
+  count()
+  const went: number[] = []
+  clock.spend(2)
+  await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      await share.rest()
+      went.push(loops)
+      clock.spend(2)
+    })
+  )
+  on = false
+  for (const [at, loop] of went.entries()) assert.ok(loop > (went[at - 1] ?? 0), `at ${went.join(', ')}`)
+})
+
+test('a turn waits for the buckets it is about, and not for others', async () => {
+  const { clock, all } = shares()
+  const share = all.of('talkative')
+  share.take('work', 3_000)
+  assert.ok(await settled(share.turn(['bytes'])))
+  const waiting = share.turn(['bytes', 'work'])
+  assert.ok(!(await settled(waiting)))
+  await clock.pass(2_001)
+  assert.ok(await settled(waiting))
+})
+
+test("an allowance is each one's own, and is forgotten when there are too many to remember", () => {
+  const clock = new HandClock()
+  const all = new Allowances(clock, { perSecond: 1, burst: 2 }, 3)
+  const used = (name: string): boolean[] => Array.from({ length: 3 }, () => all.may(name, 1))
+  assert.deepEqual(used('a'), [true, true, false])
+  assert.deepEqual(used('b'), [true, true, false])
+  assert.ok(all.may('c', 1))
+  assert.ok(!all.may('a', 1), 'three are remembered')
+  assert.ok(all.may('d', 1))
+  assert.ok(all.may('a', 1), 'a fourth makes all forgotten')
+  clock.spend(3_000)
+  assert.deepEqual(used('a'), [true, true, false])
 })
 
 test('being slowed is told once, with its reason, and once that it is over', async () => {

@@ -4,7 +4,7 @@
  */
 import type { ConnectionGater, PeerId } from '@libp2p/interface'
 import type { Clock } from '../runtime.js'
-import { Bucket } from '../share.js'
+import { Allowances } from '../share.js'
 import type { Door } from './door.js'
 import { rawKeyOf } from './keys.js'
 import { CONNECTIONS_BURST, CONNECTIONS_PER_S } from './limits.js'
@@ -46,10 +46,11 @@ export class Gate {
   readonly counters: GateCounters = { refusedInbound: 0, refusedOutbound: 0, refusedKey: 0, refusedStrangers: 0 }
   readonly #deps: GateDeps
   /** Connections of each member, as they came. */
-  readonly #keys = new Map<string, Bucket>()
+  readonly #keys: Allowances
 
   constructor(deps: GateDeps) {
     this.#deps = deps
+    this.#keys = new Allowances(deps.clock, { perSecond: CONNECTIONS_PER_S, burst: CONNECTIONS_BURST }, MAX_KEYS)
   }
 
   isMember(peer: PeerId): boolean {
@@ -81,16 +82,7 @@ export class Gate {
   }
 
   #tooOften(peer: PeerId): boolean {
-    const key = peer.toString()
-    let bucket = this.#keys.get(key)
-    if (bucket === undefined) {
-      if (this.#keys.size >= MAX_KEYS) this.#keys.clear()
-      bucket = new Bucket(this.#deps.clock, { perSecond: CONNECTIONS_PER_S, burst: CONNECTIONS_BURST })
-      this.#keys.set(key, bucket)
-    }
-    if (bucket.debtMs() > 0) return this.#count('refusedKey', true)
-    bucket.take(1)
-    return false
+    return this.#count('refusedKey', !this.#keys.may(peer.toString(), 1))
   }
 
   #count(counter: keyof GateCounters, denied: boolean): boolean {

@@ -10,6 +10,9 @@ import { brokenFrame } from './errors.js'
 import { MAX_GOSSIP_RPC_BYTES } from './limits.js'
 import { readable, type Chunk } from './readable.js'
 
+/** What has to be paid before the next piece of gossip. */
+export const GOSSIP_BUCKETS = ['bytes', 'gossip']
+
 export interface InboxDeps {
   readonly share: Share
   /** The stream cannot be read on: its peer is to blame. */
@@ -35,7 +38,7 @@ async function* rpcs(stream: Stream, { share, broken }: InboxDeps): AsyncGenerat
   try {
     for await (const rpc of source) {
       share.take('bytes', rpc.byteLength)
-      await share.turn()
+      await share.turn(GOSSIP_BUCKETS)
       yield encode.single(rpc, { maxDataLength: MAX_GOSSIP_RPC_BYTES })
     }
   } catch (error) {

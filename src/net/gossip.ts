@@ -7,13 +7,20 @@ import { gossipsub, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
 import type { Connection, PeerId, Stream, StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
 import { reasonOf } from '../errors.js'
 import type { Clock, GossipVerdict, Logger, NodeId, Random } from '../runtime.js'
-import { Bucket, type Share } from '../share.js'
+import { Allowances, type Share } from '../share.js'
 import { MAX_GOSSIP_BYTES } from '../wire/index.js'
 import { stopped, tooLarge } from './errors.js'
 import { peerIdOf } from './keys.js'
 import { degreesFor, gossipOptions, type Degrees } from './gossip-options.js'
-import { gossipInbox } from './gossip-inbox.js'
-import { GOSSIP_FORWARD, GOSSIP_GIVE_UP_AFTER, GOSSIP_MAX_BAD_RPCS, GOSSIP_REVIVE_AFTER } from './limits.js'
+import { GOSSIP_BUCKETS, gossipInbox } from './gossip-inbox.js'
+import {
+  GOSSIP_DONT_WANTS,
+  GOSSIP_FORWARD,
+  GOSSIP_GIVE_UP_AFTER,
+  GOSSIP_MAX_BAD_RPCS,
+  GOSSIP_NEIGHBOURS,
+  GOSSIP_REVIVE_AFTER
+} from './limits.js'
 
 type Components = Parameters<ReturnType<typeof gossipsub>>[0]
 export type GossipComponents = Components
@@ -31,6 +38,7 @@ interface Internals {
   pipePeerReadStream(peer: PeerId, source: unknown): Promise<void>
   decodeRpc(bytes: Uint8Array): unknown
   handleReceivedRpc(from: PeerId, rpc: unknown): Promise<void>
+  sendIDontWants(id: Uint8Array, topic: string, source: string): void
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -38,8 +46,6 @@ interface Internals {
 /** Bytes before each message that make it unlike any other, so that saying the same twice is heard twice. */
 const NONCE_BYTES = 8
 const REVOKED_SCORE = -1_000
-/** Neighbours whose forwarding is counted. */
-const MAX_FORWARDED = 1_024
 
 export interface GossipDeps {
   readonly components: Components
@@ -70,6 +76,8 @@ export interface GossipCounters {
   refusedRpcs: number
   /** Messages taken in and not passed on, because too much came from the same neighbour. */
   notForwarded: number
+  /** Large messages that others were not asked to keep to themselves, for the same reason. */
+  notWarned: number
 }
 
 export class Gossip {
@@ -84,7 +92,8 @@ export class Gossip {
     revived: 0,
     givenUp: 0,
     refusedRpcs: 0,
-    notForwarded: 0
+    notForwarded: 0,
+    notWarned: 0
   }
   readonly topic: string
   readonly #deps: GossipDeps
@@ -94,7 +103,8 @@ export class Gossip {
   /** RPCs of a peer that were refused. */
   readonly #refused = new Map<NodeId, number>()
   /** What was passed on for each neighbour; kept when it leaves. */
-  readonly #forwarded = new Map<NodeId, Bucket>()
+  readonly #forwarded: Allowances
+  readonly #dontWants: Allowances
   readonly #nonce: Uint8Array
   #count = 0
   #pubsub: (ReturnType<ReturnType<typeof gossipsub>> & Internals) | undefined
@@ -103,6 +113,8 @@ export class Gossip {
   constructor(deps: GossipDeps, options: { topic: string }) {
     this.#deps = deps
     this.topic = options.topic
+    this.#forwarded = new Allowances(deps.clock, GOSSIP_FORWARD, GOSSIP_NEIGHBOURS)
+    this.#dontWants = new Allowances(deps.clock, GOSSIP_DONT_WANTS, GOSSIP_NEIGHBOURS)
     this.#nonce = deps.random.bytes(NONCE_BYTES / 2)
   }
 
@@ -112,10 +124,11 @@ export class Gossip {
       components
     ) as ReturnType<ReturnType<typeof gossipsub>> & Internals
     pubsub.topicValidators.set(this.topic, async (from, message) => {
-      await this.#deps.share(from.toString()).rest()
+      await this.#deps.share(from.toString()).turn(GOSSIP_BUCKETS)
       return this.#validate(from, message.data)
     })
     this.#boundRpcs(pubsub)
+    this.#boundDontWants(pubsub)
     await pubsub.start()
     pubsub.subscribe(this.topic)
     this.#pubsub = pubsub
@@ -249,18 +262,9 @@ export class Gossip {
 
   /** Taken in here it is; but we do not flood the others for one that floods us. */
   #mayForward(node: NodeId, bytes: number): boolean {
-    let bucket = this.#forwarded.get(node)
-    if (bucket === undefined) {
-      if (this.#forwarded.size >= MAX_FORWARDED) this.#forwarded.clear()
-      bucket = new Bucket(this.#deps.clock, GOSSIP_FORWARD)
-      this.#forwarded.set(node, bucket)
-    }
-    if (bucket.debtMs() > 0) {
-      this.counters.notForwarded += 1
-      return false
-    }
-    bucket.take(bytes)
-    return true
+    const may = this.#forwarded.may(node, bytes)
+    if (!may) this.counters.notForwarded += 1
+    return may
   }
 
   #judge(from: PeerId, data: Uint8Array): GossipVerdict {
@@ -268,7 +272,9 @@ export class Gossip {
     if (!this.#deps.isMember(from)) return 'ignore'
     try {
       // A copy: the message is a view of a larger network buffer that would otherwise stay in memory with it.
-      return this.#deps.share(from.toString()).working(() => this.#deps.heard(from.toString(), data.slice(NONCE_BYTES)))
+      return this.#deps
+        .share(from.toString())
+        .working('gossip', () => this.#deps.heard(from.toString(), data.slice(NONCE_BYTES)))
     } catch (error) {
       this.#deps.logger.error('A gossip message could not be judged', {
         node: from.toString(),
@@ -288,6 +294,15 @@ export class Gossip {
         handleReceivedRpc: { value: (from: PeerId, rpc: unknown) => pubsub.handleReceivedRpc(from, rpc) }
       }) as Internals
       return pipePeerReadStream.call(reader, peer, source)
+    }
+  }
+
+  /** Gossipsub asks all others not to send a large message too, before it is judged: a flood of them would be one of ours. */
+  #boundDontWants(pubsub: Internals): void {
+    const { sendIDontWants } = pubsub
+    pubsub.sendIDontWants = (id, topic, source) => {
+      if (this.#dontWants.may(source, 1)) sendIDontWants.call(pubsub, id, topic, source)
+      else this.counters.notWarned += 1
     }
   }
 

@@ -114,7 +114,7 @@ export class Incoming {
 
   /** Resolves when there is room to read on, which is before the answer is out. */
   async #requested(frame: Frame): Promise<void> {
-    this.#share.take('requests', 1)
+    this.#share.take(this.#facts.lane === 'blob' ? 'parts' : 'requests', 1)
     const open = (): boolean => this.#stream.status === 'open'
     const queued = (): number => this.queuedBytes
     await this.#share.room({ open, queued })

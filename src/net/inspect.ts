@@ -19,7 +19,8 @@ const NO_COUNTERS = {
   revived: 0,
   givenUp: 0,
   refusedRpcs: 0,
-  notForwarded: 0
+  notForwarded: 0,
+  notWarned: 0
 }
 const NO_GATE = { refusedInbound: 0, refusedOutbound: 0, refusedKey: 0, refusedStrangers: 0 }
 const NO_DOOR = { displaced: 0, refusedAddress: 0, oversized: 0, failed: 0 }

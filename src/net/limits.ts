@@ -178,6 +178,10 @@ export const GOSSIP_MAX_IDONTWANT = 512
 export const GOSSIP_MAX_PEERS = 16
 /** Bytes of gossip passed on for one neighbour: at once, and each second. What is not passed on is pulled. */
 export const GOSSIP_FORWARD = { perSecond: 1024 * 1024, burst: 8 * 1024 * 1024 } as const
+/** Large messages of one neighbour that others are asked not to send too: at once, and each second. */
+export const GOSSIP_DONT_WANTS = { perSecond: 32, burst: 64 } as const
+/** Neighbours of whom that is remembered. */
+export const GOSSIP_NEIGHBOURS = 1_024
 /** RPCs beyond these limits before the link is closed. */
 export const GOSSIP_MAX_BAD_RPCS = 8
 
@@ -188,8 +192,16 @@ export const GOSSIP_MAX_BAD_RPCS = 8
 export const MEMBER_BYTES = { perSecond: 32 * 1024 * 1024, burst: 128 * 1024 * 1024 } as const
 /** Milliseconds; a quarter of a core for ever. */
 export const MEMBER_WORK = { perSecond: 250, burst: 1_000 } as const
-/** A file fetched at 250 MB/s from one node asks it a thousand times a second. */
-export const MEMBER_REQUESTS = { perSecond: 1_000, burst: 5_000 } as const
+/**
+ * The same for gossip that is judged. At once only as much as one message takes, because whatever is judged in a row
+ * stands between an honest change and each of its some twenty steps; an author that gossips as much as it may takes 130 a
+ * second.
+ */
+export const MEMBER_GOSSIP = { perSecond: 200, burst: 20 } as const
+/** Questions about records and the like: a pull brings some 200 records, and 300 pulls more than can be taken in. */
+export const MEMBER_REQUESTS = { perSecond: 200, burst: 200 } as const
+/** Parts of files: one fetched at 250 MB/s from one node asks it a thousand times a second. */
+export const MEMBER_PARTS = { perSecond: 1_000, burst: 5_000 } as const
 /** Answers to one member that wait to be sent, bytes: no further question of it is read meanwhile. */
 export const MAX_UNSENT_ANSWER_BYTES = 8 * 1024 * 1024
 

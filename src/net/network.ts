@@ -8,7 +8,14 @@ import { FrameType } from './frames.js'
 import { inspectRun, peerInfo } from './inspect.js'
 import type { JoinHandler } from './join-desk.js'
 import { keyFromSeed, nodeIdOf } from './keys.js'
-import { MEMBER_BYTES, MEMBER_REQUESTS, MEMBER_WORK, REQUEST_TIMEOUT_MS } from './limits.js'
+import {
+  MEMBER_BYTES,
+  MEMBER_GOSSIP,
+  MEMBER_PARTS,
+  MEMBER_REQUESTS,
+  MEMBER_WORK,
+  REQUEST_TIMEOUT_MS
+} from './limits.js'
 import type { Link } from './link.js'
 import type { Network, NetworkDeps, NetworkInspection, NetworkOptions, RunEvents, WayBack } from './options.js'
 import type { Outgoing } from './outgoing.js'
@@ -41,7 +48,7 @@ export class Libp2pNetwork implements Network {
     this.#options = options
     this.#shares = new Shares(
       { clock: deps.clock, changed: (node, state) => deps.throttled?.(node, state) },
-      { bytes: MEMBER_BYTES, work: MEMBER_WORK, requests: MEMBER_REQUESTS }
+      { bytes: MEMBER_BYTES, gossip: MEMBER_GOSSIP, work: MEMBER_WORK, requests: MEMBER_REQUESTS, parts: MEMBER_PARTS }
     )
     this.self = nodeIdOf(keyFromSeed(options.privateSeed).publicKey.raw)
   }

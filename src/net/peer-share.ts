@@ -6,6 +6,9 @@ import type { Clock } from '../runtime.js'
 import type { Share } from '../share.js'
 import { MAX_UNSENT_ANSWER_BYTES, UNREAD_LOOK_MS } from './limits.js'
 
+/** What has to be paid before the next frame of a lane; gossip waits for itself. */
+const LANE_BUCKETS = ['bytes', 'work', 'requests', 'parts']
+
 export class PeerShare {
   readonly #share: Share
   readonly #clock: Clock
@@ -17,16 +20,16 @@ export class PeerShare {
     this.#clock = clock
   }
 
-  take(name: 'bytes' | 'requests', amount: number): void {
+  take(name: 'bytes' | 'requests' | 'parts', amount: number): void {
     this.#share.take(name, amount)
   }
 
   turn(): Promise<void> {
-    return this.#share.turn()
+    return this.#share.turn(LANE_BUCKETS)
   }
 
   working<T>(work: () => T): T {
-    return this.#share.working(work)
+    return this.#share.working('work', work)
   }
 
   /** Bytes of answers that are made and not yet on their way. */

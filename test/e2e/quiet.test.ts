@@ -48,6 +48,7 @@ const NOTHING = {
   revived: 0,
   givenUp: 0,
   notForwarded: 0,
+  notWarned: 0,
   refusedRpcs: 0
 }
 

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Stream } from '@libp2p/interface'
 import { MAX_GOSSIP_BYTES } from '../../src/wire/limits.js'
+import { GOSSIP_DONT_WANTS } from '../../src/net/limits.js'
 import { bytes, clock, Cluster, until, type Node } from './nodes.js'
 import { RawPeer } from './raw.js'
 
@@ -59,6 +60,21 @@ describe('gossip', { timeout: 120_000 }, () => {
     assert.equal(await a.network.publish(new Uint8Array(MAX_GOSSIP_BYTES)), 1)
     await until('it arrives', () => b.gossiped.length === 1)
     await assert.rejects(a.network.publish(new Uint8Array(MAX_GOSSIP_BYTES + 1)), { code: 'too-large' })
+  })
+
+  it('asks others not to send a large message too, as long as not too many come of one neighbour', async () => {
+    const a = await cluster.started()
+    const b = await cluster.started({ peers: [a.address] })
+    await until('they mesh', () => inMesh(a, 1) && inMesh(b, 1))
+    const publish = async (count: number): Promise<void> => {
+      const heard = b.gossiped.length + count
+      for (let n = 0; n < count; n++) await a.network.publish(Buffer.alloc(20_000, n))
+      await until('they are heard', () => b.gossiped.length === heard)
+    }
+    await publish(GOSSIP_DONT_WANTS.burst)
+    assert.equal(b.network.inspect().counters.notWarned, 0)
+    await publish(6 * GOSSIP_DONT_WANTS.burst)
+    assert.ok(b.network.inspect().counters.notWarned > 0)
   })
 
   it('does not forward what the handler rejects, counts it, and expels who keeps sending it', async () => {

@@ -80,6 +80,8 @@ export class Node implements TransportHandler {
   readonly duplicates: NodeId[] = []
   book: AddressRow[]
   verdict: GossipVerdict = 'accept'
+  /** How long it takes over each message of gossip, ms. */
+  busyMs = 0
   onRequest: (frame: Uint8Array, lane: Lane, from: NodeId) => Promise<Uint8Array> = (frame) => Promise.resolve(frame)
   onNotice: (text: string) => void | Promise<void> = () => undefined
 
@@ -155,6 +157,7 @@ export class Node implements TransportHandler {
 
   gossip(_: NodeId, frame: Uint8Array): GossipVerdict {
     this.gossiped.push(Buffer.from(frame).toString())
+    for (const end = performance.now() + this.busyMs; performance.now() < end;);
     return this.verdict
   }
 

@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { encode } from 'it-length-prefixed'
 import { encodeFrame, FrameType } from '../../src/net/frames.js'
-import { MAX_LANE_FRAME_BYTES } from '../../src/net/limits.js'
+import { MAX_LANE_FRAME_BYTES, MEMBER_GOSSIP, MEMBER_REQUESTS, REQUESTS_IN_FLIGHT } from '../../src/net/limits.js'
+import { publishing } from '../hostile/wire.js'
 import { bytes, Cluster, connected, until, type Node } from './nodes.js'
 import { RawPeer } from './raw.js'
 
@@ -65,6 +66,45 @@ describe('slow and hostile peers', { timeout: 120_000 }, () => {
     release()
     assert.equal((await Promise.all(answers)).length, 256)
     assert.deepEqual([a.downs, b.downs], [[], []])
+  })
+
+  it('count questions and parts of files apart, and slow down who asks too much', async () => {
+    const ask = async (lane: 'sync' | 'blob', times: number): Promise<void> => {
+      for (let left = times; left > 0; left -= REQUESTS_IN_FLIGHT) {
+        const some = Array.from({ length: Math.min(left, REQUESTS_IN_FLIGHT) }, () => bytes('x'))
+        await Promise.all(some.map((frame) => a.network.request(b.id, lane, frame, { timeoutMs: 30_000 })))
+      }
+    }
+    await ask('blob', 3 * MEMBER_REQUESTS.burst)
+    assert.equal(b.network.throttled().size, 0)
+    await ask('sync', MEMBER_REQUESTS.burst)
+    assert.equal(b.network.throttled().size, 0)
+    await ask('sync', MEMBER_REQUESTS.perSecond)
+    assert.equal(b.network.throttled().get(a.id)?.reason, 'requests')
+  })
+
+  it('have their gossip judged in its own time, and their questions answered meanwhile', async () => {
+    b.busyMs = 20 * MEMBER_GOSSIP.burst
+    await until('they mesh', () => a.network.inspect().mesh.length === 1)
+    for (let n = 0; n < 3; n++) await a.network.publish(bytes(`long ${n}`))
+    await until('it is slowed', () => b.network.throttled().get(a.id)?.reason === 'gossip')
+    const judged = b.gossiped.length
+    await a.network.request(b.id, 'sync', bytes('x'))
+    assert.equal(b.gossiped.length, judged)
+    await until('all are judged', () => b.gossiped.length === 3)
+  })
+
+  it('have the messages of one RPC judged no faster than those of several', async () => {
+    a.busyMs = 20 * MEMBER_GOSSIP.burst
+    const peer = await hostile()
+    const connection = await peer.dial(a)
+    await peer.greet(connection)
+    const stream = await connection.newStream('/meshsub/1.2.0')
+    const messages = Array.from({ length: 3 }, (_, n) => Buffer.alloc(20, n))
+    stream.send(publishing(a.network.inspect().topics[0]!, messages))
+    await until('it is slowed', () => [...a.network.throttled().values()].some(({ reason }) => reason === 'gossip'))
+    assert.ok(a.gossiped.length < 3)
+    await until('all are judged', () => a.gossiped.length === 3)
   })
 
   it('refuses notifications when the reader does not keep up, and delivers those it took', async () => {
