@@ -16,6 +16,7 @@ export const ERRORS = {
   'not-empty': { meaning: 'a place that must be empty or missing holds something', httpStatus: 409, exitCode: 5 },
   'too-large': { meaning: 'something exceeds a named limit', httpStatus: 413, exitCode: 5 },
   'role-forbids': { meaning: "this node's role does not allow it", httpStatus: 403, exitCode: 6 },
+  removed: { meaning: 'this node was removed from the cluster', httpStatus: 403, exitCode: 6 },
   'out-of-scope': {
     meaning: 'a member may not write at this path',
     httpStatus: 403,

@@ -107,7 +107,8 @@ export interface StatusView {
   name: string
   cluster: string
   clusterName: string
-  role: Role
+  /** `none`: it was removed, or has not heard of its admission yet. */
+  role: Role | 'none'
   /** As `PeerStatus.scope`. */
   scope?: readonly string[]
   state: 'starting' | 'running' | 'read-only' | 'stopping' | 'stopped'

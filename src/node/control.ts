@@ -27,7 +27,7 @@ import type {
 import type { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import type { Network } from '../net/index.js'
-import type { Replica, Written } from '../replica/index.js'
+import { removedProblem, type Replica, type Written } from '../replica/index.js'
 import { systemClock } from '../runtime-node.js'
 import type { Logger } from '../runtime.js'
 import type { Throttled } from '../share.js'
@@ -96,7 +96,7 @@ export class NodeControl extends Views implements ControlTarget {
       name: self?.name ?? home.cluster.nodeName,
       cluster: home.cluster.cluster,
       clusterName: home.cluster.clusterName,
-      role: self?.role ?? 'relay',
+      role: self?.role ?? 'none',
       ...(self?.scope === undefined ? {} : { scope: self.scope }),
       state: state(),
       version: VERSION,
@@ -121,7 +121,9 @@ export class NodeControl extends Views implements ControlTarget {
       ...(path === undefined || path === '' ? {} : { path })
     })
     const named = (key: Uint8Array): string | undefined => replica.members.get(key)?.name
+    const removed = removedProblem(replica.members, this.#deps.home.keys.publicKey)
     return [
+      ...(removed === undefined ? [] : [view(removed, Date.now())]),
       ...replica.failures.map((error) => view(error, Date.now())),
       ...forkProblems(replica, named).map((error) => view(error, Date.now())),
       ...heldProblems(replica).map(({ error, since }) => view(error, since)),

@@ -13,10 +13,17 @@ export function isWriter(role: Role | undefined): boolean {
 export function checkWriter(members: Members, key: Uint8Array): void {
   const role = members.get(key)?.role
   if (isWriter(role)) return
-  const standing = members.wasAdmitted(key) ? 'was removed from the cluster' : 'is not a member yet'
-  throw new GrapevineError(
-    'role-forbids',
-    `this node ${role === undefined ? standing : `is a ${role} node`} and may not write`,
-    { next: 'make the change on a node with the role author or admin' }
-  )
+  const removed = removedProblem(members, key)
+  const standing = removed?.message ?? `this node is ${role === undefined ? 'not a member yet' : `a ${role} node`}`
+  throw new GrapevineError('role-forbids', `${standing} and may not write`, {
+    next: removed?.next ?? 'make the change on a node with the role author or admin'
+  })
+}
+
+/** `removed` when the member with this key was; undefined when it is one, or never was. */
+export function removedProblem(members: Members, key: Uint8Array): GrapevineError | undefined {
+  if (members.get(key) !== undefined || !members.wasAdmitted(key)) return undefined
+  return new GrapevineError('removed', 'this node was removed from the cluster', {
+    next: 'to bring it back, redeem a new invitation in its home with "grapevine join TOKEN"; else stop it'
+  })
 }

@@ -37,6 +37,15 @@ test(
     }
     await cluster.equal([a!, c!])
     await until('b knows', async () => (await b!.status()).peers.every(({ connected }) => !connected))
+    const saysRemoved = async (): Promise<boolean> =>
+      (await b!.status()).problems.some(({ code }) => code === 'removed')
+    await until('b says so', saysRemoved)
+    assert.equal((await b!.status()).role, 'none')
+    assert.match(
+      await b!.cli('status').then(({ stdout }) => stdout),
+      /removed from the cluster[^]*grapevine join TOKEN/
+    )
+    failsWith(await b!.cli('rm', 'f.txt'), 'role-forbids')
     writeFileSync(join(b!.dir, 'f.txt'), 'more harm')
     writeFileSync(join(a!.dir, 'on.txt'), 'life goes on')
     await cluster.equal([a!, c!])
@@ -58,6 +67,8 @@ test(
     succeeded(await b!.cli('join', token, '--no-mdns'))
     await b!.start()
     await until('b is back', async () => (await a!.status()).peers.some((peer) => peer.node === node && peer.connected))
+    assert.equal(await saysRemoved(), false)
+    assert.equal((await b!.status()).role, 'author')
     writeFileSync(join(b!.dir, 'again.txt'), 'welcome back')
     await until('c hears b', () => existsSync(join(c!.dir, 'again.txt')))
     await cluster.equal()
