@@ -29,10 +29,11 @@ const LOOK_EVERY_MS = 250
 
 export class GeoServerProcess {
   readonly url: string
+  /** Its output. */
+  readonly logFile: string
   readonly #command: GeoServerCommand
   readonly #dir: string
   readonly #port: number
-  readonly #logFile: string
   #child: ChildProcess | undefined
   #isReady = false
   #exited: Promise<unknown> = Promise.resolve()
@@ -41,7 +42,7 @@ export class GeoServerProcess {
     this.#command = command
     this.#dir = dir
     this.#port = port
-    this.#logFile = logFile
+    this.logFile = logFile
     this.url = `http://127.0.0.1:${port}${command.context}`
   }
 
@@ -53,7 +54,7 @@ export class GeoServerProcess {
   /** Resolves when it answers. Throws when it ends instead, or says nothing for five minutes. */
   async start(): Promise<void> {
     const line = this.#command.start.replaceAll('{dir}', this.#dir).replaceAll('{port}', String(this.#port))
-    const log = openSync(this.#logFile, 'a')
+    const log = openSync(this.logFile, 'a')
     // a group of its own, so that whatever the shell starts ends with it
     const child = spawn('/bin/sh', ['-c', line], { stdio: ['ignore', log, log], detached: true })
     closeSync(log)
@@ -66,7 +67,7 @@ export class GeoServerProcess {
       this.#isReady = false
     })
     await until('GeoServer answers', async () => this.#child === undefined || (await this.#answers()), START_MS)
-    if (this.#child === undefined) throw new Error(`GeoServer ended instead of running; its log is ${this.#logFile}`)
+    if (this.#child === undefined) throw new Error(`GeoServer ended instead of running; its log is ${this.logFile}`)
     this.#isReady = true
   }
 

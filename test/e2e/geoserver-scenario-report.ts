@@ -1,11 +1,11 @@
 /** Runs scenarios at a fleet and says of each what it cost; the same report for real GeoServers and for stand-ins. */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { VectorView } from '../../src/control/target.js'
-import type { Fleet, Site } from './geoserver-fleet.js'
+import type { Fleet } from './geoserver-fleet.js'
 import { isChange, isReload, type Recorded } from './geoserver-recorder.js'
 import type { Scenario } from './geoserver-scenarios.js'
 import { equalByMeaning } from './geoserver-meaning.js'
+import { complaintsIn, editsSince, textsOf } from './geoserver-scenario-evidence.js'
 
 export interface ScenarioResult {
   readonly name: string
@@ -51,7 +51,9 @@ export async function runScenarios(
     if (!result.ok && result.why?.startsWith('not seen')) break
   }
   const about = await fleet.first.ask('GET', '/rest/about/version.xml')
-  const lost = fleet.sites.flatMap((site) => complaints(site))
+  const lost = fleet.sites.flatMap(({ name, node, geoserver }) =>
+    complaintsIn([join(node.dir, 'logs', 'geoserver.log'), geoserver.logFile]).map((line) => `${name}: ${line}`)
+  )
   const done = results.length === scenarios.length
   return {
     version: /<Version>(.*?)<\/Version>/.exec(about)?.[1] ?? 'unknown',
@@ -60,9 +62,6 @@ export async function runScenarios(
     ok: done && lost.length === 0 && results.every(({ ok }) => ok)
   }
 }
-
-/** Newest records looked through for such ones. */
-const MAX_LOOKED_AT = 1_000
 
 async function runOne(fleet: Fleet, scenario: Scenario): Promise<ScenarioResult> {
   const before = await standing(fleet)
@@ -80,8 +79,10 @@ async function runOne(fleet: Fleet, scenario: Scenario): Promise<ScenarioResult>
   const told = performance.now()
   const after = await standing(fleet)
   const authors = new Set(scenario.authors ?? ['a'])
-  const written = await writtenSince(fleet, before.vector)
-  const echoes = written.filter(({ by }) => !authors.has(by))
+  const { node } = fleet.first
+  const written = node.running ? await editsSince(node.client, before.vector) : []
+  const nameOf = (author: string): string => fleet.sites.find((site) => site.node.id === author)!.name
+  const echoes = written.filter(({ author }) => !authors.has(nameOf(author)))
   const recorded = fleet.sites.map(({ recorder }, at) => recorder.calls.slice(before.calls[at]).filter(isChange))
   const result: Omit<ScenarioResult, 'ok' | 'why'> = {
     name: scenario.name,
@@ -89,7 +90,7 @@ async function runOne(fleet: Fleet, scenario: Scenario): Promise<ScenarioResult>
     toldSeconds: seconds(told - began),
     records: written.length - echoes.length,
     echoes: echoes.length,
-    echoed: await Promise.all(echoes.map(({ id, ops }) => textsOf(fleet.first, id, ops))),
+    echoed: await Promise.all(echoes.map(({ id, ops }) => textsOf(node.client, id, ops))),
     calls: recorded.map((calls) => calls.filter((call) => !isReload(call)).length),
     reloads: recorded.map((calls) => calls.filter(isReload).length),
     reloadsAtOnce: mostAtOnce(recorded.flatMap((calls) => calls.filter(isReload))),
@@ -126,31 +127,6 @@ async function refusals(fleet: Fleet): Promise<string[]> {
   )
 }
 
-interface Written {
-  readonly by: string
-  readonly id: string
-  readonly ops: readonly string[]
-}
-
-/** Records of the catalog that are no mere agreement of nodes on what they hold, which they come to by themselves. */
-async function writtenSince({ sites, first }: Fleet, known: VectorView): Promise<Written[]> {
-  const written: Written[] = []
-  if (!first.node.running) return written
-  for await (const { id, space, author, log, seq, ops } of first.node.client.inspectLog({ limit: MAX_LOOKED_AT })) {
-    if (space !== 'catalog' || seq <= (known[log] ?? 0) || ops.every((op) => op === 'checkpoint')) continue
-    written.push({ by: sites.find(({ node }) => node.id === author)!.name, id, ops })
-  }
-  return written
-}
-
-/** Numbers of ops and texts of documents in a record. */
-async function textsOf({ node }: Site, id: string, ops: readonly string[]): Promise<string> {
-  const { body } = await node.client.record(id)
-  // bytes are hex, and a document begins with its root
-  const documents = [...JSON.stringify(body).matchAll(/"(3c(?:[0-9a-f]{2})+)"/g)]
-  return [ops.join(', '), ...documents.map(([, hex]) => Buffer.from(hex!, 'hex').toString())].join('\n')
-}
-
 interface Standing {
   readonly vector: VectorView
   readonly calls: readonly number[]
@@ -164,13 +140,6 @@ async function standing({ sites, first }: Fleet): Promise<Standing> {
     calls: sites.map(({ recorder }) => recorder.calls.length),
     maps: sites.map(({ maps }) => ({ ...maps }))
   }
-}
-
-/** Lines of a GeoServer's own log about what it left out. */
-function complaints({ name, node }: Site): string[] {
-  const text = readFileSync(join(node.dir, 'logs', 'geoserver.log'), 'utf8')
-  const lines = text.split('\n').filter((line) => /Failed to load (?!actual store)|Ignoring (workspace|feature ?type|coverage|data store)/i.test(line)) // prettier-ignore
-  return [...new Set(lines)].map((line) => `${name}: ${line.slice(0, 200)}`)
 }
 
 function mostAtOnce(calls: readonly Recorded[]): number {
