@@ -6,6 +6,9 @@ import type { Node } from './node.js'
 /** Newest records looked through. */
 const MAX_LOOKED_AT = 1_000
 
+/** What a proposal of a checkpoint, and a vote for one, read like. */
+const AGREEMENT = /^(?:checkpoint|attest)\b/
+
 type Client = Pick<Node['client'], 'inspectLog' | 'record'>
 
 /** Records of the catalog that are no mere agreement of nodes on what they hold, which they come to by themselves. */
@@ -13,7 +16,7 @@ export async function editsSince(client: Client, known: VectorView): Promise<Rec
   const edits: RecordLine[] = []
   for await (const record of client.inspectLog({ limit: MAX_LOOKED_AT })) {
     const { space, log, seq, ops } = record
-    if (space !== 'catalog' || seq <= (known[log] ?? 0) || ops.every((op) => op === 'checkpoint')) continue
+    if (space !== 'catalog' || seq <= (known[log] ?? 0) || ops.every((op) => AGREEMENT.test(op))) continue
     edits.push(record)
   }
   return edits
