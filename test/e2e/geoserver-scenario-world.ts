@@ -7,8 +7,6 @@ import type { Site } from './geoserver-fleet.js'
 /** Lays down what a GeoServer has made by itself after its first start; ids are those of this one. */
 export function standInDirectory(dir: string, name: string): void {
   const files: Record<string, string> = {
-    'global.xml':
-      '<global>\n  <settings>\n    <id>SettingsInfoImpl-1</id>\n    <charset>UTF-8</charset>\n  </settings>\n  <updateSequence>7</updateSequence>\n</global>',
     'wms.xml': `<wms>\n  <id>WMSInfoImpl-${name}</id>\n  <enabled>true</enabled>\n  <title>Maps</title>\n</wms>`
   }
   for (const [at, style] of ['point', 'line', 'polygon'].entries()) {

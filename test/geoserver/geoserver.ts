@@ -81,7 +81,7 @@ export class GeoServer {
     this.clock = options.clock ?? realClock
     this.files = new Files(options.dir, options.afterStep)
     this.ids = new Ids(this.clock.now())
-    this.global = new GlobalSettings(this.files, this.journal, options.plugins ?? [])
+    this.global = new GlobalSettings(this.files, this.journal, this.ids, options.plugins ?? [])
     this.tiles = new TileLayers(this.files, this.journal)
     this.noticed = new NoticedFiles(options.dir)
     this.lock = new ConfigurationLock(this.clock, options.lockTimeoutMs ?? LOCK_TIMEOUT_MS)
@@ -94,6 +94,7 @@ export class GeoServer {
     this.keystore = await Keystore.open(this.options.dir)
     await touch(join(this.options.dir, 'gwc', 'geowebcache.xml'))
     await this.#load()
+    this.global.giveId()
     switchOffWhatCannotBeOpened(this)
     this.journal.counts.starts++
     this.journal.line('INFO', `started with ${this.catalog.size} objects`)
@@ -122,6 +123,8 @@ export class GeoServer {
       await this.clock.sleep(rest, this.#life.signal)
       this.global.count(RELOAD_COUNTS[reload % RELOAD_COUNTS.length]! - RELOAD_WRITES)
       for (let write = 0; write < RELOAD_WRITES; write++) await this.global.changed()
+      // what it writes under a reload is what it began with
+      this.global.giveId()
     } finally {
       this.reloading = false
       outage.end = this.clock.now()

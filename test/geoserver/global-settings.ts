@@ -1,6 +1,7 @@
 /** global.xml: settings of all, and the counter for which GeoServer rewrites it on every change. */
 import { readFile } from 'node:fs/promises'
 import type { Files } from './files.js'
+import type { Ids } from './ids.js'
 import type { Journal } from './journal.js'
 import {
   at,
@@ -25,16 +26,22 @@ export class GlobalSettings {
   readonly #files: Files
   readonly #journal: Journal
   readonly #plugins: readonly string[]
+  readonly #ids: Pick<Ids, 'make'>
+  /** They come from a file, and not from what it begins with. */
+  #isLoaded = false
   doc: Xml = parseXml(DEFAULTS)
 
-  constructor(files: Files, journal: Journal, plugins: readonly string[]) {
+  constructor(files: Files, journal: Journal, ids: Pick<Ids, 'make'>, plugins: readonly string[]) {
+    this.#ids = ids
     this.#files = files
     this.#journal = journal
     this.#plugins = plugins
   }
 
   async load(): Promise<void> {
-    const text = await readFile(this.#files.at(FILE), 'utf8').catch(() => DEFAULTS)
+    const found = await readFile(this.#files.at(FILE), 'utf8').catch(() => undefined)
+    const text = found ?? DEFAULTS
+    this.#isLoaded = found !== undefined
     try {
       this.doc = parseXml(text)
     } catch (error) {
@@ -43,6 +50,13 @@ export class GlobalSettings {
       this.doc = parseXml(DEFAULTS)
     }
     this.#journal.counts.updateSequence = this.sequence
+  }
+
+  /** Settings that were loaded without an id get one of this GeoServer's making, which is in the file from the next save on. */
+  giveId(): void {
+    const settings = childOf(this.doc, 'settings')
+    if (this.#isLoaded && settings !== undefined && childOf(settings, 'id') === undefined)
+      settings.content.unshift(element('id', this.#ids.make('SettingsInfoImpl')))
   }
 
   get sequence(): number {

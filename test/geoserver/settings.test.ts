@@ -152,3 +152,32 @@ test('counts that nested settings are told without are 0 from then on', async (t
   assert.match(text, /<tilePriority>0</)
   assert.doesNotMatch(text, /corePoolSize/)
 })
+
+test('of all that are told without a field that has a default have it from then on', async (t) => {
+  const world = await worldOf(t)
+  await world.call('POST', '/rest/workspaces', '<workspace><name>sea</name></workspace>')
+  assert.doesNotMatch(await world.text('global.xml'), /resourceErrorHandling/)
+  await world.call('PUT', '/rest/settings', '<global><verbose>true</verbose></global>')
+  assert.match(await world.text('global.xml'), /<resourceErrorHandling>SKIP_MISCONFIGURED_LAYERS</)
+  const other = '<global><resourceErrorHandling>OGC_EXCEPTION_REPORT</resourceErrorHandling></global>'
+  await world.call('PUT', '/rest/settings', other)
+  await world.call('PUT', '/rest/settings', '<global><verbose>true</verbose></global>')
+  assert.match(await world.text('global.xml'), /<resourceErrorHandling>OGC_EXCEPTION_REPORT</)
+})
+
+test('of all that are loaded without an id get one of its own, until they are told another', async (t) => {
+  const world = await worldOf(t)
+  await world.call('POST', '/rest/workspaces', '<workspace><name>sea</name></workspace>')
+  assert.match(await world.text('global.xml'), /<settings>\s*<id>SettingsInfoImpl-/)
+  await world.change('global.xml', '<id>', '<was>')
+  await world.change('global.xml', '</id>', '</was>')
+  await world.call('POST', '/rest/reload')
+  assert.doesNotMatch(await world.text('global.xml'), /<settings>\s*<id>/)
+  await world.call('POST', '/rest/workspaces', '<workspace><name>lake</name></workspace>')
+  assert.match(await world.text('global.xml'), /<settings>\s*<id>SettingsInfoImpl-/)
+  const told = '<global><settings><id>of another</id><charset>UTF-8</charset></settings></global>'
+  await world.call('PUT', '/rest/settings', told)
+  assert.match(await world.text('global.xml'), /<settings>\s*<id>of another</)
+  await world.call('PUT', '/rest/settings', told.replace('<id>of another</id>', ''))
+  assert.doesNotMatch(await world.text('global.xml'), /<settings>\s*<id>/)
+})

@@ -39,6 +39,7 @@ async function putGlobal(server: GeoServer, c: Context): Promise<Response> {
   removeChild(sent, 'updateSequence')
   server.global.doc = merged(server.global.doc, sent)
   countNothing(server.global.doc)
+  addWhatIsAsked(server.global.doc)
   await server.global.changed()
   return text(c, '')
 }
@@ -87,4 +88,11 @@ function countNothing(doc: Xml): void {
     for (const count of parent === undefined ? [] : counts)
       if (childOf(parent!, count) === undefined) setText(parent!, count, '0')
   }
+}
+
+/** Fields that it asks for its own default while it has none, and then has it: measured, and read in its code. */
+const ASKED: Readonly<Record<string, string>> = { resourceErrorHandling: 'SKIP_MISCONFIGURED_LAYERS' }
+
+function addWhatIsAsked(doc: Xml): void {
+  for (const [name, value] of Object.entries(ASKED)) if (childOf(doc, name) === undefined) setText(doc, name, value)
 }
