@@ -41,15 +41,19 @@ const LOG_FILE = 'where this node writes its log'
 const OF_LAYER =
   'GeoServer fills it in from what it knows of the layer; shared, nodes that know of another style at different times would overwrite each other without end'
 const OWN_ID =
-  'each GeoServer makes its own, and writes it whatever it is told; nobody refers to it, and shared, nodes would overwrite each other without end'
+  'each GeoServer makes its own, at the latest at its next reload; nobody refers to it, and shared, nodes would overwrite each other without end'
 const PROCESSES = 'how many processes fit this machine'
 const RESULTS = 'where this node keeps the results of processes'
 
 export const FIELD_RULES: readonly FieldRule[] = [
   { kinds: OBJECTS, path: ['dateCreated'], reason: DATE },
   { kinds: OBJECTS, path: ['dateModified'], reason: DATE },
+  { kinds: only('settings'), path: ['id'], reason: OWN_ID },
   { kinds: only('settings'), path: ['proxyBaseUrl'], reason: ADDRESS },
+  { kinds: only('settings'), path: ['workspace', 'dateCreated'], reason: DATE },
+  { kinds: only('settings'), path: ['workspace', 'dateModified'], reason: DATE },
   { kinds: only('global'), path: ['updateSequence'], reason: COUNTER },
+  { kinds: only('global'), path: ['settings', 'id'], reason: OWN_ID },
   { kinds: only('global'), path: ['settings', 'dateCreated'], reason: DATE },
   { kinds: only('global'), path: ['settings', 'dateModified'], reason: DATE },
   { kinds: only('global'), path: ['settings', 'proxyBaseUrl'], reason: ADDRESS },

@@ -140,7 +140,8 @@ export function isRootOf(kind: FileKind, name: string): boolean {
 }
 
 function missing({ kind, id, name }: GeoObject): FileProblem | null {
-  if (id === '') return { word: 'no-id', reason: 'has no id' }
+  // each GeoServer gives settings an id of its own
+  if (id === '' && kind !== 'settings') return { word: 'no-id', reason: 'has no id' }
   const named = kind !== 'namespace' && kind !== 'settings'
   return named && name === '' ? { word: 'no-name', reason: 'has no name' } : null
 }

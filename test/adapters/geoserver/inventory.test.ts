@@ -94,6 +94,7 @@ describe('what a file says', () => {
     assert.equal(word(LAYER, '<layer><id>'), 'malformed')
     assert.equal(word(LAYER, '<style><id>x</id></style>'), 'wrong-root')
     assert.equal(word(LAYER, '<layer><name>l</name></layer>'), 'no-id')
+    assert.equal(word('workspaces/w/settings.xml', '<settings><title>t</title></settings>'), undefined)
     assert.equal(word(LAYER, '<layer><id>l</id></layer>'), 'no-name')
     assert.equal(word('styles/a.sld', '<StyledLayerDescriptor>'), 'malformed')
     assert.equal(word('pivot.xml', ''), 'empty')
