@@ -11,7 +11,7 @@ import type { TextMemory } from './memory.js'
 import { isRead, type FileFacts } from './objects.js'
 
 /** Raise it when the same bytes say something else than before: then every file is read anew. */
-export const FACTS_VERSION = 2
+export const FACTS_VERSION = 3
 
 /** What a file says, without what its path says. */
 type Said = Pick<FileFacts, 'object' | 'problem' | 'graphics'>

@@ -2,6 +2,7 @@
  * What one file says: the object it holds, under which id and name, and what that refers to. Pure functions over a path
  * and bytes; what it refers to is looked up in `inventory.ts`.
  */
+import { fieldsAtDefault } from './defaults.js'
 import type { FileKind } from './file-rules.js'
 import type { FileClass } from './classify.js'
 import { formOf, isSecretName, type PasswordForm } from './password-forms.js'
@@ -35,6 +36,8 @@ export interface GeoObject {
   readonly references: readonly Reference[]
   /** Names of its fields, each once, without the dates that GeoServer sets. */
   readonly fields?: readonly string[]
+  /** Those of them that stand at GeoServer's own default; absent: none. */
+  readonly atDefault?: readonly string[]
   /** Places of ordered lists that are empty on purpose: a group's layer that is drawn with its default style. */
   readonly holes: number
   /** The path of the file with the style's body; for styles alone. */
@@ -154,12 +157,14 @@ function objectOf(path: string, kind: FileKind, root: XmlElement): GeoObject {
   const password = STORE_KINDS.has(kind) ? passwordForm(root) : undefined
   const body = kind === 'style' ? bodyPath(path, root) : undefined
   const format = formatOf(kind, root)
+  const atDefault = fieldsAtDefault(kind, root)
   return {
     kind,
     id: textOf(root, 'id') ?? '',
     name: textOf(root, 'name') ?? prefix ?? '',
     references,
     fields: [...new Set(root.children.map((child) => child.name))].filter((field) => !DATES.has(field)),
+    ...(atDefault.length > 0 && { atDefault }),
     holes,
     ...(body === undefined ? {} : { body }),
     ...(password === undefined ? {} : { password }),

@@ -16,6 +16,7 @@ import { createHash } from 'node:crypto'
 import type { FileKind } from './file-rules.js'
 import { fallbacks, localFields } from './field-rules.js'
 import { isRootOf, passwordElements, STORE_KINDS, valueElements, type FileProblem } from './objects.js'
+import { plainOf } from './defaults.js'
 import { fillInsOf, type FillIns } from './fill-ins.js'
 import type { Parameters } from './memory.js'
 import { formOf, REFERENCE_PREFIX } from './password-forms.js'
@@ -52,7 +53,10 @@ export function outward(place: Place, bytes: Uint8Array, known: Parameters = {})
   const { root } = after.value
   const parameters = parametersOf(place, root)
   const fillIns = fillInsOf(place.kind, root, meaningOf)
-  return { ok: true, value: { bytes: Buffer.from(rest), meaning: meaningOf(root), parameters, fillIns } }
+  return {
+    ok: true,
+    value: { bytes: Buffer.from(rest), meaning: meaningOf(plainOf(place.kind, root)), parameters, fillIns }
+  }
 }
 
 /** `local` is the file that is there now; null when there is none. `known`: what that stands for. Never throws. */

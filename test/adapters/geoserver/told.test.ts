@@ -230,3 +230,39 @@ test('the id that it keeps for a service is no change', async (t) => {
   assert.match(await rig.text('wms.xml'), /Of another/)
   assert.deepEqual((await fileAt(adapter, 'wms.xml')).body, bodies.add(arrived))
 })
+
+const GLOBAL = (title: string, more = ''): string =>
+  `<global>\n  <settings>\n    <charset>UTF-8</charset>\n    <title>${title}</title>\n  </settings>${more}\n</global>`
+
+test('the id that it makes for settings of all, and what it has a default for, is no change', async (t) => {
+  const rig = await rigOf(t)
+  const { adapter } = rig.world
+  await rig.geoserver.ask('POST', '/rest/workspaces', '<workspace><name>own</name></workspace>')
+  assert.match(await rig.text('global.xml'), /<id>SettingsInfoImpl/)
+  const expect = await fileAt(adapter, 'global.xml')
+  const bodies = new Bodies()
+  const body = bodies.add(GLOBAL('Of another'))
+  await adapter.apply([{ do: 'write', path: 'global.xml', body, exec: false, expect }], bodies.source)
+  await until('GeoServer is told', () => Promise.resolve(adapter.telling()!.state === 'told'))
+  assert.match(await rig.text('global.xml'), /<id>SettingsInfoImpl/)
+  assert.match(await rig.text('global.xml'), /resourceErrorHandling/)
+  assert.match(await rig.text('global.xml'), /Of another/)
+  assert.deepEqual((await fileAt(adapter, 'global.xml')).body, body)
+  // and what a person sets in its place is one
+  const other = '<resourceErrorHandling>OGC_EXCEPTION_REPORT</resourceErrorHandling>'
+  await rig.geoserver.ask('PUT', '/rest/settings', `<global>${other}</global>`)
+  assert.notDeepEqual((await fileAt(adapter, 'global.xml')).body, body)
+})
+
+test('a field at its default is not missed by a change without it, which needs no reload', async (t) => {
+  const rig = await rigOf(t)
+  const travels = travelling(smallTree()[FEATURE]!)
+  await rig.arrive(travels.replace('Contours', 'Depth'))
+  assert.match(await rig.written(), /padWithZeros/)
+  assert.equal(
+    rig.bodies.add(travels.replace('Contours', 'Depth')).hash,
+    (await fileAt(rig.world.adapter, FEATURE)).body.hash
+  )
+  await rig.arrive(travels.replace('Contours', 'Deep'))
+  assert.equal(rig.geoserver.report().counts.reloads, 0)
+})

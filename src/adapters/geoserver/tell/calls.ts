@@ -182,9 +182,12 @@ export function readBackOf({ path, after }: FileChange): Call | undefined {
   return { method: 'GET', at, file: path, about: aboutOf(path, after!.class.kind, after!.object!) }
 }
 
-/** A PUT leaves a field as it is that is not sent. */
-export function lackedFields({ fields: were = [] }: GeoObject, { fields: are = [] }: GeoObject): string[] {
-  return were.filter((field) => !are.includes(field))
+/** A PUT leaves a field as it is that is not sent, which is well where it stood at GeoServer's own default. */
+export function lackedFields(
+  { fields: were = [], atDefault = [] }: GeoObject,
+  { fields: are = [] }: GeoObject
+): string[] {
+  return were.filter((field) => !are.includes(field) && !atDefault.includes(field))
 }
 
 /** Rule 3. */
