@@ -105,6 +105,11 @@ export const ERRORS = {
     exitCode: 9
   },
   'geoserver-refused': { meaning: 'GeoServer refused what it was told', httpStatus: 502, exitCode: 9 },
+  'geoserver-not-taken': {
+    meaning: 'GeoServer answered well and did not do what it was told',
+    httpStatus: 502,
+    exitCode: 9
+  },
   'versions-unequal': { meaning: 'GeoServers of the cluster are of different versions', httpStatus: 409, exitCode: 12 },
   'plugin-missing': {
     meaning: 'a GeoServer lacks a plugin that something in the catalog needs',

@@ -136,6 +136,7 @@ function decrypted(server: GeoServer, kind: Kind, body: Xml): Xml {
 
 /** Merges what was sent into memory and writes memory, so that an edit of the file in between is lost. */
 export async function update(server: GeoServer, object: CatalogObject, body: Xml): Promise<void> {
+  if (server.options.isDeaf?.() === true) return save(server, object)
   const { kind, workspace } = object
   const sent = decrypted(server, kind, body)
   resolveReferences(kind, sent, server.catalog, workspace)

@@ -41,6 +41,8 @@ export interface GeoServerOptions {
   /** Plugins that are not there: `css`, `mongodb`, `netcdf`. */
   readonly lacks?: readonly string[]
   readonly dialect?: Dialect
+  /** Whether it answers well and does nothing of what this call says. It writes what it has all the same. */
+  readonly isDeaf?: () => boolean
   readonly afterStep?: (step: WriteStep) => void
 }
 

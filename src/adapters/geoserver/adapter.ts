@@ -2,6 +2,7 @@
  * A GeoServer data directory as a target: the directory adapter, through which only passes what belongs to all nodes.
  * README.md tells the rules.
  */
+import { bodyRefOf } from '../../wire/index.js'
 import type {
   Adapter,
   ApplyItem,
@@ -25,6 +26,7 @@ import { brokenIn, Judge } from './judge.js'
 import { Knowledge } from './knowledge.js'
 import { contentsOf } from './contents.js'
 import { FactsBook } from './facts-book.js'
+import { withAllAbove } from './left-out.js'
 import { markOf, recoveredResult } from './marks.js'
 import type { TextMemory, TravelMemory } from './memory.js'
 import { mayGoTogether, ordered, rankOf } from './order.js'
@@ -71,9 +73,6 @@ export interface GeoServerOptions extends Omit<DirectoryOptions, 'leavesOut' | '
 const OTHERS: Waits = { for: ['whoever shares the directory to write it'], state: 'coming' }
 const AT_ONCE: BrokenReferences = { rule: 'pass', afterMs: 0 }
 
-/** Directories whose answer is remembered. */
-const MAX_REMEMBERED_DIRECTORIES = 50_000
-
 export class GeoServerAdapter implements Adapter {
   readonly kind = 'geoserver'
   readonly contents: Contents
@@ -118,7 +117,13 @@ export class GeoServerAdapter implements Adapter {
     const over = (path: string): void => this.#listener({ paths: [path] })
     const wake = new Wake({ clock: deps.clock, inventory: knowledge.inventory, over })
     this.#wake = wake
-    this.#outside = new Outside({ inner: this.#inner, classifier, memory: deps.memory, wake })
+    this.#outside = new Outside({
+      inner: this.#inner,
+      classifier,
+      memory: deps.memory,
+      wake,
+      putBack: (now, bytes) => this.#putBack(now, bytes)
+    })
     this.#judge = new Judge({ knowledge, classifier, rule: new BrokenRule(broken, deps.clock) })
     if (telling !== undefined) this.#teller = this.#tellerOf(deps, telling, classifier)
     this.#prepare = { inner: this.#inner, outside: this.#outside, classifier, secretsFile, environment }
@@ -136,14 +141,24 @@ export class GeoServerAdapter implements Adapter {
       debt: new Debt(telling.memory, classifier),
       bytesOf: (path) => this.#bytesOf(path),
       turn: telling.turn,
-      whileTold: (path, sent, call) => {
+      sayingsAt: (path) => this.#outside.sayingsAt(path),
+      whileTold: (path, sent, call, was) => {
         this.#wake.telling(path)
         // a directory that others have, too, shows itself as it is
-        return this.#shared ? call() : this.#outside.told(path, sent, call)
+        return this.#shared ? call() : this.#outside.told(path, sent, call, was)
       },
       ownFields: (path) => this.#outside.ownFields(path),
       shared: this.#shared
     })
+  }
+
+  /** Where somebody else wrote there meanwhile that stays, and shows itself to the next scan. */
+  async #putBack(now: FileEntry, bytes: Uint8Array): Promise<void> {
+    const { path, exec } = now
+    async function* source(): AsyncGenerator<Uint8Array> {
+      yield bytes
+    }
+    await this.#inner.apply([{ do: 'write', path, body: bodyRefOf(bytes), exec, expect: now }], source)
   }
 
   async #bytesOf(path: string): Promise<Uint8Array | undefined> {
@@ -366,23 +381,4 @@ function filesOf(item: ApplyItem): string[] {
 function marked({ item, inner, stands }: Prepared): ApplyItem[] {
   const [first, ...rest] = inner
   return [{ ...first!, mark: markOf(item.mark, stands?.body) }, ...rest]
-}
-
-/** What lies below a directory that is left out is left out, whatever it is by itself. */
-function withAllAbove(classifier: Classifier): (path: string, kind: 'file' | 'dir') => boolean {
-  const directories = new Map<string, boolean>()
-  const leavesOut = (directory: string): boolean => {
-    const known = directories.get(directory)
-    if (known !== undefined) return known
-    const cut = directory.lastIndexOf('/')
-    const answer = (cut > 0 && leavesOut(directory.slice(0, cut))) || classifier.leavesOut(directory, 'dir')
-    if (directories.size >= MAX_REMEMBERED_DIRECTORIES) directories.clear()
-    directories.set(directory, answer)
-    return answer
-  }
-  return (path, kind) => {
-    if (kind === 'dir') return leavesOut(path)
-    const cut = path.lastIndexOf('/')
-    return (cut > 0 && leavesOut(path.slice(0, cut))) || classifier.leavesOut(path, 'file')
-  }
 }

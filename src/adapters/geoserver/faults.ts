@@ -36,6 +36,19 @@ export function damagedBody(path: string, hash: string): GrapevineError {
   )
 }
 
+/** GeoServer answered well, and the file holds what it said before. */
+export function notTakenBy(path: string, fields: readonly string[]): GrapevineError {
+  const names = fields.map((field) => showName(field)).join(', ')
+  return new GrapevineError(
+    'geoserver-not-taken',
+    `GeoServer answered well and wrote what it had before: ${names}; the file was put back as it was told`,
+    {
+      next: "it is told again; look at GeoServer's log for why it does not take it",
+      facts: { path: showName(path), fields: names }
+    }
+  )
+}
+
 export function changed(path: string): GrapevineError {
   return new GrapevineError('file-changed', `${showName(path)} changed since it was scanned`, {
     next: 'nothing to do: it is looked at again when it has come to rest',

@@ -8,10 +8,11 @@ import type { Adapter, ScanResult, TargetEntry, TargetProblem } from '../contrac
 import { unreadable } from '../directory/faults.js'
 import { mapLimit } from '../directory/pool.js'
 import type { Classifier } from './classify.js'
-import { broken, changed } from './faults.js'
+import { broken, changed, notTakenBy } from './faults.js'
 import type { Parameters, TravelMemory, TravelRow } from './memory.js'
 import { mergedDocument } from './merge.js'
 import { ownWayOf } from './own-way.js'
+import { notTaken, sayingsOf, type Sayings } from './tell/taken.js'
 import { outward, type Outward, type Place } from './travel.js'
 import type { Wake } from './wake.js'
 import { MAX_XML_BYTES, readXml } from './xml.js'
@@ -33,6 +34,8 @@ export interface OutsideDeps {
   readonly classifier: Classifier
   readonly memory: TravelMemory
   readonly wake: Pick<Wake, 'holds' | 'later'>
+  /** Writes these bytes to a file, if it is still as it was scanned. Absent: nothing is put back. */
+  readonly putBack?: (now: FileEntry, bytes: Uint8Array) => Promise<void>
 }
 
 export class Outside {
@@ -40,16 +43,18 @@ export class Outside {
   readonly #classifier: Classifier
   readonly #memory: TravelMemory
   readonly #wake: Pick<Wake, 'holds' | 'later'>
+  readonly #putBack: OutsideDeps['putBack']
   /** Files that GeoServer is being told of: what lies there may be its own way of writing them. */
   readonly #telling = new Map<string, Promise<void>>()
   /** Path -> elements that GeoServer left out when it was told, since this node started. */
   readonly leftOut = new Map<string, readonly string[]>()
 
-  constructor({ inner, classifier, memory, wake }: OutsideDeps) {
+  constructor({ inner, classifier, memory, wake, putBack }: OutsideDeps) {
     this.#inner = inner
     this.#classifier = classifier
     this.#memory = memory
     this.#wake = wake
+    this.#putBack = putBack
   }
 
   /** Where a file by field lies; null for every other path. */
@@ -124,16 +129,17 @@ export class Outside {
 
   /**
    * Runs `call`, which tells GeoServer of the file with these bytes. What it writes of them in its own way goes on standing
-   * for what it was told. Throws what `call` throws.
+   * for what it was told; what it did not take is put back. `was`: what it knew before. Throws what `call` throws, and
+   * `geoserver-not-taken`.
    */
-  async told(path: string, sent: Uint8Array, call: () => Promise<void>): Promise<void> {
+  async told(path: string, sent: Uint8Array, call: () => Promise<void>, was?: Sayings): Promise<void> {
     const place = this.placeOf(path)
     if (place === null) return call()
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#telling.set(path, promise)
     try {
       await call()
-      await this.#takeItsWay(place, sent)
+      await this.#takeItsWay(place, sent, was)
     } finally {
       this.#telling.delete(path)
       resolve()
@@ -148,14 +154,23 @@ export class Outside {
     return wrote.filter((field) => !told.includes(field))
   }
 
+  /** What GeoServer has of the file at this path before it is told of another; undefined where that cannot be compared. */
+  async sayingsAt(path: string): Promise<Sayings | undefined> {
+    const place = this.placeOf(path)
+    const now = place && (await this.#inner.scan({ paths: [path] })).entries.get(path)
+    if (now?.kind !== 'file' || now.body.size > MAX_XML_BYTES) return undefined
+    return sayingsOf(place!, await collect(this.#inner.read(now)))
+  }
+
   /** Where anything is not as expected nothing is done: then the next scan says what is there. */
-  async #takeItsWay(place: Place, sent: Uint8Array): Promise<void> {
+  async #takeItsWay(place: Place, sent: Uint8Array, was?: Sayings): Promise<void> {
     const { path } = place
     const row = this.#memory.get(path)
     const now = (await this.#inner.scan({ paths: [path] })).entries.get(path)
     if (row === undefined || row.raw !== bodyRefOf(sent).hash || now?.kind !== 'file' || now.body.hash === row.raw)
       return
     const written = await collect(this.#inner.read(now))
+    await this.#checkTaken(place, { was, sent, written }, now)
     const [told, wrote] = [readXml(sent), readXml(written)]
     const [from, to] = [outward(place, sent, row.parameters), outward(place, written, row.parameters)]
     if (!told.ok || !wrote.ok || !from.ok || !to.ok || to.value.meaning === row.meaning) return
@@ -165,6 +180,23 @@ export class Outside {
     const isShort = Math.max(texts.told.length, texts.wrote.length) <= MAX_WAY_CHARS
     this.#remember(path, now.body, travelIn(row), saidOf(to.value), isShort ? texts : undefined)
     if (this.leftOut.size < MAX_LEFT_OUT) this.leftOut.set(path, way.dropped)
+  }
+
+  /** Throws `geoserver-not-taken` after the file is as it was told again. */
+  async #checkTaken(
+    place: Place,
+    {
+      was,
+      sent,
+      written
+    }: { readonly was: Sayings | undefined; readonly sent: Uint8Array; readonly written: Uint8Array },
+    now: FileEntry
+  ): Promise<void> {
+    const [told, wrote] = [sayingsOf(place, sent), sayingsOf(place, written)]
+    const lost = was && told && wrote ? notTaken(was, told, wrote) : []
+    if (lost.length === 0) return
+    await this.#putBack?.(now, sent)
+    throw notTakenBy(place.path, lost)
   }
 
   /**

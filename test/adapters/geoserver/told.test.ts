@@ -9,6 +9,8 @@ import { DirectoryAdapter, MemoryStatCache } from '../../../src/adapters/index.j
 import { Classifier } from '../../../src/adapters/geoserver/classify.js'
 import { MemoryTextMemory, MemoryTravelMemory } from '../../../src/adapters/geoserver/memory.js'
 import { MAX_WAY_CHARS, Outside, type FileEntry } from '../../../src/adapters/geoserver/outside.js'
+import { sayingsOf } from '../../../src/adapters/geoserver/tell/taken.js'
+import type { TellingView } from '../../../src/adapters/geoserver/tell/telling-view.js'
 import { silentLogger } from '../../../src/runtime.js'
 import { systemClock } from '../../../src/runtime-node.js'
 import { Bodies, bytesOf, fileAt } from '../../contract/adapter.js'
@@ -25,19 +27,21 @@ const NEWER = smallTree()[FEATURE]!.replace(
   '<metadata>\n    <entry key="shade">1</entry>\n    <future>2</future>\n  </metadata>\n  <title>Depth'
 )
 
+const toldAll = ({ state, owed }: TellingView): boolean => state === 'told' && owed === 0
+
 interface Rig {
   readonly world: World
   readonly geoserver: StandIn
   readonly bodies: Bodies
   /** Writes the feature type as it arrives from another node, and waits until GeoServer was told. */
-  arrive(text: string): Promise<void>
+  arrive(text: string, isTold?: (view: TellingView) => boolean): Promise<void>
   travels(): Promise<string>
   /** As it lies there. */
   written(): Promise<string>
   text(path: string): Promise<string>
 }
 
-async function rigOf(t: TestContext): Promise<Rig> {
+async function rigOf(t: TestContext, isDeaf = (): boolean => false): Promise<Rig> {
   const passwords = await mkdtemp(join(tmpdir(), 'gv-told-'))
   const passwordFile = join(passwords, 'password')
   await writeFile(passwordFile, 'geoserver', { mode: 0o600 })
@@ -49,6 +53,7 @@ async function rigOf(t: TestContext): Promise<Rig> {
     dir: first.root,
     reloadMs: () => 0,
     noticeEveryMs: 3_600_000,
+    isDeaf,
     dialect: { drops: ['future'], adds: { padWithZeros: 'false' } }
   })
   access.url = geoserver.url
@@ -66,17 +71,14 @@ async function rigOf(t: TestContext): Promise<Rig> {
     world,
     geoserver,
     bodies,
-    arrive: async (text) => {
+    arrive: async (text, isTold = toldAll) => {
       const expect = await fileAt(world.adapter, FEATURE)
       const [result] = await world.adapter.apply(
         [{ do: 'write', path: FEATURE, body: bodies.add(text), exec: false, expect }],
         bodies.source
       )
       assert.equal(result!.outcome, 'done')
-      await until('GeoServer is told', () => {
-        const { state, owed } = world.adapter.telling()!
-        return Promise.resolve(state === 'told' && owed === 0)
-      })
+      await until('GeoServer is told', () => Promise.resolve(isTold(world.adapter.telling()!)))
     },
     written: () => first.text(FEATURE),
     text: (path) => first.text(path),
@@ -265,4 +267,65 @@ test('a field at its default is not missed by a change without it, which needs n
   )
   await rig.arrive(travels.replace('Contours', 'Deep'))
   assert.equal(rig.geoserver.report().counts.reloads, 0)
+})
+
+test('what it answers well to and does not take stays as it was told, is named, and is told until it takes it', async (t) => {
+  let deaf = true
+  const rig = await rigOf(t, () => deaf)
+  const { adapter } = rig.world
+  const travels = travelling(smallTree()[FEATURE]!).replace('Contours', 'Depth')
+  await rig.arrive(travels, ({ failed }) => failed.length > 0)
+  const [failed, ...others] = adapter.telling()!.failed
+  assert.deepEqual([failed!.path, others], [FEATURE, []])
+  assert.match(failed!.reason, /wrote what it had before: title/)
+  assert.ok(rig.geoserver.report().asked.filter(({ method, path }) => method === 'PUT' && path === REST).length > 1)
+  assert.equal(rig.geoserver.report().counts.reloads, 0)
+  // nobody hears of it as an edit
+  assert.match(await rig.written(), /Depth/)
+  assert.deepEqual((await fileAt(adapter, FEATURE)).body, rig.bodies.add(travels))
+  assert.equal(await rig.travels(), travels)
+  deaf = false
+  await until('it is told', () => Promise.resolve(toldAll(adapter.telling()!)))
+  assert.deepEqual(adapter.telling()!.failed, [])
+  assert.match((await rig.geoserver.ask('GET', REST)).text, /Depth/)
+  assert.deepEqual((await fileAt(adapter, FEATURE)).body, rig.bodies.add(travels))
+})
+
+test('what it does not take once is told again, and nobody is troubled', async (t) => {
+  let times = 1
+  const rig = await rigOf(t, () => times-- > 0)
+  const travels = travelling(smallTree()[FEATURE]!).replace('Contours', 'Depth')
+  const seen: string[] = []
+  await rig.arrive(travels, (view) => {
+    seen.push(...view.failed.map(({ reason }) => reason))
+    return toldAll(view)
+  })
+  assert.deepEqual(seen, [])
+  assert.match((await rig.geoserver.ask('GET', REST)).text, /Depth/)
+})
+
+test('what it says that it made and did not make is named', async (t) => {
+  let deaf = true
+  const rig = await rigOf(t, () => deaf)
+  const { adapter } = rig.world
+  const body = rig.bodies.add(
+    '<style>\n  <id>Style-2</id>\n  <name>dots</name>\n  <filename>line.sld</filename>\n</style>'
+  )
+  await adapter.apply([{ do: 'write', path: 'styles/dots.xml', body, exec: false, expect: null }], rig.bodies.source)
+  await until('it is missed', () => Promise.resolve(adapter.telling()!.failed.length > 0))
+  const [failed] = adapter.telling()!.failed
+  assert.equal(failed!.path, 'styles/dots.xml')
+  assert.match(failed!.reason, /404/)
+  deaf = false
+  await until('it is told', () => Promise.resolve(toldAll(adapter.telling()!)))
+  assert.deepEqual(adapter.telling()!.failed, [])
+})
+
+test('what somebody saves while it is told is not put back', async (t) => {
+  const { outside, world, entry } = await toldOf(t, feature('two'))
+  const was = sayingsOf({ path: FEATURE, kind: 'featuretype' }, Buffer.from(feature('one')))
+  const edited = feature('one', '<abstract>by a person</abstract>').replace('<name>f', '<name>g')
+  await outside.told(FEATURE, Buffer.from(feature('two')), () => world.make(FEATURE, edited), was)
+  assert.equal(await world.text(FEATURE), edited)
+  assert.equal((await outside.travelOf(await entry())).size, Buffer.byteLength(edited))
 })

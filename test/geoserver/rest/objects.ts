@@ -54,6 +54,7 @@ function collection(
     if (!post) throw new RestError(405, "Request method 'POST' is not supported")
     const { place } = find(c)
     const body = bodyOf(await c.req.text(), KINDS[place.kind].root)
+    if (server.options.isDeaf?.() === true) return text(c, '', 201)
     return text(c, (await create(server, place, body)).name, 201)
   })
   app.get(`${path}/:name`, (c) => xml(c, writeXml(presented(visible(server, one(c)), server.catalog))))

@@ -2,7 +2,10 @@
 import type { Classifier } from '../classify.js'
 import type { TextMemory } from '../memory.js'
 import type { FileFacts, GeoObject } from '../objects.js'
+import type { Sayings } from './taken.js'
 
+/** Files of which is kept what GeoServer had: a document has some tens of fields. */
+const MAX_BEFORE = 1_000
 const FILES = 'f/'
 const TILES = 't/'
 
@@ -11,6 +14,8 @@ export class Debt {
   readonly #classifier: Classifier
   /** Path -> what GeoServer knows of it; undefined: nothing. */
   readonly files = new Map<string, FileFacts | undefined>()
+  /** What GeoServer says in files that it is to be told of otherwise; after a restart that is not known. */
+  readonly before = new Map<string, Sayings>()
   /** Layer or group -> when its tiles may be dropped, ms of the wall clock. */
   readonly tiles = new Map<string, number>()
 
@@ -44,7 +49,15 @@ export class Debt {
     this.#memory.set(FILES + path, known === undefined ? '' : JSON.stringify(known.object ?? null))
   }
 
+  /** As `owe`, the first word counts; of more files than `MAX_BEFORE` it is not known. */
+  async noteBefore(path: string, sayingsAt: (path: string) => Promise<Sayings | undefined>): Promise<void> {
+    if (this.files.has(path) || this.before.size >= MAX_BEFORE) return
+    const said = await sayingsAt(path)
+    if (said !== undefined) this.before.set(path, said)
+  }
+
   paid(path: string): void {
+    this.before.delete(path)
     this.files.delete(path)
     this.#memory.delete(FILES + path)
   }

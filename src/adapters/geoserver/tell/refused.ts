@@ -37,7 +37,9 @@ export class Refused {
 
   /** Throws an error that is no refusal. */
   note({ method, at, file, about }: Call, error: unknown): void {
-    if (!(error instanceof GrapevineError) || error.code !== 'geoserver-refused') throw error
+    if (!(error instanceof GrapevineError)) throw error
+    if (error.code === 'geoserver-not-taken') return this.#again(file!, about, error)
+    if (error.code !== 'geoserver-refused') throw error
     const status = error.facts.status
     // it is gone already, which is what was wanted
     if (method === 'DELETE' && status === 404) return
@@ -50,6 +52,12 @@ export class Refused {
       about,
       reason: error.message
     })
+  }
+
+  /** Rule 11 of `teller.ts`: the second time it counts as failed. */
+  #again(path: string, about: string, error: GrapevineError): void {
+    if (this.#faulty.has(path) || this.failed.has(path)) this.#fail(path, about, error)
+    else this.#faulty.add(path)
   }
 
   #fail(path: string, about: string, error: GrapevineError): void {

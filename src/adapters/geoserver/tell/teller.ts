@@ -16,13 +16,15 @@
  *    the other, for with what it is told each writes the same files.
  * 10. What GeoServer writes along with what it is told (`written-along.ts`) it writes as it knows it. So no call is made while
  *    something newer of that lies there, and settings of all are not written under a reload.
+ * 11. A good answer is not believed: what was made is read back, and a file that says again what it said before, while it was
+ *    told otherwise (`taken.ts`), is put back as it was told. It is told once more and then counts as failed.
  */
 import { GrapevineError, reasonOf } from '../../../errors.js'
 import type { FileFacts } from '../objects.js'
 import type { TellerDeps } from './teller-deps.js'
 import { askFirst } from './ask-first.js'
 import type { HttpCall } from './caller.js'
-import { planOf, type Call, type FileChange, type Plan } from './calls.js'
+import { planOf, readBackOf, type Call, type FileChange, type Plan } from './calls.js'
 import { tellableNow } from './early.js'
 import { asOverRest } from './rest-root.js'
 import type { TellerView } from './telling-view.js'
@@ -113,6 +115,8 @@ export class Teller {
     return this.#inLine(async () => {
       // it ends with writing what it began with
       if (paths.includes(SETTINGS_OF_ALL)) await this.#reloading?.catch(() => undefined)
+      const { debt, sayingsAt } = this.#deps
+      if (sayingsAt !== undefined) for (const path of paths) await debt.noteBefore(path, sayingsAt)
       this.#owe(paths)
       return change().finally(() => this.#soon())
     })
@@ -309,11 +313,19 @@ export class Teller {
       }
       const made = async (): Promise<void> => void (await this.#deps.caller.text(http, this.#stop.signal))
       if (content === undefined || this.#deps.whileTold === undefined) await made()
-      else await this.#deps.whileTold(file!, content, made)
-      if (file !== undefined) this.#refused.tookOver(file)
+      else await this.#deps.whileTold(file!, content, made, this.#deps.debt.before.get(file!))
+      if (file === undefined) return
+      this.#refused.tookOver(file)
+      if (http.makes) await this.#isThere(file)
     } catch (error) {
       this.#refused.note(call, error)
     }
+  }
+
+  /** Rule 11. */
+  async #isThere(path: string): Promise<void> {
+    const call = readBackOf({ path, before: undefined, after: this.#deps.knowledge.at(path) })
+    if (call !== undefined) await this.#one(call)
   }
 
   // --- reloads ----------------------------------------------------------------------------------------------------
