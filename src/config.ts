@@ -97,7 +97,7 @@ export const SETTINGS = {
     default: [],
     unit: 'rules',
     about:
-      'What of a GeoServer data directory travels besides or instead of what is built in: `share PATTERN` or `local PATTERN`, as in `share security/layers.properties`; `*` is anything within a name, `**` any number of names, the last rule that matches wins; at most 1,000. Secrets never travel. Used with the adapter `geoserver`.',
+      'What of a GeoServer data directory travels besides or instead of what is built in: `share PATTERN` or `local PATTERN`, as in `share security/layers.properties`, and `field PATTERN ELEMENT/ELEMENT` for a field of such files that each node keeps for itself, as in `field wms.xml maxRenderingTime`; `*` is anything within a name, `**` any number of names, the last rule that matches wins; at most 1,000. Secrets never travel. Used with the adapter `geoserver`.',
     flag: '--geoserver-rule <rule>'
   }),
   geoserverBroken: setting(z.enum(['pass', 'hold']), {

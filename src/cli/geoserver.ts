@@ -149,7 +149,7 @@ export const definition: CommandDefinition = {
       options: [
         {
           flags: '--rule <line>',
-          about: 'as the node would be told: "share PATTERN" or "local PATTERN"',
+          about: 'as the node would be told: "share PATTERN", "local PATTERN" or "field PATTERN ELEMENT/ELEMENT"',
           repeat: true
         }
       ],

@@ -59,7 +59,7 @@ export interface GeoServerDeps extends DirectoryDeps {
 }
 
 export interface GeoServerOptions extends Omit<DirectoryOptions, 'leavesOut' | 'together'> {
-  /** Lines `share PATTERN` and `local PATTERN`. */
+  /** Lines `share PATTERN`, `local PATTERN` and `field PATTERN ELEMENT/ELEMENT`. */
   readonly rules?: readonly string[]
   /** Where the node keeps the passwords of stores. */
   readonly secretsFile: string

@@ -23,7 +23,7 @@ export interface CheckReport {
 }
 
 export interface CheckOptions {
-  /** Lines `share PATTERN` or `local PATTERN`. */
+  /** Lines `share PATTERN`, `local PATTERN` or `field PATTERN ELEMENT/ELEMENT`. */
   readonly rules?: readonly string[]
   /** Called with the number of files looked at, now and then. */
   readonly progress?: (files: number) => void

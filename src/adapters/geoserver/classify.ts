@@ -1,6 +1,8 @@
 /** What a path of the data directory is, for whom, and why: the table of `file-rules.ts` and the operator's own lines. */
 import { GrapevineError } from '../../errors.js'
 import { globOf } from '../paths.js'
+import { ownField, type OwnField } from './own-fields.js'
+import type { Place } from './travel.js'
 import { FILE_RULES, type FileKind, type FileRule, type Sharing } from './file-rules.js'
 
 export interface FileClass {
@@ -35,11 +37,17 @@ interface OwnRule {
 export class Classifier {
   static readonly #builtIn: readonly Matcher[] = FILE_RULES.map((rule) => ({ rule, matches: globOf(rule.pattern) }))
   readonly #own: readonly OwnRule[]
+  readonly #fields: readonly OwnField[]
 
-  /** `own`: lines `share PATTERN` or `local PATTERN`, the last that matches wins. Throws `config-invalid`. */
+  /**
+   * `own`: lines `share PATTERN` or `local PATTERN`, of which the last that matches wins, and `field PATTERN ELEMENT/ELEMENT`,
+   * which all count. Throws `config-invalid`.
+   */
   constructor(own: readonly string[] = []) {
     if (own.length > MAX_OWN_RULES) throw badRule(`there are more than ${MAX_OWN_RULES} rules`)
-    this.#own = own.map(ownRule).toReversed()
+    const lines = own.map(ruleOf)
+    this.#own = lines.filter((line) => 'word' in line).toReversed()
+    this.#fields = lines.filter((line) => 'path' in line)
   }
 
   /** `path` is relative and `/`-separated. Never throws. */
@@ -56,6 +64,14 @@ export class Classifier {
     return { kind, sharing, reason, workspace }
   }
 
+  /** Where a file by field lies; null for every other path. */
+  placeOf(path: string): Place | null {
+    const { kind, sharing } = this.classify(path)
+    if (sharing !== 'by-field') return null
+    const own = this.#fields.filter(({ matches }) => matches.test(path)).map((field) => field.path)
+    return { path, kind, ...(own.length > 0 && { ownFields: own }) }
+  }
+
   /** Whether the path stays on this node; a directory only when nothing below it can be shared. */
   leavesOut(path: string, type: 'file' | 'dir'): boolean {
     const { sharing } = this.classify(path)
@@ -69,17 +85,34 @@ export function travels(sharing: Sharing): boolean {
   return sharing === 'shared' || sharing === 'by-field'
 }
 
-function ownRule(line: string): OwnRule {
+function ruleOf(line: string): OwnRule | OwnField {
   if (line.length > MAX_OWN_RULE_CHARS) throw badRule(`a rule is longer than ${MAX_OWN_RULE_CHARS} characters`)
-  const parts = /^(share|local)\s+\/?(\S.*)$/s.exec(line.trim())
-  if (parts === null) throw badRule(`the rule ${JSON.stringify(line)} is not "share PATTERN" or "local PATTERN"`)
-  const pattern = parts[2]!
+  const parts = /^(share|local|field)\s+\/?(\S.*)$/s.exec(line.trim())
+  if (parts === null)
+    throw badRule(
+      `the rule ${JSON.stringify(line)} is not "share PATTERN", "local PATTERN" or "field PATTERN ELEMENT/ELEMENT"`
+    )
+  const [, word, rest] = parts as unknown as [string, 'share' | 'local' | 'field', string]
+  if (word === 'field') {
+    const field = ownField(rest)
+    checkPattern(field.pattern)
+    return field
+  }
+  checkPattern(rest)
+  return fileRule(word, rest)
+}
+
+/** Throws `config-invalid`. */
+function checkPattern(pattern: string): void {
   if (/[{}]/.test(pattern)) throw badRule(`the pattern ${pattern} has braces: give a rule for each alternative`)
   if (pattern.split(/\*+/).length - 1 > MAX_OWN_RULE_WILDCARDS)
     throw badRule(`the pattern ${pattern} has more than ${MAX_OWN_RULE_WILDCARDS} wildcards`)
+}
+
+function fileRule(word: OwnRule['word'], pattern: string): OwnRule {
   const names = pattern.split('/')
   return {
-    word: parts[1] as OwnRule['word'],
+    word,
     pattern,
     matches: globOf(pattern),
     reachesBelow: (directory) => {
@@ -94,6 +127,6 @@ function ownRule(line: string): OwnRule {
 
 function badRule(message: string): GrapevineError {
   return new GrapevineError('config-invalid', message, {
-    next: 'write it as in "share security/layers.properties" or "local data/**"'
+    next: 'write it as in "share security/layers.properties", "local data/**" or "field wms.xml maxRenderingTime"'
   })
 }

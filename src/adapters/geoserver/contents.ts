@@ -14,10 +14,7 @@ export function geoServerContents(rules: readonly string[]): Contents {
 }
 
 export function contentsOf(classifier: Classifier): Contents {
-  const placeOf = (path: string): Place | null => {
-    const { kind, sharing } = classifier.classify(path)
-    return sharing === 'by-field' ? { path, kind } : null
-  }
+  const placeOf = (path: string): Place | null => classifier.placeOf(path)
   return {
     objectAt: (path, bytes) => objectAt(path, classifier.classify(path), bytes),
     knows: (path) => placeOf(path) !== null,

@@ -59,8 +59,7 @@ export class Outside {
 
   /** Where a file by field lies; null for every other path. */
   placeOf(path: string): Place | null {
-    const { kind, sharing } = this.#classifier.classify(path)
-    return sharing === 'by-field' ? { path, kind } : null
+    return this.#classifier.placeOf(path)
   }
 
   /** A scan of the directory with what travels in the place of what lies there. */

@@ -39,8 +39,8 @@ export function edited(text: string, edits: readonly Edit[]): string {
 
 /**
  * Takes all elements at the given paths out. A parent on such a path that holds nothing else goes along, or, where it has
- * attributes or is the root, is written in its short form: it does not matter whether the other side has one. `edits` are
- * made in what stays. Time and memory follow the length of the document, whoever wrote it.
+ * attributes or is the root, is written in its short form: it does not matter whether the other side has one. The last name
+ * of a path may say which entry of a map: `entry[host]`. `edits` are made in what stays. Time and memory follow the length of the document, whoever wrote it.
  */
 export function split({ text, root }: XmlDocument, paths: ReadonlyArray<readonly string[]>, edits: Edit[] = []): Split {
   const { marked, parents } = mark(root, paths)
@@ -62,7 +62,7 @@ export function split({ text, root }: XmlDocument, paths: ReadonlyArray<readonly
     }
   }
   collect(root, [])
-  return { rest: edited(text, [...cuts, ...edits]), taken }
+  return { rest: edited(text, [...cuts, ...outsideOf(cuts, edits)]), taken }
 }
 
 /** Puts elements back into a document that has none of them; those that belong together keep their order. */
@@ -89,7 +89,7 @@ function mark(
   for (const path of paths) {
     let at: readonly XmlElement[] = [root]
     path.forEach((name, depth) => {
-      at = at.flatMap(({ children }) => children.filter((child) => child.name === name))
+      at = at.flatMap(({ children }) => children.filter((child) => isNamed(child, name)))
       if (depth === path.length - 1) for (const element of at) marked.add(element)
       else for (const element of at) (levels[depth] ??= new Set()).add(element)
     })
@@ -100,6 +100,22 @@ function mark(
     else parents.add(element)
   }
   return { marked, parents }
+}
+
+/** The edits of what is not cut out anyway. */
+function outsideOf(cuts: readonly Edit[], edits: readonly Edit[]): Edit[] {
+  const inOrder = cuts.toSorted((a, b) => a.start - b.start)
+  let at = 0
+  return edits
+    .toSorted((a, b) => a.start - b.start)
+    .filter(({ start }) => {
+      while (at < inOrder.length && inOrder[at]!.end <= start) at++
+      return at >= inOrder.length || start < inOrder[at]!.start
+    })
+}
+
+function isNamed({ name, attributes }: XmlElement, wanted: string): boolean {
+  return name === wanted || (wanted.endsWith(']') && `${name}[${attributes['key']}]` === wanted)
 }
 
 function holdsOnly(element: XmlElement, marked: ReadonlySet<XmlElement>): boolean {

@@ -27,6 +27,8 @@ import { childOf, escaped, readXml, type XmlDocument, type XmlElement } from './
 export interface Place {
   readonly path: string
   readonly kind: FileKind
+  /** What the operator keeps on this node, besides what `field-rules.ts` says. */
+  readonly ownFields?: ReadonlyArray<readonly string[]>
 }
 
 export type Outcome<T> =
@@ -138,7 +140,7 @@ function refused(word: FileProblem['word'], reason: string): Outcome<never> {
   return { ok: false, problem: { word, reason } }
 }
 
-function taken({ kind }: Place, document: XmlDocument, known: Parameters = {}): Split {
+function taken({ kind, ownFields = [] }: Place, document: XmlDocument, known: Parameters = {}): Split {
   const edits = passwords(kind, document.root)
     .filter(({ form }) => form === 'plain' || form === 'encrypted')
     .map(({ key, element, form }) => {
@@ -151,7 +153,7 @@ function taken({ kind }: Place, document: XmlDocument, known: Parameters = {}): 
     const values = own.map((spot) => ({ spot, value: `${REFERENCE_PREFIX}${key}.${spot.name}` }))
     return values.length === 0 ? [] : [innerEdit(element, withSpots(element.text, values))]
   })
-  return split(document, localFields(kind), [...edits, ...within])
+  return split(document, [...localFields(kind), ...ownFields], [...edits, ...within])
 }
 
 function innerEdit({ innerStart, innerEnd }: XmlElement, text: string): { start: number; end: number; text: string } {

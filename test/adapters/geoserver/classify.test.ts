@@ -1,3 +1,4 @@
+import { MAX_STEPS } from '../../../src/adapters/geoserver/own-fields.js'
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
@@ -150,15 +151,55 @@ describe('what a path of a data directory is', () => {
     assert.equal(own.classify('logs/x').sharing, 'shared')
   })
 
+  test('the operator keeps fields of files by field on each node, of all lines that match', () => {
+    const own = new Classifier([
+      'field wms.xml maxRenderingTime',
+      'field /*.xml  title',
+      'field workspaces/a b/*/datastore.xml connectionParameters/entry[host]',
+      'local wcs.xml'
+    ])
+    assert.deepEqual(own.placeOf('wms.xml'), {
+      path: 'wms.xml',
+      kind: 'service',
+      ownFields: [['maxRenderingTime'], ['title']]
+    })
+    assert.deepEqual(own.placeOf('workspaces/a b/s/datastore.xml')!.ownFields, [
+      ['connectionParameters', 'entry[host]']
+    ])
+    assert.deepEqual(own.placeOf('workspaces/c/s/datastore.xml'), {
+      path: 'workspaces/c/s/datastore.xml',
+      kind: 'datastore'
+    })
+    // a field makes no file travel, and none stay
+    assert.equal(own.placeOf('wcs.xml'), null)
+    assert.equal(own.classify('wms.xml').sharing, 'by-field')
+    assert.equal(own.placeOf('styles/a.sld'), null)
+  })
+
   test('lines of the operator that cannot be understood are refused with what is wrong', () => {
     for (const line of [
       '',
       'share',
       'publish data/**',
       'share {a,b}',
+      'field wms.xml',
+      'field {wms,wfs}.xml title',
+      `field ${'*/'.repeat(MAX_OWN_RULE_WILDCARDS + 1)} title`,
+      'field wms.xml a//b',
+      'field wms.xml /title',
+      'field wms.xml <title>',
+      'field wms.xml a[b]/c',
+      'field wms.xml entry[]',
+      `field wms.xml ${Array(MAX_STEPS + 1)
+        .fill('a')
+        .join('/')}`,
+      'field **/layer.xml name',
+      'field **/layer.xml defaultStyle/id',
+      'field **/layer.xml resource',
       `share ${'*/'.repeat(MAX_OWN_RULE_WILDCARDS + 1)}`
     ])
       assert.throws(() => new Classifier([line]), isError('config-invalid'), line)
+    assert.ok(new Classifier([`field wms.xml ${Array(MAX_STEPS).fill('a').join('/')}`]))
     assert.ok(new Classifier([`share ${'*/'.repeat(MAX_OWN_RULE_WILDCARDS)}x`]))
     const long = (length: number): string => `local ${'x'.repeat(length - 6)}`
     assert.ok(new Classifier([long(MAX_OWN_RULE_CHARS)]))
