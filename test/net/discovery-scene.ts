@@ -6,43 +6,18 @@ import makeMdns from 'multicast-dns'
 import { nodeIdOf } from '../../src/identity/index.js'
 import { MdnsDiscovery } from '../../src/net/mdns.js'
 import { silentLogger, type Clock, type NodeId } from '../../src/runtime.js'
+import { listening as listener, type Listener } from './listener.js'
 
 const serviceTag = '_grapevine-scene._udp.local'
 const secret = randomBytes(32)
 const options = { clock, random, logger: silentLogger }
 
-interface Found {
-  readonly node: NodeId
-  readonly discovery: MdnsDiscovery
-  readonly found: Map<NodeId, Set<string>>
-}
-
-async function listening(
+const listening = (
   port: number,
   more: { secrets?: readonly Uint8Array[]; interfaces?: readonly string[] } = {}
-): Promise<Found> {
-  const { secrets = [secret], interfaces } = more
-  const node = nodeIdOf(publicKeyOf(randomBytes(32)))
-  const discovery = new MdnsDiscovery(
-    {
-      ...options,
-      self: node,
-      ports: () => [port],
-      secrets: () => secrets,
-      ...(interfaces === undefined ? {} : { interfaces: () => interfaces })
-    },
-    { serviceTag }
-  )
-  const found = new Map<NodeId, Set<string>>()
-  await discovery.start((candidate) => {
-    const known = found.get(candidate.node) ?? new Set()
-    for (const address of candidate.addresses) known.add(address)
-    found.set(candidate.node, known)
-  })
-  return { node, discovery, found }
-}
+): Promise<Listener> => listener({ serviceTag, secrets: [secret], port, ...more })
 
-const all: Found[] = []
+const all: Listener[] = []
 for (let at = 0; at < 20; at++) all.push(await listening(4_000 + at))
 // whoever came first has heard all, and the last one those who answered it
 await until('the first knows all others', () => all[0]!.found.size === 19)
