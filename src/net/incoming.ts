@@ -7,7 +7,7 @@ import { GrapevineError } from '../errors.js'
 import type { Lane, Logger, NodeId } from '../runtime.js'
 import { malformed, MAX_FRAME_BYTES } from '../wire/index.js'
 import { brokenFrame, whyOf } from './errors.js'
-import { encodeFrame, framesOf, FrameType, type Frame } from './frames.js'
+import { framed, framesOf, FrameType, type Frame } from './frames.js'
 import { FRAME_HEADER_BYTES, SERVED_AT_ONCE } from './limits.js'
 import type { PeerShare } from './peer-share.js'
 import { FrameWriter } from './writer.js'
@@ -140,15 +140,15 @@ export class Incoming {
     }
     if (answer.length > MAX_FRAME_BYTES) return await this.#refuse(id, 'too-large')
     const sent = this.#share.holding(answer.length)
-    await this.#write(() => encodeFrame(FrameType.answer, id, answer))
+    await this.#write(() => framed(FrameType.answer, id, answer))
     sent()
   }
 
   async #refuse(id: number, code: string): Promise<void> {
-    await this.#write(() => encodeFrame(FrameType.refusal, id, Buffer.from(code, 'latin1')))
+    await this.#write(() => framed(FrameType.refusal, id, Buffer.from(code, 'latin1')))
   }
 
-  async #write(frame: () => Uint8Array): Promise<void> {
+  async #write(frame: () => ReturnType<typeof framed>): Promise<void> {
     await this.#writer.write(frame).catch((error: unknown) => {
       this.#logger.debug('An answer could not be sent', { ...this.#facts, reason: whyOf(error) })
     })

@@ -5,7 +5,7 @@
 import type { Stream } from '@libp2p/interface'
 import type { Clock, NodeId } from '../runtime.js'
 import { brokenFrame, refused, unreachable, whyOf } from './errors.js'
-import { encodeFrame, framesOf, FrameType, MAX_FRAME_ID, type Frame } from './frames.js'
+import { framed, framesOf, FrameType, MAX_FRAME_ID, type Frame } from './frames.js'
 import { REQUESTS_IN_FLIGHT } from './limits.js'
 import { FrameWriter } from './writer.js'
 
@@ -52,7 +52,7 @@ export class Outgoing {
 
   /** One-way; false when it cannot be queued. */
   tell(type: number, payload: Uint8Array): boolean {
-    return !this.#closed && this.#writer.offer(encodeFrame(type, 0, payload))
+    return !this.#closed && this.#writer.offer(framed(type, 0, payload))
   }
 
   /** Rejects with `peer-unreachable` or `peer-refused`, or with the signal's reason. */
@@ -81,7 +81,7 @@ export class Outgoing {
       this.#pending.set(id, pending)
       this.#writer
         .write(
-          () => encodeFrame(type, id, payload),
+          () => framed(type, id, payload),
           () => this.#pending.get(id) === pending
         )
         .catch((error: unknown) => {

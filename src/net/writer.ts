@@ -2,10 +2,13 @@
  * Writing frames with back-pressure. `onDrain()` of the stack works only once in the life of a stream, so we listen for
  * the event itself. Frames that wait here keep their order among themselves.
  */
-import { encode } from 'it-length-prefixed'
 import { pEvent } from 'p-event'
 import type { Stream } from '@libp2p/interface'
+import type { Uint8ArrayList } from 'uint8arraylist'
 import { NOTIFY_QUEUE_BYTES, WRITE_AHEAD_BYTES } from './limits.js'
+
+/** A frame with its length before it (frames.ts). */
+type Framed = Uint8Array | Uint8ArrayList
 
 export class FrameWriter {
   readonly #stream: Stream
@@ -21,10 +24,10 @@ export class FrameWriter {
   }
 
   /** Sends now or not at all: false when the queue is full or the stream is closed. */
-  offer(frame: Uint8Array): boolean {
-    if (this.queuedBytes + frame.length > NOTIFY_QUEUE_BYTES) return false
+  offer(frame: Framed): boolean {
+    if (this.queuedBytes + frame.byteLength > NOTIFY_QUEUE_BYTES) return false
     try {
-      this.#stream.send(encode.single(frame))
+      this.#stream.send(frame)
       return true
     } catch {
       return false
@@ -36,15 +39,15 @@ export class FrameWriter {
    * @param encodeFrame makes the frame when its turn comes, so that what waits is held once, by the caller.
    * @param wanted asked again before; false drops it.
    */
-  write(encodeFrame: () => Uint8Array, wanted: () => boolean = () => true): Promise<void> {
+  write(encodeFrame: () => Framed, wanted: () => boolean = () => true): Promise<void> {
     const turn = this.#last.then(() => this.#send(encodeFrame, wanted))
     this.#last = turn.catch(() => undefined)
     return turn
   }
 
-  async #send(encodeFrame: () => Uint8Array, wanted: () => boolean): Promise<void> {
+  async #send(encodeFrame: () => Framed, wanted: () => boolean): Promise<void> {
     while (wanted() && this.#stream.writeBufferLength > WRITE_AHEAD_BYTES) await this.#drained()
-    if (wanted()) this.#stream.send(encode.single(encodeFrame()))
+    if (wanted()) this.#stream.send(encodeFrame())
   }
 
   async #drained(): Promise<void> {

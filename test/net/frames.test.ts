@@ -3,11 +3,14 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { GrapevineError } from '../../src/errors.js'
-import { decodeFrame, encodeFrame, MAX_FRAME_ID } from '../../src/net/frames.js'
+import { encode } from 'it-length-prefixed'
+import { Uint8ArrayList } from 'uint8arraylist'
+import { LARGE_BYTES } from '../../src/buffers.js'
+import { decodeFrame, encodeFrame, FrameAssembly, framed, MAX_FRAME_ID } from '../../src/net/frames.js'
 import { decodeAddresses, decodeHello, encodeAddresses, encodeHello, isDialable } from '../../src/net/hello.js'
 import { nodeIdOf, publicKeyOf } from '../../src/net/keys.js'
-import { FRAME_HEADER_BYTES, MAX_HELLO_BYTES } from '../../src/net/limits.js'
-import { encodeCbor } from '../../src/wire/index.js'
+import { FRAME_HEADER_BYTES, MAX_HELLO_BYTES, MAX_LANE_FRAME_BYTES } from '../../src/net/limits.js'
+import { encodeCbor, MAX_FRAME_BYTES } from '../../src/wire/index.js'
 import * as nodes from './nodes.js'
 
 const id = (n: number): string => nodeIdOf(nodes.publicKeyOf(new Uint8Array(32).fill(n)))
@@ -42,6 +45,76 @@ describe('frames of a lane', () => {
     )
     const network = new Uint8Array(64 * 1024)
     assert.ok(decodeFrame(network.subarray(0, 100)).payload.buffer.byteLength < 200)
+  })
+})
+
+describe('frames as they arrive', () => {
+  const bytesOf = (framed_: ReturnType<typeof framed>): Buffer => Buffer.from(framed_.subarray())
+  const sizes = fc.constantFrom(0, 1, 100, 5_000, 300_000)
+  const sent = fc.array(fc.tuple(fc.nat(7), fc.nat(MAX_FRAME_ID), sizes, fc.nat(255)), { maxLength: 5 })
+
+  it('are put together from whatever pieces they come in, and each stands alone in memory', () => {
+    fc.assert(
+      fc.property(sent, fc.array(fc.integer({ min: 1, max: 70_000 }), { minLength: 1 }), (frames, steps) => {
+        const wanted = frames.map(([type, frameId, size, byte]) => ({
+          type,
+          id: frameId,
+          payload: new Uint8Array(size).fill(byte)
+        }))
+        const wire = Buffer.concat(wanted.map(({ type, id: of, payload }) => bytesOf(framed(type, of, payload))))
+        const assembly = new FrameAssembly()
+        const found: unknown[] = []
+        for (let at = 0, step = 0; at < wire.length; at += steps[step++ % steps.length]!) {
+          const piece = Buffer.from(wire.subarray(at, at + steps[step % steps.length]!))
+          const half = piece.length >> 1
+          const chunk = step % 2 === 0 ? piece : new Uint8ArrayList(piece.subarray(0, half), piece.subarray(half))
+          for (const { type, id: of, payload } of assembly.take(chunk)) {
+            assert.notEqual(payload.buffer, piece.buffer)
+            found.push({ type, id: of, payload: new Uint8Array(payload) })
+          }
+        }
+        assembly.mustBeAtEnd()
+        assert.deepEqual(found, wanted)
+      })
+    )
+  })
+
+  it('are the same with their length before them, copied or not', () => {
+    for (const size of [0, 1, 4_096, 4_097, MAX_FRAME_BYTES]) {
+      const payload = new Uint8Array(size).fill(7)
+      const frame = encodeFrame(2, 300, payload)
+      assert.ok(bytesOf(framed(2, 300, payload)).equals(Buffer.from(encode.single(frame).subarray())), `${size}`)
+    }
+  })
+
+  it('are refused when they are too long, before anything is kept for them, or when the stream ends in one', () => {
+    const take = (bytes: readonly number[]): void => {
+      const assembly = new FrameAssembly()
+      for (const _ of assembly.take(Uint8Array.from(bytes))) assert.fail('it is no frame')
+      assembly.mustBeAtEnd()
+    }
+    const lengthOf = (length: number): number[] =>
+      [length, length >> 7, length >> 14, length >> 21].map((byte, at) => (at < 3 ? byte | 128 : byte) & 255)
+    assert.throws(() => take(lengthOf(MAX_LANE_FRAME_BYTES)), malformed)
+    assert.throws(() => take(lengthOf(MAX_LANE_FRAME_BYTES + 1)), { code: 'too-large' })
+    assert.throws(() => take([0x80, 0x80, 0x80, 0x80]), malformed)
+    assert.throws(() => take([5, 1, 0]), malformed)
+    assert.throws(() => take([0x85]), malformed)
+    assert.throws(() => take([0]), malformed)
+    take([])
+  })
+
+  it('give the memory back that they came in', () => {
+    const piece = new Uint8Array(LARGE_BYTES).fill(7)
+    const rest = new Uint8Array(LARGE_BYTES).fill(7)
+    const assembly = new FrameAssembly()
+    const start = framed(2, 1, new Uint8Array(2 * LARGE_BYTES))
+      .subarray()
+      .subarray(0, 5)
+    assert.deepEqual([...assembly.take(new Uint8ArrayList(start, piece))], [])
+    const [frame] = [...assembly.take(rest)]
+    assert.deepEqual([piece.length, rest.length], [0, 0])
+    assert.equal(frame?.payload.length, 2 * LARGE_BYTES)
   })
 })
 
