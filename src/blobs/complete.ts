@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { diskError } from '../errors.js'
 import type { BodyRef } from '../wire/body.js'
 import { blobDamaged } from './errors.js'
-import { meansLost, openForReading, readAt } from './files.js'
+import { meansLost, openForReading, readAt, readInto } from './files.js'
 import type { NodeCache } from './node-cache.js'
 import type { BlobFiles } from './paths.js'
 import type { NodeAddress, Span, TreeLayout } from './tree.js'
@@ -48,12 +48,24 @@ export class CompleteBlob {
 
   /** The bytes of a chunk. Throws `blob-damaged`, `store-failed`. */
   async chunk(index: number): Promise<Uint8Array> {
-    const { offset, length } = this.shape.chunkSpan(index)
-    const bytes = await this.#read(this.#data, offset, length, 'body')
-    const expected = await this.#tree.chunkHash(index)
-    if (expected === undefined) throw blobDamaged(this.ref, 'tree', { chunk: index })
-    if (!isChunkFor(expected, bytes)) throw blobDamaged(this.ref, 'body', { chunk: index })
+    const bytes = Buffer.allocUnsafeSlow(this.shape.chunkSpan(index).length)
+    await this.chunks(index, bytes)
     return bytes
+  }
+
+  /** Fills `into`, which has the length of whole chunks, from this one on. Throws `blob-damaged`, `store-failed`. */
+  async chunks(from: number, into: Uint8Array): Promise<void> {
+    const { offset } = this.shape.chunkSpan(from)
+    const filled = await this.#reading('body', () => readInto(this.#data, offset, into))
+    let at = 0
+    for (let index = from; index === from || at < into.length; index += 1) {
+      const end = at + this.shape.chunkSpan(index).length
+      const expected = await this.#tree.chunkHash(index)
+      if (expected === undefined) throw blobDamaged(this.ref, 'tree', { chunk: index })
+      if (end > filled || !isChunkFor(expected, into.subarray(at, end)))
+        throw blobDamaged(this.ref, 'body', { chunk: index })
+      at = end
+    }
   }
 
   /** The hashes of a tree node. Throws `blob-damaged`, `store-failed`. */
@@ -68,12 +80,12 @@ export class CompleteBlob {
   }
 
   #storedNode({ offset, length }: Span): Promise<Uint8Array> {
-    return this.#read(this.#treeFile!, offset, length, 'tree')
+    return this.#reading('tree', () => readAt(this.#treeFile!, offset, length))
   }
 
-  async #read(file: FileHandle, offset: number, length: number, part: 'body' | 'tree'): Promise<Uint8Array> {
+  async #reading<T>(part: 'body' | 'tree', read: () => Promise<T>): Promise<T> {
     try {
-      return await readAt(file, offset, length)
+      return await read()
     } catch (error) {
       throw readError(error, this.ref, part)
     }

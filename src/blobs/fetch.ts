@@ -1,11 +1,12 @@
 import { type ErrorCode, GrapevineError, reasonOf } from '../errors.js'
 import type { Clock, Logger, NodeId, Random, Startable, Transport } from '../runtime.js'
 import type { BodyRef } from '../wire/body.js'
-import { MAX_BODY_BYTES } from '../wire/limits.js'
+import { MAX_BODY_BYTES, MAX_PART_CHUNKS } from '../wire/limits.js'
 import { HaveAsker } from './asker.js'
 import { DueQueue } from './due.js'
 import { blobTooLarge } from './errors.js'
 import { Flights } from './flights.js'
+import { write } from './landing.js'
 import { KeyedLock } from './lock.js'
 import type { PartialBlob } from './partial.js'
 import { Places } from './places.js'
@@ -41,6 +42,8 @@ export interface BlobFetcherOptions {
   readonly maxTransfers?: number
   readonly maxFlightsPerPeer?: number
   readonly maxInFlightBytes?: number
+  /** Chunks asked for at once of who is fast. */
+  readonly maxPartChunks?: number
   /** Asked for each second, of all peers together; 0, the default: no limit. */
   readonly bytesPerSecond?: number
 }
@@ -79,7 +82,11 @@ export class BlobFetcher implements Startable {
     this.#asker = new HaveAsker(deps.transport)
     this.#places = new Places(options.maxTransfers ?? MAX_TRANSFERS, deps.store.layout.chunkBytes)
     const limit = new RateLimit(deps.clock, options.bytesPerSecond ?? 0)
-    this.#flights = new Flights(deps, { maxBytes: options.maxInFlightBytes ?? MAX_IN_FLIGHT_BYTES, limit })
+    this.#flights = new Flights(deps, {
+      maxBytes: options.maxInFlightBytes ?? MAX_IN_FLIGHT_BYTES,
+      mostChunks: options.maxPartChunks ?? MAX_PART_CHUNKS,
+      limit
+    })
   }
 
   async start(): Promise<void> {
@@ -172,15 +179,17 @@ export class BlobFetcher implements Startable {
     for (let asked = true; asked;) {
       asked = false
       for (const wanted of this.#places.active) {
-        if (!this.#flights.hasRoomFor(this.#deps.store.layout.chunkBytes)) return
-        asked = this.#askPart(wanted) || asked
+        const room = Math.floor(this.#flights.room / this.#deps.store.layout.chunkBytes)
+        if (room < 1) return
+        asked = this.#askPart(wanted, room) || asked
       }
     }
   }
 
-  #askPart(wanted: Wanted): boolean {
+  /** @param room for so many chunks. */
+  #askPart(wanted: Wanted, room: number): boolean {
     const node = this.#flights.pick(wanted, this.#maxFlightsPerPeer)
-    const piece = node === undefined ? undefined : wanted.transfer.ask()
+    const piece = node === undefined ? undefined : wanted.transfer.ask(Math.min(room, this.#flights.chunksOf(node)))
     if (node === undefined || piece === undefined) return false
     const partial = wanted.partial!
     const flight = this.#flights.fly(wanted, node, piece, async (outcome) => {
@@ -197,15 +206,17 @@ export class BlobFetcher implements Startable {
     piece: Piece,
     outcome: Outcome<Uint8Array>
   ): Promise<void> {
-    if (outcome.got === 'answer') {
-      const adopted = await write(partial, piece, outcome.value)
-      if (!wanted.isFetching(partial)) return
-      if (adopted !== undefined) return this.#arrived(wanted, node, piece, adopted)
+    if (outcome.got !== 'answer') {
+      wanted.transfer.lost(piece)
+      if (outcome.got === 'wrong') this.#lied(wanted, node, outcome.reason)
+      else this.#absent(wanted, node)
+      return
     }
-    wanted.transfer.lost(piece)
-    if (outcome.got === 'wrong') this.#lied(wanted, node, outcome.reason)
-    else if (outcome.got === 'answer') this.#lied(wanted, node, `sent a wrong ${piece.kind}`)
-    else this.#absent(wanted, node)
+    const { here, missing, isRight } = await write(partial, piece, outcome.value)
+    if (!wanted.isFetching(partial)) return
+    if (missing !== undefined) wanted.transfer.lost(missing)
+    if (here !== undefined) this.#arrived(wanted, node, here.piece, here.adopted)
+    if (!isRight) this.#lied(wanted, node, `sent a wrong ${piece.kind}`)
   }
 
   #arrived(wanted: Wanted, node: NodeId, piece: Piece, adopted: readonly number[]): void {
@@ -381,12 +392,6 @@ export class BlobFetcher implements Startable {
   #tell(event: BlobEvent): void {
     for (const listener of this.#listeners) listener(event)
   }
-}
-
-/** Writes a piece; undefined when it is wrong, otherwise the chunks that were found on disk with it. */
-async function write(partial: PartialBlob, piece: Piece, bytes: Uint8Array): Promise<number[] | undefined> {
-  if (piece.kind === 'node') return await partial.putNode(piece, bytes)
-  return (await partial.putChunk(piece.index, bytes)) ? [] : undefined
 }
 
 function failureOf(error: unknown): { code: ErrorCode; reason: string } {

@@ -21,13 +21,18 @@ export function openForWriting(path: string): Promise<FileHandle> {
 /** Up to `length` bytes from `offset`; fewer at the end of the file. */
 export async function readAt(file: FileHandle, offset: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(length)
+  return buffer.subarray(0, await readInto(file, offset, buffer))
+}
+
+/** Fills `into` from `offset` on, and says how far: less at the end of the file. */
+export async function readInto(file: FileHandle, offset: number, into: Uint8Array): Promise<number> {
   let filled = 0
-  while (filled < length) {
-    const { bytesRead } = await file.read(buffer, filled, length - filled, offset + filled)
+  while (filled < into.length) {
+    const { bytesRead } = await file.read(into, filled, into.length - filled, offset + filled)
     if (bytesRead === 0) break
     filled += bytesRead
   }
-  return buffer.subarray(0, filled)
+  return filled
 }
 
 export async function writeAt(file: FileHandle, offset: number, bytes: Uint8Array): Promise<void> {

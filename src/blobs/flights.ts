@@ -1,3 +1,4 @@
+import { giveBack } from '../buffers.js'
 import type { Clock, NodeId, Transport } from '../runtime.js'
 import { Paces } from './pace.js'
 import type { Piece } from './plan.js'
@@ -26,22 +27,27 @@ export class Flights {
   /** @param options.limit how many bytes a second may be asked for. */
   constructor(
     { transport, clock }: { transport: Pick<Transport, 'request'>; clock: Pick<Clock, 'monotonic'> },
-    { maxBytes, limit }: { maxBytes: number; limit: RateLimit }
+    { maxBytes, mostChunks, limit }: { maxBytes: number; mostChunks: number; limit: RateLimit }
   ) {
     this.#transport = transport
     this.#limit = limit
     this.#maxBytes = maxBytes
     this.#now = () => clock.monotonic()
-    this.#paces = new Paces(this.#now)
+    this.#paces = new Paces(this.#now, mostChunks)
   }
 
   get bytes(): number {
     return this.#bytes
   }
 
-  /** Whether another part of up to so many bytes may be asked for. */
-  hasRoomFor(bytes: number): boolean {
-    return this.#bytes + bytes <= this.#maxBytes && this.#limit.waitMs === 0
+  /** How many bytes may be asked for now. */
+  get room(): number {
+    return this.#limit.waitMs === 0 ? this.#maxBytes - this.#bytes : 0
+  }
+
+  /** How many chunks a part may have that this peer is asked for. */
+  chunksOf(node: NodeId): number {
+    return this.#limit.isSet ? 1 : this.#paces.chunks(node)
   }
 
   busy(node: NodeId): number {
@@ -95,6 +101,7 @@ export class Flights {
       const outcome = await requestPiece(this.#transport, node, wanted.ref, piece, flight.abort.signal)
       if (outcome.got === 'answer') this.#paces.answered(node, this.#now() - flight.beganMs)
       await landed(outcome)
+      if (outcome.got === 'answer' && piece.kind === 'chunk') giveBack(outcome.value)
     } finally {
       this.#flights.delete(flight)
       this.#bytes -= piece.bytes

@@ -104,16 +104,31 @@ export class PartialBlob {
     })
   }
 
-  /** Verifies and writes a chunk; false when the bytes are wrong. Throws `disk-full`, `store-failed`, `stopped`. */
-  async putChunk(index: number, bytes: Uint8Array): Promise<boolean> {
-    const expected = await this.#onDisk(() => this.#tree.chunkHash(index))
-    if (expected === undefined) throw this.#treeLost(index)
-    if (!isChunkFor(expected, bytes)) return false
-    await this.#onDisk(() => writeAt(this.#data, this.shape.chunkSpan(index).offset, bytes))
-    this.#chunks.set(index)
-    this.#sinceCheckpoint += 1
+  /**
+   * Verifies and writes chunks that follow one another. Resolves with how many are right: what comes after a wrong one is
+   * not looked at. Throws `disk-full`, `store-failed`, `stopped`.
+   */
+  async putChunks(from: number, bytes: Uint8Array): Promise<number> {
+    const { right, length } = await this.#verified(from, bytes)
+    if (right === 0) return 0
+    await this.#onDisk(() => writeAt(this.#data, this.shape.chunkSpan(from).offset, bytes.subarray(0, length)))
+    for (let index = from; index < from + right; index += 1) this.#chunks.set(index)
+    this.#sinceCheckpoint += right
     if (this.#sinceCheckpoint >= CHECKPOINT_CHUNKS) await this.checkpoint()
-    return true
+    return right
+  }
+
+  async #verified(from: number, bytes: Uint8Array): Promise<{ right: number; length: number }> {
+    let length = 0
+    for (let index = from; ; index += 1) {
+      const end = { right: index - from, length }
+      if (index > from && (length === bytes.length || !this.shape.hasChunk(index))) return end
+      const expected = await this.#onDisk(() => this.#tree.chunkHash(index))
+      if (expected === undefined) throw this.#treeLost(index)
+      const chunk = bytes.subarray(length, length + this.shape.chunkSpan(index).length)
+      if (!isChunkFor(expected, chunk)) return end
+      length += chunk.length
+    }
   }
 
   /** Makes the chunks written so far durable, then the bitmap that lists them. */

@@ -4,10 +4,16 @@ import type { NodeAddress, TreeShape } from './tree.js'
 /** Leaves looked at ahead of the first unfinished one, so that the next chunks can be asked for while one is stuck. */
 const LEAVES_AHEAD = 2
 
-/** Something to ask a peer for. `bytes` is how long the answer must be. */
+/** Something to ask a peer for: a node, or chunks that follow one another. `bytes` is how long the whole answer is. */
 export type Piece =
-  | { readonly kind: 'node'; readonly level: number; readonly index: number; readonly bytes: number }
-  | { readonly kind: 'chunk'; readonly index: number; readonly bytes: number }
+  { readonly kind: 'node'; readonly level: number; readonly index: number; readonly bytes: number } | Chunks
+
+export interface Chunks {
+  readonly kind: 'chunk'
+  readonly index: number
+  readonly count: number
+  readonly bytes: number
+}
 
 /**
  * What of one blob is here, asked for, or still to be asked for. Pure. Rules:
@@ -38,15 +44,18 @@ export class Plan {
     return this.#inFlight.size
   }
 
-  /** The next piece to ask for, not yet marked as asked; undefined when all is here, in flight or must wait. */
-  next(): Piece | undefined {
+  /**
+   * The next piece to ask for, of up to so many chunks, not yet marked as asked; undefined when all is here, in flight or
+   * must wait.
+   */
+  next(most = 1): Piece | undefined {
     while (this.#from < this.#chunks.length && this.#chunks.has(this.#from)) this.#from += 1
     if (this.complete) return undefined
-    if (this.#shape.height === 0) return this.#chunkIn({ from: 0, to: 1 })
+    if (this.#shape.height === 0) return this.#chunksIn({ from: 0, to: 1 }, 1)
     const first = this.#shape.leafOf(this.#from).node.index
     const end = Math.min(first + 1 + LEAVES_AHEAD, this.#shape.nodes(0))
     for (let leaf = first; leaf < end; leaf += 1) {
-      const piece = this.#under(leaf)
+      const piece = this.#under(leaf, most)
       if (piece !== undefined) return piece
     }
     return undefined
@@ -54,27 +63,27 @@ export class Plan {
 
   /** Missing -> in flight. */
   asked(piece: Piece): void {
-    this.#inFlight.add(keyOf(piece))
+    for (const key of keysOf(piece)) this.#inFlight.add(key)
   }
 
   /** In flight -> here. `adopted` are chunks that turned out to be here as well. */
   arrived(piece: Piece, adopted: readonly number[]): void {
-    this.#inFlight.delete(keyOf(piece))
-    if (piece.kind === 'chunk') this.#chunks.set(piece.index)
+    for (const key of keysOf(piece)) this.#inFlight.delete(key)
+    if (piece.kind === 'chunk') for (const index of indexesOf(piece)) this.#chunks.set(index)
     for (const chunk of adopted) this.#chunks.set(chunk)
   }
 
   /** In flight -> missing. */
   lost(piece: Piece): void {
-    this.#inFlight.delete(keyOf(piece))
+    for (const key of keysOf(piece)) this.#inFlight.delete(key)
     if (piece.kind === 'chunk') this.#from = Math.min(this.#from, piece.index)
   }
 
-  #under(leaf: number): Piece | undefined {
+  #under(leaf: number, most: number): Piece | undefined {
     const missing = this.#highestMissing({ level: 0, index: leaf })
-    if (missing === undefined) return this.#chunkIn(this.#shape.chunksOf(leaf))
+    if (missing === undefined) return this.#chunksIn(this.#shape.chunksOf(leaf), most)
     const piece: Piece = { kind: 'node', ...missing, bytes: this.#shape.nodeSpan(missing).length }
-    return this.#inFlight.has(keyOf(piece)) ? undefined : piece
+    return keysOf(piece).some((key) => this.#inFlight.has(key)) ? undefined : piece
   }
 
   /** The node nearest to the root, on the way to this one, that is not here. */
@@ -84,16 +93,21 @@ export class Plan {
     return above ?? (this.#hasNode(node) ? undefined : node)
   }
 
-  #chunkIn({ from, to }: { from: number; to: number }): Piece | undefined {
-    for (let index = Math.max(from, this.#from); index < to; index += 1) {
-      if (this.#chunks.has(index)) continue
-      const piece: Piece = { kind: 'chunk', index, bytes: this.#shape.chunkSpan(index).length }
-      if (!this.#inFlight.has(keyOf(piece))) return piece
-    }
-    return undefined
+  #chunksIn({ from, to }: { from: number; to: number }, most: number): Chunks | undefined {
+    const isOpen = (index: number): boolean => !this.#chunks.has(index) && !this.#inFlight.has(`${index}`)
+    let index = Math.max(from, this.#from)
+    while (index < to && !isOpen(index)) index += 1
+    if (index >= to) return undefined
+    let count = 1
+    while (count < most && index + count < to && isOpen(index + count)) count += 1
+    return { kind: 'chunk', index, count, bytes: this.#shape.chunksSpan(index, count).length }
   }
 }
 
-function keyOf(piece: Piece): string {
-  return piece.kind === 'chunk' ? `${piece.index}` : `${piece.level}/${piece.index}`
+function keysOf(piece: Piece): string[] {
+  return piece.kind === 'chunk' ? indexesOf(piece).map(String) : [`${piece.level}/${piece.index}`]
+}
+
+function indexesOf({ index, count }: Chunks): number[] {
+  return Array.from({ length: count }, (_, at) => index + at)
 }

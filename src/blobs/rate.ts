@@ -18,6 +18,10 @@ export class RateLimit {
         : new Bucket(clock, { perSecond: bytesPerSecond, burst: bytesPerSecond * BURST_SECONDS })
   }
 
+  get isSet(): boolean {
+    return this.#bucket !== undefined
+  }
+
   /** How long until the next part may go, ms; 0: now. */
   get waitMs(): number {
     return this.#bucket?.debtMs() ?? 0

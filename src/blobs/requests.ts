@@ -5,7 +5,7 @@ import type { BodyRef } from '../wire/body.js'
 import { type BlobRequest, type BlobAnswer, decodeBlobAnswer, encodeBlobRequest } from '../wire/blob-messages.js'
 import type { Piece } from './plan.js'
 
-/** An answer must have come after this long, ms: four chunks at 40 KB/s. */
+/** An answer must have come after this long, ms: four chunks at 40 KB/s. More are asked for at once only of who is fast. */
 export const REQUEST_TIMEOUT_MS = 30_000
 
 /** `none`: the peer did not answer, or refused. `wrong`: what it answered cannot be right whatever the content. */
@@ -27,7 +27,7 @@ export async function requestPiece(
 ): Promise<Outcome<Uint8Array>> {
   const request: BlobRequest =
     piece.kind === 'chunk'
-      ? { t: 'chunk', ...ref, index: piece.index }
+      ? { t: 'chunk', ...ref, index: piece.index, ...(piece.count > 1 ? { count: piece.count } : {}) }
       : { t: 'node', ...ref, level: piece.level, index: piece.index }
   return await ask(transport, node, request, signal, (answer) => {
     if (answer.t === 'absent') return { got: 'absent' }

@@ -2,6 +2,7 @@
  * Answers that were just given: several nodes that fetch one blob ask for its parts in the same order, at about the same
  * time, so that a part is read, checked and encoded for the first of them and not for each.
  */
+import { giveBack, lend } from '../buffers.js'
 import type { Clock } from '../runtime.js'
 
 /** Answers kept, bytes: 16 parts. What one node is ahead of another by more than these is read again. */
@@ -19,8 +20,8 @@ export class Served {
   readonly #clock: Pick<Clock, 'timer'>
   /** The one used longest ago first. */
   readonly #answers = new Map<string, Answer>()
-  /** Those being made. */
-  readonly #making = new Map<string, Promise<Answer>>()
+  /** Those being made, and how many wait for each. */
+  readonly #making = new Map<string, { readonly answer: Promise<Answer>; waiting: number }>()
   #bytes = 0
   #cancel = (): void => undefined
 
@@ -28,28 +29,35 @@ export class Served {
     this.#clock = clock
   }
 
-  /** The answer known by this name, or a new one. One without bytes, as that something is absent, is not kept. Throws what `make` does. */
+  /**
+   * The answer known by this name, or a new one, lent to who asks: it is sent once. One without bytes, as that something is
+   * absent, is not kept. Throws what `make` does.
+   */
   async answer(name: string, make: () => Promise<Answer>): Promise<Answer> {
     this.#forgetLater()
     const known = this.#answers.get(name)
     if (known !== undefined) {
       this.#answers.delete(name)
       this.#answers.set(name, known)
+      lend(known.frame)
       return known
     }
-    const making = this.#making.get(name) ?? this.#make(name, make)
-    return await making
+    const making = this.#making.get(name) ?? { answer: this.#make(name, make), waiting: 0 }
+    this.#making.set(name, making)
+    making.waiting += 1
+    return await making.answer
   }
 
-  #make(name: string, make: () => Promise<Answer>): Promise<Answer> {
-    const making = make()
-      .then((answer) => {
-        if (answer.bytes > 0) this.#keep(name, answer)
-        return answer
-      })
-      .finally(() => this.#making.delete(name))
-    this.#making.set(name, making)
-    return making
+  async #make(name: string, make: () => Promise<Answer>): Promise<Answer> {
+    try {
+      const answer = await make()
+      // all at once: by the time each of them sends it, it may be kept no more
+      for (let left = this.#making.get(name)!.waiting; left > 0; left -= 1) lend(answer.frame)
+      if (answer.bytes > 0) this.#keep(name, answer)
+      return answer
+    } finally {
+      this.#making.delete(name)
+    }
   }
 
   #keep(name: string, answer: Answer): void {
@@ -59,12 +67,14 @@ export class Served {
       if (this.#bytes <= KEPT_BYTES) break
       this.#answers.delete(oldest)
       this.#bytes -= frame.length
+      giveBack(frame)
     }
   }
 
   #forgetLater(): void {
     this.#cancel()
     this.#cancel = this.#clock.timer(KEPT_MS, () => {
+      for (const { frame } of this.#answers.values()) giveBack(frame)
       this.#answers.clear()
       this.#bytes = 0
     })

@@ -1,13 +1,21 @@
+import { roomFor } from '../buffers.js'
 import { GrapevineError } from '../errors.js'
 import type { Clock, NodeId } from '../runtime.js'
 import type { BodyRef } from '../wire/body.js'
-import { type BlobRequest, decodeBlobRequest, encodeBlobAnswer } from '../wire/blob-messages.js'
+import {
+  type BlobRequest,
+  decodeBlobRequest,
+  encodeBlobAnswer,
+  headOfBytes,
+  MIN_LONG_LENGTH
+} from '../wire/blob-messages.js'
+import { blobMissing } from './errors.js'
 import { Slots } from './lock.js'
 import { RateLimit } from './rate.js'
 import { type Answer, Served } from './served.js'
 import type { NodeAddress, TreeLayout } from './tree.js'
 
-/** Chunks read at once for all peers together: 2 MiB of memory. */
+/** Parts read at once for all peers together: 8 MiB of memory. */
 export const MAX_CONCURRENT_READS = 8
 /** Requests of one peer that may be waiting or read; ours keep 5 in flight. */
 export const MAX_WAITING_PER_PEER = 32
@@ -17,7 +25,8 @@ export const MAX_HELD_BACK_MS = 10_000
 export interface BlobServerDeps {
   readonly store: {
     sizeOf(hash: string): number | undefined
-    chunk(ref: BodyRef, index: number): Promise<Uint8Array>
+    /** Fills `into`, which has the length of whole chunks. */
+    chunks(ref: BodyRef, from: number, into: Uint8Array): Promise<void>
     treeNode(ref: BodyRef, address: NodeAddress): Promise<Uint8Array>
     readonly layout: Pick<TreeLayout, 'chunkBytes'>
   }
@@ -64,7 +73,10 @@ export class BlobServer {
     if (waiting >= this.#maxWaitingPerPeer) throw refused(from, 'too many blob requests of one peer are waiting')
     this.#waiting.set(from, waiting + 1)
     try {
-      return await this.#inTurn(from, () => this.#served.answer(nameOf(request), () => this.#read(request)))
+      const bytes = this.#lengthOf(request)
+      return await this.#inTurn(from, bytes, () =>
+        this.#served.answer(`${nameOf(request)} ${bytes}`, () => this.#read(request, bytes))
+      )
     } finally {
       const left = this.#waiting.get(from)! - 1
       if (left === 0) this.#waiting.delete(from)
@@ -73,12 +85,11 @@ export class BlobServer {
   }
 
   /** Waits for its turn under the limit before anything is read: what waits takes no memory. */
-  async #inTurn(from: NodeId, part: () => Promise<Answer>): Promise<Uint8Array> {
+  async #inTurn(from: NodeId, most: number, part: () => Promise<Answer>): Promise<Uint8Array> {
     const { waitMs } = this.#limit
     if (waitMs > MAX_HELD_BACK_MS) throw refused(from, 'more is asked for than the upload limit lets out')
     // how much it is shows when it is read
-    const { chunkBytes } = this.#store.layout
-    this.#limit.take(chunkBytes)
+    this.#limit.take(most)
     let sent = 0
     try {
       if (waitMs > 0) await new Promise<void>((resolve) => this.#clock.timer(waitMs, resolve))
@@ -86,17 +97,25 @@ export class BlobServer {
       sent = bytes
       return frame
     } finally {
-      this.#limit.take(sent - chunkBytes)
+      this.#limit.take(sent - most)
     }
   }
 
-  #read(request: Part): Promise<Answer> {
+  /** Bytes of the answer at most. Under a limit of the upload a part is one chunk, so that peers take turns. */
+  #lengthOf(request: Part): number {
+    const { chunkBytes } = this.#store.layout
+    if (request.t === 'node') return chunkBytes
+    const count = this.#limit.isSet ? 1 : (request.count ?? 1)
+    return Math.max(0, Math.min(count * chunkBytes, request.size - request.index * chunkBytes))
+  }
+
+  #read(request: Part, bytes: number): Promise<Answer> {
     const ref = { hash: request.hash, size: request.size }
     return this.#slots.run(async () => {
       try {
-        const read = request.t === 'chunk' ? this.#store.chunk(ref, request.index) : this.#store.treeNode(ref, request)
-        const bytes = await read
-        return { frame: encodeBlobAnswer({ t: 'bytes', bytes }), bytes: bytes.length }
+        return request.t === 'chunk'
+          ? await this.#readChunks(ref, request.index, bytes)
+          : answerOf(await this.#store.treeNode(ref, request))
       } catch (error) {
         if (error instanceof GrapevineError && (error.code === 'blob-missing' || error.code === 'blob-damaged'))
           return { frame: encodeBlobAnswer({ t: 'absent' }), bytes: 0 }
@@ -104,6 +123,21 @@ export class BlobServer {
       }
     })
   }
+
+  /** What is read lies at its place in the answer. */
+  async #readChunks(ref: BodyRef, from: number, bytes: number): Promise<Answer> {
+    if (this.#store.sizeOf(ref.hash) !== ref.size) throw blobMissing(ref)
+    const head = bytes < MIN_LONG_LENGTH ? new Uint8Array() : headOfBytes(bytes)
+    const frame = roomFor(head.length + bytes)
+    await this.#store.chunks(ref, from, frame.subarray(head.length))
+    if (head.length === 0) return answerOf(frame)
+    frame.set(head)
+    return { frame, bytes }
+  }
+}
+
+function answerOf(bytes: Uint8Array): Answer {
+  return { frame: encodeBlobAnswer({ t: 'bytes', bytes }), bytes: bytes.length }
 }
 
 type Part = Exclude<BlobRequest, { t: 'have' }>

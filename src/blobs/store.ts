@@ -172,15 +172,18 @@ export class BlobStore {
     }
   }
 
-  /** One verified chunk. Throws `blob-missing`, `blob-damaged`, `message-malformed` for a chunk it cannot have. */
-  chunk(ref: BodyRef, index: number): Promise<Uint8Array> {
+  /**
+   * Fills `into`, which has the length of whole chunks, with verified ones from this one on. Throws `blob-missing`,
+   * `blob-damaged`, `message-malformed` for chunks it cannot have.
+   */
+  chunks(ref: BodyRef, from: number, into: Uint8Array): Promise<void> {
     return this.#using(ref, (blob) => {
-      if (!blob.shape.hasChunk(index)) throw noSuchPart(ref, { chunk: index })
-      return blob.chunk(index)
+      if (!blob.shape.hasChunk(from)) throw noSuchPart(ref, { chunk: from })
+      return blob.chunks(from, into)
     })
   }
 
-  /** The hashes of one verified tree node. Throws as `chunk`. */
+  /** The hashes of one verified tree node. Throws as `chunks`. */
   treeNode(ref: BodyRef, address: NodeAddress): Promise<Uint8Array> {
     return this.#using(ref, (blob) => {
       if (!blob.shape.hasNode(address)) throw noSuchPart(ref, { level: address.level, index: address.index })

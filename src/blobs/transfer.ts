@@ -44,10 +44,10 @@ export class Transfer {
     this.#state = plan.complete ? { at: 'finishing' } : { at: 'fetching', plan }
   }
 
-  /** The piece to ask for next; marked as in flight. Undefined in every state but fetching. */
-  ask(): Piece | undefined {
+  /** The piece to ask for next, of up to so many chunks; marked as in flight. Undefined in every state but fetching. */
+  ask(most = 1): Piece | undefined {
     if (this.#state.at !== 'fetching') return undefined
-    const piece = this.#state.plan.next()
+    const piece = this.#state.plan.next(most)
     if (piece !== undefined) this.#state.plan.asked(piece)
     return piece
   }

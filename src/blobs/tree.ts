@@ -75,8 +75,13 @@ export class TreeShape {
 
   /** Where a chunk lies in the body. */
   chunkSpan(index: number): Span {
+    return this.chunksSpan(index, 1)
+  }
+
+  /** Where chunks that follow one another lie in the body; fewer where it ends. */
+  chunksSpan(index: number, count: number): Span {
     const offset = index * this.#layout.chunkBytes
-    return { offset, length: Math.min(this.#layout.chunkBytes, this.#size - offset) }
+    return { offset, length: Math.min(count * this.#layout.chunkBytes, this.#size - offset) }
   }
 
   /** Where a node lies in the `.tree` file. */

@@ -33,9 +33,10 @@ export function servedFrom(blobs: BlobStore, replica: Replica): BlobServerDeps['
     blobs.has(hash) ? undefined : replica.reader.inlineBody({ hash, size: 0 })
   return {
     sizeOf: (hash) => blobs.sizeOf(hash) ?? inline(hash)?.length,
-    chunk: async (ref, index) => {
+    chunks: async (ref, from, into) => {
       const bytes = inline(ref.hash)
-      return bytes !== undefined && bytes.length === ref.size && index === 0 ? bytes : blobs.chunk(ref, index)
+      if (bytes !== undefined && bytes.length === ref.size && from === 0) into.set(bytes)
+      else await blobs.chunks(ref, from, into)
     },
     treeNode: (ref, address) => blobs.treeNode(ref, address),
     layout: blobs.layout

@@ -4,14 +4,14 @@
  */
 import { decodeMessage, encodeCbor, malformed } from './cbor.js'
 import { bytesOf, Fields } from './fields.js'
-import { BLOB_CHUNK_BYTES, BLOB_TREE_FANOUT, MAX_BODY_BYTES } from './limits.js'
+import { BLOB_CHUNK_BYTES, BLOB_TREE_FANOUT, MAX_BODY_BYTES, MAX_PART_CHUNKS } from './limits.js'
 
 /** Hashes asked about in one `have`. */
 export const MAX_HAVE_HASHES = 1_024
 /** One request: a `have` of the most hashes and room for fields of later versions, bytes. */
 export const MAX_BLOB_REQUEST_BYTES = 64 * 1024
-/** One answer: a chunk or a whole tree node and the message around it, bytes. */
-export const MAX_BLOB_ANSWER_BYTES = BLOB_CHUNK_BYTES + 1_024
+/** One answer: chunks or a whole tree node and the message around them, bytes. */
+export const MAX_BLOB_ANSWER_BYTES = MAX_PART_CHUNKS * BLOB_CHUNK_BYTES + 1_024
 /** Highest chunk index: the last chunk of the largest body. */
 export const MAX_CHUNK_INDEX = MAX_BODY_BYTES / BLOB_CHUNK_BYTES - 1
 /** Highest tree level: two levels of 8,192 carry 16 TiB, more than the largest body. */
@@ -20,8 +20,12 @@ export const MAX_TREE_LEVEL = 1
 export const MAX_NODE_INDEX = (MAX_CHUNK_INDEX + 1) / BLOB_TREE_FANOUT - 1
 
 const HASH_BYTES = 32
-/** What a node holds at most: its hashes. The same as a chunk. */
-const MAX_ANSWERED_BYTES = Math.max(BLOB_CHUNK_BYTES, BLOB_TREE_FANOUT * HASH_BYTES)
+/** In CBOR, the first byte of bytes whose length is in the next four: the shortest way for lengths from this one on. */
+const LONG_BYTES = 0x5a
+const LONG_LENGTH_BYTES = 5
+export const MIN_LONG_LENGTH = 65_536
+/** What a node holds at most, its hashes, is the same as a chunk. */
+const MAX_ANSWERED_BYTES = Math.max(MAX_PART_CHUNKS * BLOB_CHUNK_BYTES, BLOB_TREE_FANOUT * HASH_BYTES)
 
 /** Asks for the hashes of one tree node. `hash` 64 hex, `size` bytes of the body. */
 export interface NodeRequest {
@@ -32,12 +36,13 @@ export interface NodeRequest {
   readonly index: number
 }
 
-/** Asks for the bytes of one chunk. */
+/** Asks for the bytes of `count` chunks from `index` on; without `count`, of one. An answer may have fewer than asked for. */
 export interface ChunkRequest {
   readonly t: 'chunk'
   readonly hash: string
   readonly size: number
   readonly index: number
+  readonly count?: number
 }
 
 /** Asks which of these bodies the peer holds complete. */
@@ -46,7 +51,7 @@ export interface HaveRequest {
   readonly hashes: readonly string[]
 }
 
-/** The node or chunk that was asked for. */
+/** The node or chunks that were asked for. */
 export interface BytesAnswer {
   readonly t: 'bytes'
   readonly bytes: Uint8Array
@@ -87,7 +92,12 @@ export function decodeBlobRequest(frame: Uint8Array): BlobRequest {
         index: fields.int('index', 0, MAX_NODE_INDEX)
       }
     case 'chunk':
-      return { t: 'chunk', ...bodyOf(fields), index: fields.int('index', 0, MAX_CHUNK_INDEX) }
+      return {
+        t: 'chunk',
+        ...bodyOf(fields),
+        index: fields.int('index', 0, MAX_CHUNK_INDEX),
+        ...(fields.has('count') ? { count: fields.int('count', 1, MAX_PART_CHUNKS) } : {})
+      }
     case 'have':
       return { t: 'have', hashes: hashesOf(fields) }
     default:
@@ -97,6 +107,8 @@ export function decodeBlobRequest(frame: Uint8Array): BlobRequest {
 
 /** Throws `message-malformed`. */
 export function decodeBlobAnswer(frame: Uint8Array): BlobAnswer {
+  const bytes = bytesIn(frame)
+  if (bytes !== undefined) return { t: 'bytes', bytes }
   const { kind, fields } = open(frame, MAX_BLOB_ANSWER_BYTES, 'a blob answer')
   switch (kind) {
     case 'bytes':
@@ -109,6 +121,29 @@ export function decodeBlobAnswer(frame: Uint8Array): BlobAnswer {
       throw malformed('is a blob answer of a kind this version does not know')
   }
 }
+
+/**
+ * All of a `bytes` answer but the bytes, which come last in it: so they need not be copied to make one. For 64 KiB and more.
+ */
+export function headOfBytes(length: number): Uint8Array {
+  const empty = encodeCbor({ t: 'bytes', bytes: new Uint8Array() })
+  const start = empty.subarray(0, -1)
+  const head = Buffer.alloc(start.length + LONG_LENGTH_BYTES)
+  head.set(start)
+  head[start.length] = LONG_BYTES
+  head.writeUInt32BE(length, start.length + 1)
+  return head
+}
+
+/** What an answer holds that begins just like this; any other is looked at more closely. */
+function bytesIn(frame: Uint8Array): Uint8Array | undefined {
+  const length = frame.length - HEAD_BYTES
+  if (length < MIN_LONG_LENGTH || length > MAX_ANSWERED_BYTES) return undefined
+  if (Buffer.compare(headOfBytes(length), frame.subarray(0, HEAD_BYTES)) !== 0) return undefined
+  return new Uint8Array(frame.buffer, frame.byteOffset + HEAD_BYTES, length)
+}
+
+const HEAD_BYTES = headOfBytes(MIN_LONG_LENGTH).length
 
 function open(frame: Uint8Array, maxBytes: number, what: string): { kind: unknown; fields: Fields } {
   if (frame.length > maxBytes) throw malformed(`is ${what} of more than ${maxBytes} bytes`)

@@ -32,6 +32,8 @@ export const MAX_FRAME_BYTES = 2 * 1024 * 1024
 export const MAX_PULL_BYTES = 1024 * 1024
 /** Chunk of a blob, bytes. Measured best for pulls on one kept stream (LIBP2P 7.2). */
 export const BLOB_CHUNK_BYTES = 256 * 1024
+/** Chunks one request may ask for: 1 MiB, half of what a frame may have. */
+export const MAX_PART_CHUNKS = 4
 /** Children of one node of a blob's hash tree: 8,192 x 32 bytes = one chunk. */
 export const BLOB_TREE_FANOUT = 8_192
 /** Largest body that may be declared, bytes (1 TiB). */

@@ -38,7 +38,7 @@ async function putTree(partial: PartialBlob): Promise<void> {
 /** Puts chunks that are not here yet. */
 async function putChunks(partial: PartialBlob, to: number): Promise<void> {
   for (let index = 0; index < to; index += 1)
-    if (!partial.chunks.has(index)) await partial.putChunk(index, BODY.subarray(index * 16, index * 16 + 16))
+    if (!partial.chunks.has(index)) await partial.putChunks(index, BODY.subarray(index * 16, index * 16 + 16))
 }
 
 /** Fetches a blob in two goes, reads it, and puts another one. */

@@ -578,3 +578,78 @@ test('three nodes that each want what another has end with the same blobs', asyn
     })
   }
 })
+
+/** Asks for up to four chunks at once. */
+const BY_FOUR = { ...SMALL_NODE, maxPartChunks: 4 }
+
+function chunkRequests(world: World): Array<{ index: number; count: number }> {
+  return world.network.asked.flatMap(({ request }) =>
+    request.t === 'chunk' ? [{ index: request.index, count: request.count ?? 1 }] : []
+  )
+}
+
+test('who answers quickly is asked for several chunks at once, each of them once', async (t) => {
+  const world = new World(t)
+  const [a, b] = [await world.node('a', BY_FOUR), await world.node('b', BY_FOUR)]
+  const body = bytesOf(16 * 61 + 3)
+  const ref = await a.store.put(once(body))
+  world.connect('a', 'b')
+  b.fetcher.want(ref)
+  await holds(b, ref, body)
+  const asked = chunkRequests(world)
+  assert.ok(asked.some(({ count }) => count === 4))
+  const parts = world.network.parts().filter((part) => part.startsWith('chunk'))
+  assert.deepEqual([parts.length, new Set(parts).size], [62, 62])
+})
+
+test('an older peer that sends one chunk whatever is asked for gives all of them one by one', async (t) => {
+  const world = new World(t)
+  const [a, b] = [await world.node('a', BY_FOUR), await world.node('b', BY_FOUR)]
+  const body = bytesOf(16 * 40)
+  const ref = await a.store.put(once(body))
+  world.network.lie = ({ request }, answer) => {
+    const decoded = decodeBlobAnswer(answer)
+    if (request.t !== 'chunk' || decoded.t !== 'bytes') return answer
+    return encodeBlobAnswer({ t: 'bytes', bytes: decoded.bytes.subarray(0, 16) })
+  }
+  world.connect('a', 'b')
+  b.fetcher.want(ref)
+  await holds(b, ref, body)
+  assert.deepEqual(eventsOf(b, 'peer-lied'), [])
+  assert.equal(chunkRequests(world).length, 40)
+})
+
+for (const [what, change, kept] of [
+  ['a wrong chunk among right ones', (bytes: Uint8Array) => bytes.map((byte, at) => (at === 20 ? byte ^ 1 : byte)), 1],
+  ['half of a chunk behind right ones', (bytes: Uint8Array) => bytes.subarray(0, 24), 1],
+  ['more than was asked for', (bytes: Uint8Array) => Buffer.concat([bytes, new Uint8Array(16)]), 0],
+  ['nothing at all', () => new Uint8Array(0), 0]
+] as const) {
+  test(`a peer that answers ${what} is reported, and what is right before it is kept`, async (t) => {
+    const world = new World(t)
+    const body = bytesOf(16 * 30)
+    let ref: BodyRef | undefined
+    for (const id of ['honest', 'liar']) ref = await (await world.node(id, BY_FOUR)).store.put(once(body))
+    const c = await world.node('c', BY_FOUR)
+    let lies = 0
+    world.network.lie = ({ to, request }, answer) => {
+      const decoded = decodeBlobAnswer(answer)
+      if (to !== 'liar' || request.t !== 'chunk' || decoded.t !== 'bytes' || ++lies > 1) return answer
+      return encodeBlobAnswer({ t: 'bytes', bytes: change(decoded.bytes) })
+    }
+    world.network.before = async ({ request }) => {
+      if (lies > 0 && request.t === 'chunk' && eventsOf(c, 'peer-lied').length === 0) await new Promise(() => {})
+    }
+    world.connect('liar', 'c')
+    c.fetcher.want(ref!)
+    await until('the lie is reported', () => eventsOf(c, 'peer-lied').length > 0)
+    assert.equal(
+      eventsOf(c, 'progress').some(({ have }) => have === 16 * kept),
+      kept > 0
+    )
+    world.network.before = () => {}
+    world.connect('honest', 'c')
+    world.disconnect('liar', 'c')
+    await holds(c, ref!, body)
+  })
+}

@@ -1,7 +1,7 @@
 /** Peers that claim to have a blob and do not answer: they delay a part once, by little, and then nobody. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { MIN_PATIENCE_MS, Paces, PATIENCE_TIMES, STALLED_MS } from '../../src/blobs/pace.js'
+import { MIN_PATIENCE_MS, Paces, PATIENCE_TIMES, QUICK_MS, SLOW_MS, STALLED_MS } from '../../src/blobs/pace.js'
 import { REQUEST_TIMEOUT_MS } from '../../src/blobs/requests.js'
 import { bytesOf, once, SMALL, until, World, type TestNode } from './world.js'
 
@@ -96,9 +96,24 @@ test('who alone has a blob is waited for, and is like others again when it answe
   assert.equal(new Set(parts).size, parts.length)
 })
 
+test('who sends a part quickly is asked for more chunks at once, and who is slow for one', () => {
+  const paces = new Paces(() => 0, 4)
+  const after = (tookMs: number): number => {
+    paces.answered('a', tookMs)
+    return paces.chunks('a')
+  }
+  assert.equal(paces.chunks('a'), 1)
+  assert.deepEqual([after(QUICK_MS), after(0), after(0)], [2, 4, 4])
+  assert.deepEqual([after(QUICK_MS + 1), after(SLOW_MS - 1), after(SLOW_MS), after(QUICK_MS + 1)], [4, 4, 1, 1])
+  assert.equal(after(0), 2)
+  paces.stalled('a')
+  assert.equal(paces.chunks('a'), 1)
+  assert.equal(paces.chunks('b'), 1)
+})
+
 test('patience is a multiple of what a peer usually takes, within bounds', () => {
   let now = 0
-  const paces = new Paces(() => now)
+  const paces = new Paces(() => now, 1)
   assert.equal(paces.patience('a'), MIN_PATIENCE_MS)
   paces.answered('a', MIN_PATIENCE_MS / PATIENCE_TIMES)
   assert.equal(paces.patience('a'), MIN_PATIENCE_MS)

@@ -44,7 +44,7 @@ async function putTree(partial: PartialBlob, tree: Buffer): Promise<number[]> {
 async function putChunks(partial: PartialBlob, body: Buffer, chunks: readonly number[]): Promise<void> {
   for (const index of chunks) {
     const { offset, length } = partial.shape.chunkSpan(index)
-    assert.equal(await partial.putChunk(index, body.subarray(offset, offset + length)), true)
+    assert.equal(await partial.putChunks(index, body.subarray(offset, offset + length)), 1)
   }
 }
 
@@ -97,8 +97,8 @@ test('wrong nodes and chunks are refused and not written', async (t) => {
   const { directory, data } = await begun(t, [], true)
   const { body, tree, ref } = blob()
   const partial = await reopened(t, directory)
-  assert.equal(await partial.putChunk(0, body.subarray(16, 32)), false)
-  assert.equal(await partial.putChunk(0, body.subarray(0, 15)), false)
+  assert.equal(await partial.putChunks(0, body.subarray(16, 32)), 0)
+  assert.equal(await partial.putChunks(0, body.subarray(0, 15)), 0)
   assert.equal((await stat(data)).size, 0)
   const fresh = (await (await storeIn(await temporaryDirectory(t))).openPartial(ref))!
   const top = fresh.shape.nodeSpan(fresh.shape.top)
@@ -113,7 +113,7 @@ test('a chunk whose tree node is not here cannot be put', async (t) => {
   const { ref, body } = blob()
   const partial = (await (await storeIn(await temporaryDirectory(t))).openPartial(ref))!
   await assert.rejects(
-    partial.putChunk(0, body.subarray(0, 16)),
+    partial.putChunks(0, body.subarray(0, 16)),
     (error) => error instanceof GrapevineError && error.code === 'store-damaged'
   )
   await partial.close()
@@ -223,7 +223,7 @@ test('closing without keeping deletes the files, and later writes are refused', 
   await partial.close({ keep: false })
   assert.deepEqual(await readdir(join(directory, 'partial')), [])
   await assert.rejects(
-    partial.putChunk(1, blob().body.subarray(16, 32)),
+    partial.putChunks(1, blob().body.subarray(16, 32)),
     (error) => error instanceof GrapevineError && error.code === 'stopped'
   )
 })

@@ -57,8 +57,8 @@ function served(stored = true): { clock: ManualClock; ask(from?: string): { stat
     layout: TINY,
     sizeOf: () => 100,
     treeNode: async () => new Uint8Array(0),
-    chunk: async () => {
-      if (stored) return new Uint8Array(CHUNK)
+    chunks: async () => {
+      if (stored) return
       throw new GrapevineError('blob-missing', 'gone', { next: 'nothing' })
     }
   }

@@ -1,6 +1,7 @@
 /** What several nodes ask for at about the same time is read once. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { LARGE_BYTES, roomFor, wasRead } from '../../src/buffers.js'
 import { KEPT_BYTES, KEPT_MS, Served, type Answer } from '../../src/blobs/served.js'
 import { HandClock } from '../net/hand-clock.js'
 
@@ -12,7 +13,7 @@ function rig() {
     served.answer(name, async () => {
       made.push(name)
       await Promise.resolve()
-      return { frame: new Uint8Array(length), bytes }
+      return { frame: roomFor(length), bytes }
     })
   return { clock, served, made, ask }
 }
@@ -65,4 +66,30 @@ test('nothing is kept when nothing was asked for a while', async () => {
   await ask('b', KEPT_BYTES - 100)
   await ask('a')
   assert.deepEqual(made, ['a', 'a', 'b'], 'what was forgotten takes no room')
+})
+
+test('memory is given back when a part is kept no more and everybody who asked for it has read it', async () => {
+  const { clock, ask } = rig()
+  const [first, same] = await Promise.all([ask('a', LARGE_BYTES), ask('a', LARGE_BYTES)])
+  const { frame } = await ask('a', LARGE_BYTES)
+  assert.ok(first!.frame === frame && same!.frame === frame)
+  wasRead(frame)
+  wasRead(frame.subarray(0, 10))
+  wasRead(frame.subarray(10))
+  await clock.pass(KEPT_MS)
+  assert.equal(frame.length, LARGE_BYTES, 'one of three has not read it')
+  wasRead(frame)
+  assert.equal(frame.length, 0)
+})
+
+test('a part that goes at once because others need the room is not taken from whoever waits for it', async () => {
+  const { ask } = rig()
+  const all = await Promise.all(['a', 'b', 'c', 'd'].map((name) => ask(name, KEPT_BYTES)))
+  for (const { frame } of all) assert.equal(frame.length, KEPT_BYTES)
+  for (const { frame } of all) wasRead(frame)
+  assert.deepEqual(
+    all.map(({ frame }) => frame.length),
+    [0, 0, 0, KEPT_BYTES],
+    'the last is still kept'
+  )
 })

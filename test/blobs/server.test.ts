@@ -75,11 +75,10 @@ test('reads are bounded in all, and a peer with too many waiting is refused with
     layout: TINY,
     sizeOf: () => 100,
     treeNode: async () => new Uint8Array(0),
-    chunk: async () => {
+    chunks: async () => {
       most = Math.max(most, ++running)
       await new Promise<void>((resolve) => gates.push(resolve))
       running -= 1
-      return new Uint8Array(1)
     }
   }
   const server = new BlobServer({ store, clock: systemClock }, { maxConcurrentReads: 2, maxWaitingPerPeer: 3 })

@@ -126,7 +126,9 @@ export class Network {
       .flatMap(({ request }) =>
         request.t === 'have'
           ? []
-          : [request.t === 'chunk' ? `chunk ${request.index}` : `node ${request.level}/${request.index}`]
+          : request.t === 'chunk'
+            ? Array.from({ length: request.count ?? 1 }, (_, at) => `chunk ${request.index + at}`)
+            : [`node ${request.level}/${request.index}`]
       )
   }
 
@@ -170,6 +172,8 @@ export interface NodeOptions extends BlobFetcherOptions {
   readonly directory?: string
   readonly layout?: TreeLayout
   readonly uploadBytesPerSecond?: number
+  /** With a layout 1 unless said otherwise: a request a chunk is easy to count. */
+  readonly maxPartChunks?: number
 }
 
 export class World {
@@ -198,7 +202,7 @@ export class World {
         this.network.request(id, to, frame, extra?.signal)
     }
     const deps = { transport, store, clock: this.clock, random: noJitter, logger: silentLogger }
-    const fetcher = new BlobFetcher(deps, limits)
+    const fetcher = new BlobFetcher(deps, layout === undefined ? limits : { maxPartChunks: 1, ...limits })
     const events: BlobEvent[] = []
     fetcher.on((event) => events.push(event))
     await fetcher.start()

@@ -9,16 +9,18 @@ import {
   decodeBlobRequest,
   encodeBlobAnswer,
   encodeBlobRequest,
+  headOfBytes,
   MAX_BLOB_ANSWER_BYTES,
   MAX_BLOB_REQUEST_BYTES,
   MAX_CHUNK_INDEX,
   MAX_HAVE_HASHES,
   MAX_NODE_INDEX,
   MAX_TREE_LEVEL,
+  MIN_LONG_LENGTH,
   type BlobAnswer,
   type BlobRequest
 } from '../../src/wire/blob-messages.js'
-import { BLOB_CHUNK_BYTES, MAX_BODY_BYTES, MAX_FRAME_BYTES } from '../../src/wire/limits.js'
+import { BLOB_CHUNK_BYTES, MAX_BODY_BYTES, MAX_FRAME_BYTES, MAX_PART_CHUNKS } from '../../src/wire/limits.js'
 
 const HASH = 'ab'.repeat(32)
 const RAW = Buffer.from(HASH, 'hex')
@@ -35,13 +37,17 @@ const REQUESTS: BlobRequest[] = [
   { t: 'node', hash: HASH, size: MAX_BODY_BYTES, level: MAX_TREE_LEVEL, index: MAX_NODE_INDEX },
   { t: 'node', hash: HASH, size: 0, level: 0, index: 0 },
   { t: 'chunk', hash: HASH, size: MAX_BODY_BYTES, index: MAX_CHUNK_INDEX },
+  { t: 'chunk', hash: HASH, size: 0, index: 0, count: 1 },
+  { t: 'chunk', hash: HASH, size: 9, index: 2, count: MAX_PART_CHUNKS },
   { t: 'have', hashes: [HASH] },
   { t: 'have', hashes: Array.from({ length: MAX_HAVE_HASHES }, () => HASH) }
 ]
 
 const ANSWERS: BlobAnswer[] = [
   { t: 'bytes', bytes: new Uint8Array(0) },
-  { t: 'bytes', bytes: new Uint8Array(BLOB_CHUNK_BYTES).fill(7) },
+  { t: 'bytes', bytes: new Uint8Array(MAX_PART_CHUNKS * BLOB_CHUNK_BYTES).fill(7) },
+  { t: 'bytes', bytes: new Uint8Array(MIN_LONG_LENGTH).fill(7) },
+  { t: 'bytes', bytes: new Uint8Array(MIN_LONG_LENGTH - 1).fill(7) },
   { t: 'absent' },
   { t: 'sizes', sizes: [] },
   { t: 'sizes', sizes: [null, 0, MAX_BODY_BYTES] },
@@ -64,6 +70,27 @@ test('the bytes of a request are those of the specification', () => {
   )
 })
 
+test('a large answer is made of its head and its bytes, and read without a copy', () => {
+  for (const length of [MIN_LONG_LENGTH, BLOB_CHUNK_BYTES, MAX_PART_CHUNKS * BLOB_CHUNK_BYTES]) {
+    const bytes = new Uint8Array(length).fill(7)
+    const frame = Buffer.concat([headOfBytes(length), bytes])
+    assert.ok(frame.equals(encodeBlobAnswer({ t: 'bytes', bytes })), `${length}`)
+    const read = decodeBlobAnswer(frame)
+    assert.ok(read.t === 'bytes' && read.bytes.buffer === frame.buffer && read.bytes.length === length)
+  }
+})
+
+test('an answer whose head is nearly that of bytes is refused', () => {
+  const frame = Buffer.concat([headOfBytes(MIN_LONG_LENGTH), new Uint8Array(MIN_LONG_LENGTH)])
+  for (let at = 0; at < frame.length - MIN_LONG_LENGTH; at++) {
+    const damaged = Buffer.from(frame)
+    damaged[at]! ^= 1
+    assert.throws(() => decodeBlobAnswer(damaged), isMalformed, `byte ${at}`)
+  }
+  assert.throws(() => decodeBlobAnswer(frame.subarray(0, -1)), isMalformed)
+  assert.throws(() => decodeBlobAnswer(Buffer.concat([frame, new Uint8Array(1)])), isMalformed)
+})
+
 test('the largest messages fit into their limits and into a frame', () => {
   assert.ok(encodeBlobRequest(REQUESTS.at(-1)!).length <= MAX_BLOB_REQUEST_BYTES)
   assert.ok(encodeBlobAnswer(ANSWERS[1]!).length <= MAX_BLOB_ANSWER_BYTES)
@@ -83,6 +110,9 @@ test('requests one past a limit or of another shape are refused', () => {
     { ...node, hash: RAW.subarray(1) },
     { ...node, hash: HASH },
     { ...chunk, index: MAX_CHUNK_INDEX + 1 },
+    { ...chunk, count: 0 },
+    { ...chunk, count: MAX_PART_CHUNKS + 1 },
+    { ...chunk, count: null },
     { ...chunk, size: '1' },
     { ...chunk, size: 2n ** 60n },
     { t: 'chunk', hash: RAW, size: 1 },
@@ -100,7 +130,7 @@ test('requests one past a limit or of another shape are refused', () => {
 
 test('answers one past a limit or of another shape are refused', () => {
   const wrong: unknown[] = [
-    { t: 'bytes', bytes: new Uint8Array(BLOB_CHUNK_BYTES + 1) },
+    { t: 'bytes', bytes: new Uint8Array(MAX_PART_CHUNKS * BLOB_CHUNK_BYTES + 1) },
     { t: 'bytes', bytes: 'text' },
     { t: 'bytes' },
     { t: 'sizes', sizes: [MAX_BODY_BYTES + 1] },
@@ -164,7 +194,7 @@ test('frames that are too long or nested too deep are refused without harm', () 
 })
 
 test('any damaged message decodes to something well formed or is refused with its typed error', () => {
-  const frames = [...REQUESTS.slice(0, 4).map(encodeBlobRequest), ...[ANSWERS[2]!, ANSWERS[4]!].map(encodeBlobAnswer)]
+  const frames = [...REQUESTS.slice(0, 4).map(encodeBlobRequest), ...[ANSWERS[4]!, ANSWERS[6]!].map(encodeBlobAnswer)]
   fc.assert(
     fc.property(
       fc.constantFrom(...frames),

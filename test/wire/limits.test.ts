@@ -8,7 +8,12 @@ import { RecordLog, SegmentLog } from '../../src/log/index.js'
 import { answerRequest, type AnswerDeps } from '../../src/replica/answers.js'
 import { silentLogger } from '../../src/runtime.js'
 import { MemoryStore, Overlay } from '../../src/store/index.js'
-import { decodeBlobAnswer, encodeBlobAnswer } from '../../src/wire/blob-messages.js'
+import {
+  decodeBlobAnswer,
+  decodeBlobRequest,
+  encodeBlobAnswer,
+  encodeBlobRequest
+} from '../../src/wire/blob-messages.js'
 import {
   bodyRefOf,
   decodeAnswer,
@@ -156,7 +161,13 @@ const LIMITS: Record<keyof typeof limits, Case> = {
   },
   MAX_PULL_BYTES: { take: (bytes) => pullAll(bytes), refused: /the last one fits no more/ },
   BLOB_CHUNK_BYTES: {
-    take: (bytes) => decodeBlobAnswer(encodeBlobAnswer({ t: 'bytes', bytes: new Uint8Array(bytes) })),
+    take: (bytes) =>
+      decodeBlobAnswer(encodeBlobAnswer({ t: 'bytes', bytes: new Uint8Array(bytes * limits.MAX_PART_CHUNKS) })),
+    refused: badMessage
+  },
+  MAX_PART_CHUNKS: {
+    take: (count) =>
+      decodeBlobRequest(encodeBlobRequest({ t: 'chunk', hash: '00'.repeat(32), size: 1, index: 0, count })),
     refused: badMessage
   },
   BLOB_TREE_FANOUT: {
