@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
+import { LARGE_BYTES, roomFor } from '../../src/buffers.js'
 import { GrapevineError } from '../../src/errors.js'
 import { MAX_FLIGHTS_PER_PEER } from '../../src/blobs/fetch.js'
 import { decodeBlobAnswer, encodeBlobAnswer, MAX_HAVE_HASHES } from '../../src/wire/blob-messages.js'
@@ -94,9 +95,11 @@ test('the bytes in flight stay within their bound, however many peers there are'
   let chunks = 0
   world.network.before = async ({ request }) => {
     if (request.t !== 'chunk') return
-    most = Math.max(most, ++chunks)
+    const { count = 1 } = request
+    chunks += count
+    most = Math.max(most, chunks)
     for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
-    chunks -= 1
+    chunks -= count
   }
   d.fetcher.want(ref!)
   await holds(d, ref!, body)
@@ -623,6 +626,7 @@ for (const [what, change, kept] of [
   ['a wrong chunk among right ones', (bytes: Uint8Array) => bytes.map((byte, at) => (at === 20 ? byte ^ 1 : byte)), 1],
   ['half of a chunk behind right ones', (bytes: Uint8Array) => bytes.subarray(0, 24), 1],
   ['more than was asked for', (bytes: Uint8Array) => Buffer.concat([bytes, new Uint8Array(16)]), 0],
+  ['also the chunks behind those it was asked for', (_: Uint8Array, rest: Uint8Array) => rest, 0],
   ['nothing at all', () => new Uint8Array(0), 0]
 ] as const) {
   test(`a peer that answers ${what} is reported, and what is right before it is kept`, async (t) => {
@@ -635,7 +639,7 @@ for (const [what, change, kept] of [
     world.network.lie = ({ to, request }, answer) => {
       const decoded = decodeBlobAnswer(answer)
       if (to !== 'liar' || request.t !== 'chunk' || decoded.t !== 'bytes' || ++lies > 1) return answer
-      return encodeBlobAnswer({ t: 'bytes', bytes: change(decoded.bytes) })
+      return encodeBlobAnswer({ t: 'bytes', bytes: change(decoded.bytes, body.subarray(16 * request.index)) })
     }
     world.network.before = async ({ request }) => {
       if (lies > 0 && request.t === 'chunk' && eventsOf(c, 'peer-lied').length === 0) await new Promise(() => {})
@@ -653,3 +657,24 @@ for (const [what, change, kept] of [
     await holds(c, ref!, body)
   })
 }
+
+test('the memory of a part is given back when it is written, and that of a node is kept', async (t) => {
+  const world = new World(t)
+  const [a, b] = [await world.node('a'), await world.node('b')]
+  const body = bytesOf(20 * BLOB_CHUNK_BYTES)
+  const ref = await a.store.put(once(body))
+  const answers: Array<{ kind: string; frame: Uint8Array }> = []
+  world.network.lie = ({ request }, answer) => {
+    const frame = roomFor(LARGE_BYTES + answer.length).subarray(0, answer.length)
+    frame.set(answer)
+    answers.push({ kind: request.t, frame })
+    return frame
+  }
+  world.connect('a', 'b')
+  b.fetcher.want(ref)
+  await holds(b, ref, body)
+  const freed = (kind: string): boolean[] =>
+    answers.filter((answer) => answer.kind === kind).map(({ frame }) => frame.length === 0)
+  assert.ok(freed('chunk').length > 1 && freed('chunk').every(Boolean))
+  assert.deepEqual(freed('node'), [false])
+})

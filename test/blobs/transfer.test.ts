@@ -71,6 +71,30 @@ test('a plan runs at most two leaves ahead of the first chunk that is missing (r
   assert.equal(plan.inFlight, 1)
 })
 
+test('chunks are asked for together as far as they follow one another and are neither here nor asked for', () => {
+  const { plan, known } = planFor(16 * 8 - 1, [2])
+  for (const level of [0, 1]) for (const index of [0, 1]) known.add({ level, index })
+  const ask = (most: number): Piece | undefined => {
+    const piece = plan.next(most)
+    if (piece !== undefined) plan.asked(piece)
+    return piece
+  }
+  assert.deepEqual(ask(4), { kind: 'chunk', index: 0, count: 2, bytes: 32 })
+  assert.deepEqual(ask(4), { kind: 'chunk', index: 3, count: 1, bytes: 16 }, 'the next is under another node')
+  const last = ask(9)
+  assert.deepEqual(last, { kind: 'chunk', index: 4, count: 4, bytes: 63 })
+  assert.equal(ask(4), undefined)
+  plan.lost({ kind: 'chunk', index: 5, count: 3, bytes: 47 })
+  plan.arrived({ kind: 'chunk', index: 6, count: 1, bytes: 16 }, [])
+  assert.deepEqual(
+    [ask(4), ask(4)],
+    [
+      { kind: 'chunk', index: 5, count: 1, bytes: 16 },
+      { kind: 'chunk', index: 7, count: 1, bytes: 15 }
+    ]
+  )
+})
+
 test('any order of arrivals and losses ends with everything here and nothing asked for twice at once', () => {
   fc.assert(
     fc.property(

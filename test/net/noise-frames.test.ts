@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { Uint8ArrayList } from 'uint8arraylist'
-import { LARGE_BYTES } from '../../src/buffers.js'
+import { giveBack, LARGE_BYTES, lend, roomFor } from '../../src/buffers.js'
 import { FrameReader } from '../../src/net/noise-frames.js'
+import { bytes, Cluster, connected } from './nodes.js'
 
 /** Frames as they come over the wire, each behind its length. */
 const sealed = (frames: readonly Uint8Array[]): Buffer =>
@@ -42,5 +43,25 @@ describe('the reader of encrypted frames', () => {
     for (const frame of reader.decode(second))
       assert.ok(frame.subarray().every((byte) => byte === 2) && frame.byteLength === 2 * LARGE_BYTES)
     assert.deepEqual([first.length, second.length], [0, 0])
+  })
+})
+
+describe('a connection', { timeout: 120_000 }, () => {
+  it('tells when an answer that was lent to it is on its way', async () => {
+    const cluster = new Cluster()
+    try {
+      const a = await cluster.started()
+      const b = await cluster.started({ peers: [a.address] })
+      await connected(a, b)
+      const lent = roomFor(1024 * 1024).fill(7)
+      lend(lent)
+      giveBack(lent)
+      a.onRequest = async () => lent
+      const got = await b.network.request(a.id, 'blob', bytes('x'))
+      assert.ok(got.length === 1024 * 1024 && got.every((byte) => byte === 7))
+      assert.equal(lent.length, 0)
+    } finally {
+      await cluster.stop()
+    }
   })
 })
