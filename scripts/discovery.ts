@@ -1,7 +1,7 @@
 /**
  * Discovery by multicast DNS with many on one LAN of two interfaces, the daemon's own part alone and no daemon behind it:
  *
- *   npm run discovery -- [--nodes 300] [--seconds 120] [--fakes 20000]
+ *   npm run discovery -- [--nodes 300] [--seconds 120] [--fakes 2000]
  *
  * Prints how long it takes until everybody knows enough others to link with, what each sends and what hearing costs at rest,
  * and what each packet of somebody costs who does not know the cluster's secret. Needs root: it makes a network namespace of
@@ -22,7 +22,7 @@ const { values } = parseArgs({
   options: {
     nodes: { type: 'string', default: '300' },
     seconds: { type: 'string', default: '120' },
-    fakes: { type: 'string', default: '20000' }
+    fakes: { type: 'string', default: '2000' }
   }
 })
 const [nodes, seconds, fakes] = (['nodes', 'seconds', 'fakes'] as const).map((flag) => {

@@ -200,8 +200,8 @@ export const MEMBER_WORK = { perSecond: 250, burst: 1_000 } as const
 export const MEMBER_GOSSIP = { perSecond: 200, burst: 20 } as const
 /** Questions about records and the like: a pull brings some 200 records, and 300 pulls more than can be taken in. */
 export const MEMBER_REQUESTS = { perSecond: 200, burst: 200 } as const
-/** Parts of files: one fetched at 250 MB/s from one node asks it a thousand times a second. */
-export const MEMBER_PARTS = { perSecond: 1_000, burst: 5_000 } as const
+/** Parts of files, up to 1 MiB each: one fetched at 250 MB/s from one node asks it 250 times a second. */
+export const MEMBER_PARTS = { perSecond: 250, burst: 1_250 } as const
 /** Answers to one member that wait to be sent, bytes: no further question of it is read meanwhile. */
 export const MAX_UNSENT_ANSWER_BYTES = 8 * 1024 * 1024
 
