@@ -140,8 +140,8 @@ export const HANDSHAKE_TIMEOUT_MS = 4_000
 /** What may be sent before the handshake is over; an ordinary one has less than 1 KiB. */
 export const MAX_HANDSHAKE_BYTES = 256 * 1024
 /** Handshakes that said something and failed (or were a stranger's), of one address: at once, and then each second. */
-export const FAILED_HANDSHAKES_BURST = 64
-export const FAILED_HANDSHAKES_PER_S = 10
+export const FAILED_HANDSHAKES_BURST = 32
+export const FAILED_HANDSHAKES_PER_S = 4
 /** Addresses whose failures are remembered. */
 export const MAX_ADDRESSES_REMEMBERED = 4_096
 /** Sockets the listener holds: above what may be under way and open, so that it is never what refuses. */
@@ -193,11 +193,11 @@ export const MEMBER_BYTES = { perSecond: 32 * 1024 * 1024, burst: 128 * 1024 * 1
 /** Milliseconds; a quarter of a core for ever. */
 export const MEMBER_WORK = { perSecond: 250, burst: 1_000 } as const
 /**
- * The same for gossip that is judged. At once only as much as one message takes, because whatever is judged in a row
- * stands between an honest change and each of its some twenty steps; an author that gossips as much as it may takes 130 a
- * second.
+ * The same for gossip that is judged. At once only as much as one message takes, because whatever is judged in a row stands
+ * between an honest change and each of its some twenty steps. Of an author that gossips the tiniest records as fast as it may
+ * (130 ms a second) some come by the pull.
  */
-export const MEMBER_GOSSIP = { perSecond: 200, burst: 20 } as const
+export const MEMBER_GOSSIP = { perSecond: 100, burst: 20 } as const
 /** Questions about records and the like: a pull brings some 200 records, and 300 pulls more than can be taken in. */
 export const MEMBER_REQUESTS = { perSecond: 200, burst: 200 } as const
 /** Parts of files, up to 1 MiB each: one fetched at 250 MB/s from one node asks it 250 times a second. */

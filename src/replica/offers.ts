@@ -18,7 +18,7 @@ const SLICE_AUTHORS = 8
 const SLICE_LEAST = SLICE_RECORDS / SLICE_AUTHORS
 
 /** While others have something to do too, a slice is so small: what it costs is mostly its fsync. */
-export const SHARED_SLICE_RECORDS = 48
+export const SHARED_SLICE_RECORDS = 32
 
 /** Records of one author: at once, and then each second. An honest burst of 10,000 files makes some dozens. */
 export const AUTHOR_RECORDS = { perSecond: 5_000, burst: 50_000 } as const
