@@ -50,6 +50,7 @@ const FAKES_AT_ONCE = 20
 const PATIENCE_MS = 600_000
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
+const secondsSince = (at: number): string => ((performance.now() - at) / 1_000).toFixed(1)
 const cpuMs = (): number => {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1_000
@@ -80,16 +81,14 @@ async function measure(): Promise<void> {
   const began = performance.now()
   for (let at = 0; at < nodes; at++)
     all.push(await listening({ serviceTag: SERVICE, secrets: [secret], port: 4_000 + at }))
-  say(
-    `${nodes} started in ${((performance.now() - began) / 1_000).toFixed(1)} s, each on ${INTERFACES.length} interfaces`
-  )
+  say(`${nodes} started in ${secondsSince(began)} s, each on ${INTERFACES.length} interfaces`)
   const enough = Math.min(nodes - 1, LINKS_DIALLED_UP_TO)
   await until(`everybody knows ${enough} others`, () => all.every(({ found }) => found.size >= enough), PATIENCE_MS)
-  say(`everybody knew ${enough} others after ${((performance.now() - began) / 1_000).toFixed(1)} s`)
+  say(`everybody knew ${enough} others after ${secondsSince(began)} s`)
 
   // who has heard few speaks often: at rest is when all have heard all
   await until('everybody knows all', () => all.every(({ found }) => found.size === nodes - 1), PATIENCE_MS)
-  say(`everybody knew all after ${((performance.now() - began) / 1_000).toFixed(1)} s`)
+  say(`everybody knew all after ${secondsSince(began)} s`)
   const [packets, cpu, at] = [sent(), cpuMs(), performance.now()]
   await pause(seconds * 1_000)
   const elapsed = (performance.now() - at) / 1_000
