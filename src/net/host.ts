@@ -20,6 +20,7 @@ import {
   STREAM_BUFFER_BYTES,
   STREAM_WINDOW_BYTES
 } from './limits.js'
+import { sparing } from './windows.js'
 
 /** For limits of the stack that something of ours stands in for. */
 const UNLIMITED = 1_000_000
@@ -52,12 +53,14 @@ export function useSecrets({ components }: Host, secrets: Secrets): void {
 
 /** Not started yet: protocols are registered before. */
 export async function createHost(options: HostOptions): Promise<Host> {
-  const muxer = yamux({
-    streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES, maxReadBufferLength: STREAM_BUFFER_BYTES },
-    maxInboundStreams: MAX_STREAMS,
-    maxOutboundStreams: MAX_STREAMS,
-    keepAliveInterval: PING_INTERVAL_MS
-  })
+  const muxer = sparing(
+    yamux({
+      streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES, maxReadBufferLength: STREAM_BUFFER_BYTES },
+      maxInboundStreams: MAX_STREAMS,
+      maxOutboundStreams: MAX_STREAMS,
+      keepAliveInterval: PING_INTERVAL_MS
+    })
+  )
   const libp2p = await createLibp2p({
     start: false,
     privateKey: options.privateKey,
