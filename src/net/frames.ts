@@ -25,7 +25,9 @@ export const FrameType = {
   /** One-way: the receiver's key is in use by another process too. */
   duplicate: 6,
   /** One-way: the sender has more links than it needs; the receiver ends this one if it has others. */
-  enough: 7
+  enough: 7,
+  /** One-way: with whom the sender is linked (circle.ts). */
+  circle: 8
 } as const
 
 export interface Frame {

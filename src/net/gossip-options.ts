@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { GossipsubOptions } from './gossip.js'
 import {
+  CIRCLE_MESSAGE_BYTES,
   GOSSIP_MAX_CONTROL,
   GOSSIP_MAX_IDONTWANT,
   GOSSIP_MAX_IDS,
@@ -88,7 +89,7 @@ export function gossipOptions(topic: string, peers: number, appScore: (node: str
     mcacheLength: 6,
     mcacheGossip: 3,
     seenTTL: 600_000,
-    idontwantMinDataSize: 16_384,
+    idontwantMinDataSize: CIRCLE_MESSAGE_BYTES,
     gossipsubIWantFollowupMs: 12_000,
     // gossip-inbox.ts cuts the stream into RPCs first, ends the link of who exceeds it, and says so.
     maxInboundDataLength: MAX_GOSSIP_RPC_BYTES + 8,

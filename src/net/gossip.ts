@@ -9,11 +9,14 @@ import { reasonOf } from '../errors.js'
 import type { Clock, GossipVerdict, Logger, NodeId, Random } from '../runtime.js'
 import { Allowances, type Share } from '../share.js'
 import { MAX_GOSSIP_BYTES } from '../wire/index.js'
+import type { Circle } from './circle.js'
 import { stopped, tooLarge } from './errors.js'
 import { peerIdOf } from './keys.js'
 import { degreesFor, gossipOptions, type Degrees } from './gossip-options.js'
 import { GOSSIP_BUCKETS, gossipInbox } from './gossip-inbox.js'
+import { STAMP_BYTES, Stamp, stampOf } from './gossip-stamp.js'
 import {
+  CIRCLE_MESSAGE_BYTES,
   GOSSIP_DONT_WANTS,
   GOSSIP_FORWARD,
   GOSSIP_GIVE_UP_AFTER,
@@ -38,13 +41,12 @@ interface Internals {
   pipePeerReadStream(peer: PeerId, source: unknown): Promise<void>
   decodeRpc(bytes: Uint8Array): unknown
   handleReceivedRpc(from: PeerId, rpc: unknown): Promise<void>
+  publish(topic: string, data: Uint8Array, options: { floodPublish: boolean }): Promise<{ recipients: PeerId[] }>
   sendIDontWants(id: Uint8Array, topic: string, source: string): void
   start(): Promise<void>
   stop(): Promise<void>
 }
 
-/** Bytes before each message that make it unlike any other, so that saying the same twice is heard twice. */
-const NONCE_BYTES = 8
 const REVOKED_SCORE = -1_000
 
 export interface GossipDeps {
@@ -58,6 +60,7 @@ export interface GossipDeps {
   connections(node: NodeId): Connection[]
   heard(from: NodeId, frame: Uint8Array): GossipVerdict
   hangUp(node: NodeId, reason: string): void
+  readonly circle: Circle
   /** What a neighbour may make us do. */
   share(node: NodeId): Share
 }
@@ -70,6 +73,8 @@ export interface GossipCounters {
   accepted: number
   ignored: number
   rejected: number
+  /** Messages taken in that need not be passed on: their publisher handed them to all. */
+  firsthand: number
   revived: number
   givenUp: number
   /** RPCs that held more than allowed or could not be read. */
@@ -89,6 +94,7 @@ export class Gossip {
     accepted: 0,
     ignored: 0,
     rejected: 0,
+    firsthand: 0,
     revived: 0,
     givenUp: 0,
     refusedRpcs: 0,
@@ -105,8 +111,7 @@ export class Gossip {
   /** What was passed on for each neighbour; kept when it leaves. */
   readonly #forwarded: Allowances
   readonly #dontWants: Allowances
-  readonly #nonce: Uint8Array
-  #count = 0
+  readonly #stamp: Stamp
   #pubsub: (ReturnType<ReturnType<typeof gossipsub>> & Internals) | undefined
   #topology: Topology | undefined
 
@@ -115,7 +120,7 @@ export class Gossip {
     this.topic = options.topic
     this.#forwarded = new Allowances(deps.clock, GOSSIP_FORWARD, GOSSIP_NEIGHBOURS)
     this.#dontWants = new Allowances(deps.clock, GOSSIP_DONT_WANTS, GOSSIP_NEIGHBOURS)
-    this.#nonce = deps.random.bytes(NONCE_BYTES / 2)
+    this.#stamp = new Stamp(deps.circle.publisher)
   }
 
   async start(): Promise<void> {
@@ -179,18 +184,21 @@ export class Gossip {
   async publish(frame: Uint8Array): Promise<number> {
     if (frame.length > MAX_GOSSIP_BYTES) throw tooLarge('a gossip message', frame.length, MAX_GOSSIP_BYTES)
     if (this.#pubsub === undefined) throw stopped()
-    const message = Buffer.alloc(NONCE_BYTES + frame.length)
-    message.set(this.#nonce)
-    message.writeUInt32BE((this.#count = (this.#count + 1) >>> 0), NONCE_BYTES / 2)
-    message.set(frame, NONCE_BYTES)
+    const floodPublish = this.#reachesAll(frame.length)
+    const message = this.#stamp.put(frame, floodPublish)
     this.counters.published += 1
     this.counters.publishedBytes += frame.length
     try {
-      return (await this.#pubsub.publish(this.topic, message)).recipients.length
+      return (await this.#pubsub.publish(this.topic, message, { floodPublish })).recipients.length
     } catch (error) {
       this.#deps.logger.warn('A gossip message could not be published', { reason: reasonOf(error) })
       return 0
     }
+  }
+
+  #reachesAll(bytes: number): boolean {
+    if (bytes > CIRCLE_MESSAGE_BYTES || !this.#deps.circle.isWhole()) return false
+    return this.#pubsub?.getSubscribers(this.topic).length === this.#joined.size
   }
 
   /** Bytes queued to all peers and not yet taken over by their connections. */
@@ -248,6 +256,11 @@ export class Gossip {
     this.counters.received += 1
     this.counters.receivedBytes += data.length
     const verdict = this.#judge(from, data)
+    const { publisher, toAll } = verdict === 'accept' ? stampOf(data) : { publisher: '', toAll: false }
+    if (toAll && this.#deps.circle.hasReachedAll(from.toString(), publisher)) {
+      this.counters.firsthand += 1
+      return TopicValidatorResult.Ignore
+    }
     if (verdict === 'accept' && this.#mayForward(from.toString(), data.length)) {
       this.counters.accepted += 1
       return TopicValidatorResult.Accept
@@ -268,13 +281,13 @@ export class Gossip {
   }
 
   #judge(from: PeerId, data: Uint8Array): GossipVerdict {
-    if (data.length < NONCE_BYTES || data.length > NONCE_BYTES + MAX_GOSSIP_BYTES) return 'reject'
+    if (data.length < STAMP_BYTES || data.length > STAMP_BYTES + MAX_GOSSIP_BYTES) return 'reject'
     if (!this.#deps.isMember(from)) return 'ignore'
     try {
       // A copy: the message is a view of a larger network buffer that would otherwise stay in memory with it.
       return this.#deps
         .share(from.toString())
-        .working('gossip', () => this.#deps.heard(from.toString(), data.slice(NONCE_BYTES)))
+        .working('gossip', () => this.#deps.heard(from.toString(), data.slice(STAMP_BYTES)))
     } catch (error) {
       this.#deps.logger.error('A gossip message could not be judged', {
         node: from.toString(),

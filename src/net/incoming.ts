@@ -22,6 +22,7 @@ export interface IncomingHandler {
   addresses(payload: Uint8Array): void
   duplicate(): void
   enough(): void
+  circle(payload: Uint8Array): void
 }
 
 export class Incoming {
@@ -98,6 +99,8 @@ export class Incoming {
         return this.#handler.duplicate()
       case FrameType.enough:
         return this.#handler.enough()
+      case FrameType.circle:
+        return this.#handler.circle(frame.payload)
       default:
         // A kind of a later version: one-way ones may be missed, the others must not wait in vain.
         if (frame.id !== 0) await this.#refuse(frame.id, 'unknown-frame')

@@ -16,6 +16,7 @@ const NO_COUNTERS = {
   accepted: 0,
   ignored: 0,
   rejected: 0,
+  firsthand: 0,
   revived: 0,
   givenUp: 0,
   refusedRpcs: 0,

@@ -40,6 +40,8 @@ export class Link {
   instance: string | undefined
   /** What the peer says it listens on: claims about itself only. */
   listen: readonly string[] = []
+  /** With whom the peer says it is linked, and what its gossip begins with, hex (circle.ts). */
+  circle: { readonly hash: string; readonly publisher: string } | undefined
   /** Connections on which this start of the peer has spoken. */
   readonly voices = new WeakSet<Connection>()
   /** Round trip of the hello, ms. */

@@ -4,8 +4,9 @@
  */
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { GrapevineError } from '../errors.js'
-import type { Clock, Lane, Logger, NodeId, TransportHandler } from '../runtime.js'
+import type { Clock, Lane, Logger, NodeId, Random, TransportHandler } from '../runtime.js'
 import type { Share } from '../share.js'
+import { Circle, decodeCircle } from './circle.js'
 import { decodeAddresses, decodeHello, encodeHello, VERSIONS, type Hello, type PeerAddress } from './hello.js'
 import { unreachable, whyOf } from './errors.js'
 import { FrameType } from './frames.js'
@@ -37,6 +38,7 @@ export interface LinksDeps {
   enough(node: NodeId): void
   /** What a member may make us do. */
   share(node: NodeId): Share
+  readonly random: Random
 }
 
 interface Entry {
@@ -45,6 +47,7 @@ interface Entry {
 }
 
 export class Links {
+  readonly circle: Circle
   readonly #deps: LinksDeps
   readonly #unwelcome = new Set<NodeId>()
   readonly #entries = new Map<NodeId, Entry>()
@@ -55,6 +58,7 @@ export class Links {
 
   constructor(deps: LinksDeps) {
     this.#deps = deps
+    this.circle = new Circle({ self: deps.self, links: () => this.allUp(), random: deps.random })
   }
 
   /** The link to a node, if it is up. */
@@ -138,7 +142,8 @@ export class Links {
         requested: (payload) => this.#deps.handler().requested(node, lane, payload),
         addresses: (payload) => this.#deps.learned(node, decodeAddresses(payload)),
         duplicate: () => this.#deps.duplicate(this.#deps.self),
-        enough: () => this.#deps.enough(node)
+        enough: () => this.#deps.enough(node),
+        circle: (payload) => void (link.circle = decodeCircle(payload))
       },
       this.#deps.logger,
       link.share,
@@ -200,6 +205,7 @@ export class Links {
         up: () => {
           this.#unwelcome.delete(node)
           this.#deps.up(link, peer)
+          this.circle.changed(link)
         },
         failed: (_, error) => this.#failed(link, error)
       },
@@ -245,6 +251,7 @@ export class Links {
     link.close(reason)
     if (wasUp) this.#tell(() => this.#deps.handler().peerDown(link.node))
     this.#deps.down(link.node, wasUp)
+    if (wasUp && !this.#closed) this.circle.changed()
   }
 
   /** A hello came in. Returns ours; throwing refuses it. */

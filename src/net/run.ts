@@ -95,7 +95,8 @@ export class Run {
       learned: (from, rows) => this.#learned(from, rows),
       duplicate: (node) => events.duplicate(node),
       enough: (node) => this.#degree.asked(node),
-      share: (node) => events.share(node)
+      share: (node) => events.share(node),
+      random
     })
     this.#exchange = new Exchange({
       links: this.links,
@@ -257,6 +258,7 @@ export class Run {
         connections: (node) => this.links.connectionsOf(node),
         heard: (from, frame) => this.#events.handler().gossip(from, frame),
         hangUp: (node, reason) => this.links.hangUp(node, reason),
+        circle: this.links.circle,
         share: (node) => this.#events.share(node)
       },
       { topic: this.protocols.topic }

@@ -1,12 +1,14 @@
 /**
  * A network of many nodes that counts. In place of libp2p: links that are given, messages that take a few milliseconds, and
  * of gossipsub what its cost depends on: a mesh of some links, on which a message goes at once, and the ids of what was heard
- * lately to some of the other links every second, who ask for what they lack. Not modelled: scores, prunes, IDONTWANT (it
+ * lately to some of the other links every second, who ask for what they lack; where all are linked with all, a small message
+ * goes to all from its author alone. Not modelled: scores, prunes, IDONTWANT (it
  * begins at 16 KiB), loss, and the time that work takes. Bytes are those of our frames and of gossipsub's own fields, without
  * encryption, multiplexer and TCP.
  */
 import { GrapevineError } from '../../src/errors.js'
 import { degreesFor, type Degrees } from '../../src/net/gossip-options.js'
+import { CIRCLE_MESSAGE_BYTES } from '../../src/net/limits.js'
 import { someOf } from '../../src/net/degree.js'
 import type { NodeId, PeerInfo, Transport, TransportHandler } from '../../src/runtime.js'
 import type { SeededRandom } from './random.js'
@@ -164,7 +166,9 @@ export class MeshTransport implements Transport {
 
   async publish(frame: Uint8Array): Promise<number> {
     this.#remember(frame)
-    return this.#spread(frame, undefined)
+    if (frame.length > CIRCLE_MESSAGE_BYTES || !this.#isCircle()) return this.#spread(frame, undefined)
+    for (const other of this.links) this.#send(other, frame, true)
+    return this.links.size
   }
 
   hangUp(): void {
@@ -209,17 +213,25 @@ export class MeshTransport implements Transport {
     return this.mesh.size
   }
 
-  #send(to: MeshTransport, frame: Uint8Array): void {
-    this.network.traffic.gossip += 1
-    this.network.traffic.gossipBytes += frame.length + MESSAGE_EXTRA_BYTES
-    this.network.later(() => to.#hear(this, frame))
+  /** All we are linked with are linked with the same (src/net/circle.ts). */
+  #isCircle(): boolean {
+    const circle = new Set<MeshTransport>([this, ...this.links])
+    return [...this.links].every(
+      (other) => other.links.size === this.links.size && [...other.links].every((at) => circle.has(at))
+    )
   }
 
-  #hear(from: MeshTransport, frame: Uint8Array): void {
+  #send(to: MeshTransport, frame: Uint8Array, toAll = false): void {
+    this.network.traffic.gossip += 1
+    this.network.traffic.gossipBytes += frame.length + MESSAGE_EXTRA_BYTES
+    this.network.later(() => to.#hear(this, frame, toAll))
+  }
+
+  #hear(from: MeshTransport, frame: Uint8Array, toAll: boolean): void {
     // a frame travels as the one array it is, so that it need not be hashed to be known again
     if (this.#seen.has(frame)) return
     this.#remember(frame)
-    if (this.#handler?.gossip(from.self, frame) === 'accept') this.#spread(frame, from)
+    if (this.#handler?.gossip(from.self, frame) === 'accept' && !toAll) this.#spread(frame, from)
   }
 
   #remember(frame: Uint8Array): void {
