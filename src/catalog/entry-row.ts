@@ -1,6 +1,7 @@
 /** An entry as its row of the index says, with what follows from it, worked out once. Never changed. */
 import type { HeldRow } from '../store/index.js'
 import type { BodyRef } from '../wire/index.js'
+import { nameKey } from './ids.js'
 import { decodeEntry, encodeEntry, entryHash, type EntryState } from './entry.js'
 import {
   BODY,
@@ -29,6 +30,7 @@ export class EntryRow implements HeldRow {
   #meaning: EntryMeaning | undefined
   #hash: Buffer | undefined
   #place: EffectivePlace | undefined
+  #nameKey: string | undefined
   #bodies: ReadonlyArray<{ readonly body: BodyRef; readonly log: string }> | undefined
 
   /** `state` is not to be changed from here on. */
@@ -85,6 +87,12 @@ export class EntryRow implements HeldRow {
 
   get order(): string | null {
     return this.#effective.order
+  }
+
+  /** The key of the row that says who claims this name: kept, since text that was a key before is one faster. */
+  get nameKey(): string {
+    this.#nameKey ??= nameKey(this.parent, this.name)
+    return this.#nameKey
   }
 
   get #effective(): EffectivePlace {

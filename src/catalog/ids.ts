@@ -4,6 +4,10 @@ import { sha256, sha256Hex } from '../wire/index.js'
 /** The root of a catalog: always there, never written. */
 export const ROOT_ID = '0'.repeat(32)
 
+/** Rows of the index that say who claims a name. */
+export const NAME_ROWS = 'n/'
+export const nameKey = (parent: string, name: string): string => `${NAME_ROWS}${parent}/${name}`
+
 const ENTRY_DOMAIN = Buffer.from('grapevine/entry/1\0')
 const CLIENT_DOMAIN = Buffer.from('grapevine/client/1\0')
 

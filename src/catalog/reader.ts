@@ -3,10 +3,9 @@ import { prefixRange, type Store } from '../store/index.js'
 import type { BodyRef } from '../wire/index.js'
 import { bodyKey, historyPrefix } from './catalog.js'
 import type { EntryState } from './entry.js'
-import { entryIdOfPath, ROOT_ID } from './ids.js'
+import { entryIdOfPath, NAME_ROWS, nameKey, ROOT_ID } from './ids.js'
 import { markedName, readMarked } from './marked.js'
 import { decodeIds, ENTRY_ROWS, type CatalogRows } from './rows.js'
-import { NAME_ROWS, nameKey } from './tree.js'
 import { compareStamps, type AuthorOf, type EntryMeaning } from './view.js'
 
 export interface Entry {
@@ -19,6 +18,8 @@ export interface Entry {
   /** The name its place gives it. */
   readonly name: string
   readonly order: string | null
+  /** The key of the row that says who claims this name. */
+  readonly nameKey: string
   /** Bodies of all its live values, the winner's among them, and the log each was written in. */
   readonly bodies: ReadonlyArray<{ readonly body: BodyRef; readonly log: string }>
   /** Its canonical hash; undefined when nothing of it lives. */
@@ -84,16 +85,25 @@ export class CatalogReader {
     return owner === undefined || owner.id === entry.id ? entry.name : markedName(entry.name, entry.id)
   }
 
+  /** Whether others claim its name too. */
+  isNameShared(entry: Entry): boolean {
+    return this.#rows.claimants(entry.nameKey).length > 1
+  }
+
   /** Whether nobody else claims its name. */
-  #isSole({ id, parent, name }: Entry): boolean {
-    const claimants = this.#rows.claimants(nameKey(parent, name))
-    return claimants.length === 1 && claimants[0] === id
+  #isSole(entry: Entry): boolean {
+    const claimants = this.#rows.claimants(entry.nameKey)
+    return claimants.length === 1 && claimants[0] === entry.id
   }
 
   /** The path of a listed entry; undefined when it, or what holds it, is not listed. */
   pathOf(id: string): string | undefined {
     const entry = this.entry(id)
-    if (entry === undefined || !entry.listed) return undefined
+    return entry && this.pathOfEntry(entry)
+  }
+
+  pathOfEntry(entry: Entry): string | undefined {
+    if (!entry.listed) return undefined
     const name = this.shownName(entry)
     if (entry.parent === ROOT_ID) return name
     const above = this.#rows.pathOfDirectory(entry.parent) ?? this.#walkUp(entry.parent)
@@ -183,8 +193,11 @@ export class CatalogReader {
   /** Listed children, by order key and then by name. */
   async children(parent: string): Promise<Entry[]> {
     const found: Entry[] = []
-    for await (const [, ids] of this.#iterate(prefixRange(nameKey(parent, '')))) {
-      for (const id of decodeIds(ids)) {
+    const asOf = (await this.#rows.flush?.()) ?? 0
+    for await (const [key, row] of this.#store.iterate(prefixRange(nameKey(parent, '')))) {
+      const ids = decodeIds(row)
+      this.#rows.noteName?.(key, ids, asOf)
+      for (const id of ids) {
         const entry = this.entry(id)
         // the iterator shows the index as written; what is newer still is in the entry itself
         if (entry !== undefined && entry.listed && entry.parent === parent) found.push(entry)
@@ -197,18 +210,23 @@ export class CatalogReader {
 
   /** Everything below a directory, parents before children, siblings in order. */
   async *walk(parent: string, path: string): AsyncIterable<Listed> {
-    for (const entry of await this.children(parent)) {
-      const shown = this.shownName(entry)
-      const at = join(path, shown)
-      yield { path: at, entry }
-      if (entry.state.kids > 0) yield* this.walk(entry.id, at)
+    // a stack of its own: a generator within a generator hands on each entry once for every directory above it
+    const way = [{ path, left: (await this.children(parent)).values() }]
+    for (let top = way.at(-1); top !== undefined; top = way.at(-1)) {
+      const { done, value: entry } = top.left.next()
+      if (done === true) way.pop()
+      else {
+        const at = join(top.path, this.shownName(entry))
+        yield { path: at, entry }
+        if (entry.state.kids > 0) way.push({ path: at, left: (await this.children(entry.id)).values() })
+      }
     }
   }
 
   /** Rows as the index has them, after what is pending was written. */
-  async *#iterate(range: { gte: string; lt: string }): AsyncIterable<[string, Uint8Array]> {
+  async #iterate(range: { gte: string; lt: string }): Promise<AsyncIterable<[string, Uint8Array]>> {
     await this.#rows.flush?.()
-    yield* this.#store.iterate(range)
+    return this.#store.iterate(range)
   }
 
   /** Records that wrote to an entry, oldest first. */
@@ -216,7 +234,7 @@ export class CatalogReader {
     const rows: Array<{ log: string; seq: number }> = []
     const born = this.entry(id)?.state.born
     if (born !== undefined) rows.push({ log: born.log, seq: born.seq })
-    for await (const [key] of this.#iterate(prefixRange(historyPrefix(id)))) {
+    for await (const [key] of await this.#iterate(prefixRange(historyPrefix(id)))) {
       const [log, seq] = key.slice(historyPrefix(id).length + 15).split('/')
       if (log !== undefined && seq !== undefined) rows.push({ log, seq: Number.parseInt(seq, 16) })
     }
@@ -227,7 +245,7 @@ export class CatalogReader {
   async bucketRows(bucket: number): Promise<Uint8Array> {
     const rows: Uint8Array[] = []
     const prefix = ENTRY_ROWS + bucket.toString(16).padStart(3, '0')
-    for await (const [key] of this.#iterate(prefixRange(prefix))) {
+    for await (const [key] of await this.#iterate(prefixRange(prefix))) {
       const id = key.slice(ENTRY_ROWS.length)
       const hash = this.entry(id)?.hash
       if (hash !== undefined) rows.push(Buffer.from(id, 'hex'), hash)
@@ -237,12 +255,12 @@ export class CatalogReader {
 
   /** Ids of all entries ever written, gone ones included. */
   async *ids(): AsyncIterable<string> {
-    for await (const [key] of this.#iterate(prefixRange(ENTRY_ROWS))) yield key.slice(ENTRY_ROWS.length)
+    for await (const [key] of await this.#iterate(prefixRange(ENTRY_ROWS))) yield key.slice(ENTRY_ROWS.length)
   }
 
   /** Ids of all listed entries under their parents, by the name rows. */
   async *listedIds(): AsyncIterable<string> {
-    for await (const [, ids] of this.#iterate(prefixRange(NAME_ROWS))) yield* decodeIds(ids)
+    for await (const [, ids] of await this.#iterate(prefixRange(NAME_ROWS))) yield* decodeIds(ids)
   }
 }
 

@@ -20,8 +20,10 @@ export interface CatalogRows {
   pathOfDirectory(id: string): string | undefined
   /** Remembers it. The name is claimed by it alone, and so are all in front of it. */
   noteDirectory(path: string, id: string): void
-  /** Writes down what listings must see. */
-  flush?(): Promise<void>
+  /** Writes down what listings must see. Returns what `noteName` needs to know. */
+  flush?(): Promise<number>
+  /** A listing came by the row of a name. `asOf`: what `flush` returned before it began. */
+  noteName?(key: string, ids: readonly string[], asOf: number): void
 }
 
 export function decodeIds(bytes: Uint8Array | undefined): string[] {
@@ -53,13 +55,15 @@ export class NameRow implements HeldRow {
 
 const NOBODY: readonly string[] = []
 
+type IndexedRows = Pick<Overlay, 'get' | 'row' | 'flush' | 'keep' | 'committed'>
+
 /** Reads the index. */
 export class IndexRows implements CatalogRows {
-  readonly #rows: Pick<Overlay, 'get' | 'row' | 'flush'>
+  readonly #rows: IndexedRows
   readonly #authorOf: AuthorOf
   readonly #paths = new PathCache()
 
-  constructor(rows: Pick<Overlay, 'get' | 'row' | 'flush'>, authorOf: AuthorOf) {
+  constructor(rows: IndexedRows, authorOf: AuthorOf) {
     this.#rows = rows
     this.#authorOf = authorOf
   }
@@ -94,8 +98,13 @@ export class IndexRows implements CatalogRows {
   }
 
   /** A listing of what could be written must not fail because something else could not. */
-  flush(): Promise<void> {
-    return this.#rows.flush().catch(() => undefined)
+  async flush(): Promise<number> {
+    await this.#rows.flush().catch(() => undefined)
+    return this.#rows.committed
+  }
+
+  noteName(key: string, ids: readonly string[], asOf: number): void {
+    this.#rows.keep(key, new NameRow(ids), asOf)
   }
 }
 

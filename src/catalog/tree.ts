@@ -5,13 +5,11 @@
  * A move that makes a cycle is set aside: of each cycle the entry moved last (time, author, id) goes back to where it
  * came from, and to the root if that makes a cycle again.
  */
-import { ROOT_ID } from './ids.js'
+import { nameKey, ROOT_ID } from './ids.js'
 import { NameRow } from './rows.js'
 import type { Cell, Placement, Stage } from './stage.js'
 import { compareStamps, effectivePlace } from './view.js'
 
-export const NAME_ROWS = 'n/'
-export const nameKey = (parent: string, name: string): string => `${NAME_ROWS}${parent}/${name}`
 /** Ids of what is set aside, in a row of the same form. */
 const BROKEN_KEY = '~broken'
 

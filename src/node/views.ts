@@ -35,6 +35,7 @@ import { invitationsOf } from './invitations.js'
 import { quarantineOf } from './quarantine.js'
 import { salvagedBody, salvageOf } from './removal.js'
 import { historyOf } from './history.js'
+import { once } from './once.js'
 import { plain, recordLine, twinLine, twinWith } from './record-lines.js'
 import { tupleViews } from './tuple-views.js'
 
@@ -95,8 +96,9 @@ export class Views implements ReadTarget {
   /** An entry as listings have it; undefined when it is in none. */
   lineOf(id: string): EntryLine | undefined {
     const { reader } = this.replica
-    const path = reader.pathOf(id)
-    return path === undefined ? undefined : this.line(path, reader.entry(id)!)
+    const entry = reader.entry(id)
+    const path = entry && reader.pathOfEntry(entry)
+    return path === undefined ? undefined : this.line(path, entry!)
   }
 
   /** Throws `not-found`. */
@@ -120,11 +122,11 @@ export class Views implements ReadTarget {
       exec: meaning.exec,
       time: isoTime(newest?.time ?? 0),
       author: newest === undefined ? '' : this.authorName(newest.log),
-      conflict: this.#conflictsOf(entry).length > 0
+      conflict: this.#isConflicting(entry),
+      ...(body && { hash: body.hash })
     }
-    if (body === undefined) return line
-    const object = this.contents?.objectAt(path, () => this.replica.reader.inlineBody(body))
-    return { ...line, hash: body.hash, ...(object && { object }) }
+    const object = body && this.contents?.objectAt(path, () => this.replica.reader.inlineBody(body))
+    return object ? { ...line, object } : line
   }
 
   async open(
@@ -147,7 +149,7 @@ export class Views implements ReadTarget {
             facts: { path }
           })
     }
-    return { entry: this.line(this.replica.reader.pathOf(found.id) ?? path, found), body: this.bytes(ref) }
+    return { entry: this.line(this.replica.reader.pathOfEntry(found) ?? path, found), body: this.bytes(ref) }
   }
 
   /** The bytes of a body, small or large. Throws `blob-missing`. */
@@ -204,6 +206,12 @@ export class Views implements ReadTarget {
 
   #tuples(entry: Entry): TupleView[] {
     return tupleViews(entry.state.tuples, this.replica, (log) => this.authorName(log))
+  }
+
+  #isConflicting(entry: Entry): boolean {
+    const { meaning, state, listed } = entry
+    if (meaning.conflicts.length > 0 || meaning.editDelete || state.level > 0) return true
+    return listed && this.replica.reader.isNameShared(entry)
   }
 
   #conflictsOf(entry: Entry): ConflictView[] {
@@ -388,8 +396,4 @@ export class Views implements ReadTarget {
       differences: []
     }
   }
-}
-
-async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  yield bytes
 }

@@ -23,16 +23,20 @@ export class WatchedStore implements Store {
     return this.#store.write(batch, options)
   }
 
-  async *iterate(range: {
-    gte: string
-    lt: string
-    reverse?: boolean
-    limit?: number
-  }): AsyncIterable<[string, Uint8Array]> {
-    try {
-      yield* this.#store.iterate(range)
-    } catch (error) {
-      throw this.#told(error)
+  iterate(range: Parameters<Store['iterate']>[0]): AsyncIterable<[string, Uint8Array]> {
+    const rows = this.#store.iterate(range)
+    // no generator: each row would go through it
+    return {
+      [Symbol.asyncIterator]: () => {
+        const iterator = rows[Symbol.asyncIterator]()
+        const told = (error: unknown): never => {
+          throw this.#told(error)
+        }
+        return {
+          next: () => iterator.next().catch(told),
+          return: async () => (await iterator.return?.()) ?? { done: true, value: undefined }
+        }
+      }
     }
   }
 

@@ -20,6 +20,21 @@ export class HybridClock {
 }
 
 export function isoTime(time: number): string {
-  const ms = time / 1000
-  return Number.isFinite(ms) && ms < 8.64e15 ? new Date(ms).toISOString() : `${time}`
+  const ms = Math.floor(time / 1000)
+  if (!(ms >= 0 && ms < MAX_DATE_MS)) return `${time}`
+  const minute = Math.floor(ms / 60_000)
+  if (minute !== lastMinute) {
+    lastMinute = minute
+    lastMinuteText = new Date(minute * 60_000).toISOString().slice(0, -'00.000Z'.length)
+  }
+  const left = ms - minute * 60_000
+  const seconds = Math.floor(left / 1000)
+  const thousandths = left - seconds * 1000
+  return `${lastMinuteText}${seconds < 10 ? '0' : ''}${seconds}.${thousandths < 10 ? '00' : thousandths < 100 ? '0' : ''}${thousandths}Z`
 }
+
+/** Further no date goes. */
+const MAX_DATE_MS = 8.64e15
+/** Times come in crowds: a listing has one for each line. */
+let lastMinute = Number.NaN
+let lastMinuteText = ''

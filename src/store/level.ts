@@ -94,17 +94,28 @@ export class LevelStore implements Store {
     reverse?: boolean
     limit?: number
   }): AsyncGenerator<[string, Uint8Array]> {
+    const { gte, lt, reverse = false } = range
     let left = range.limit ?? Number.POSITIVE_INFINITY
     if (left <= 0) return
-    const rows = this.#rows(range)
+    const failed = (error: unknown) => this.#readError(error, { gte, lt })
+    let iterator
     try {
-      for await (const [key, row] of rows) {
-        if (isReservedKey(key)) continue
-        yield [key, decodeRow(key, row)]
-        if (--left <= 0) return
+      iterator = this.#database.iterator({ gte, lt, reverse, highWaterMarkBytes: ITERATE_BYTES })
+    } catch (error) {
+      throw failed(error)
+    }
+    try {
+      for (;;) {
+        const rows = await iterator.nextv(ITERATE_ROWS).catch((error: unknown) => Promise.reject(failed(error)))
+        if (rows.length === 0) return
+        for (const [key, row] of rows) {
+          if (isReservedKey(key)) continue
+          yield [key, decodeRow(key, row)]
+          if (--left <= 0) return
+        }
       }
     } finally {
-      await rows.return(undefined)
+      await iterator.close()
     }
   }
 
@@ -139,26 +150,6 @@ export class LevelStore implements Store {
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
-  }
-
-  async *#rows(range: { gte: string; lt: string; reverse?: boolean }): AsyncGenerator<[string, Uint8Array]> {
-    const { gte, lt, reverse = false } = range
-    const failed = (error: unknown) => this.#readError(error, { gte, lt })
-    let iterator
-    try {
-      iterator = this.#database.iterator({ gte, lt, reverse, highWaterMarkBytes: ITERATE_BYTES })
-    } catch (error) {
-      throw failed(error)
-    }
-    try {
-      for (;;) {
-        const rows = await iterator.nextv(ITERATE_ROWS).catch((error: unknown) => Promise.reject(failed(error)))
-        if (rows.length === 0) return
-        yield* rows
-      }
-    } finally {
-      await iterator.close()
-    }
   }
 
   /** A database that could not be opened again is closed because of that failure, not because we stop. */

@@ -32,6 +32,7 @@ export class Overlay {
   #pending = new Map<string, Change>()
   #flight: Map<string, Change> | undefined
   #flushes: Promise<void> = Promise.resolve()
+  #committed = 0
   readonly #cache = new RowCache()
 
   constructor(deps: OverlayDeps) {
@@ -57,13 +58,23 @@ export class Overlay {
     return row
   }
 
+  /** How many batches are written: a row read from the store by range is what it says until this is another number. */
+  get committed(): number {
+    return this.#committed
+  }
+
+  /** Keeps a row that was read by range, begun when so many batches were `committed`, unless it may be out of date. */
+  keep(key: string, row: HeldRow, committed: number): void {
+    if (committed === this.#committed && this.#cache.get(key) === undefined) this.#cache.add(key, row)
+  }
+
   #lookUp(key: string): Uint8Array | HeldRow | undefined {
     let change = this.#pending.get(key)
     if (change === undefined && this.#flight !== undefined) change = this.#flight.get(key)
     if (change === undefined) change = this.#cache.get(key)
     if (change !== undefined) return change ?? undefined
     const value = this.#store.get(key)
-    this.#cache.set(key, value ?? null)
+    this.#cache.add(key, value ?? null)
     return value
   }
 
@@ -93,6 +104,7 @@ export class Overlay {
   commit(): void {
     for (const [key, change] of this.#flight ?? []) this.#cache.set(key, change)
     this.#flight = undefined
+    this.#committed++
   }
 
   /** The batch in flight was not written: its changes are pending again, except those overtaken by newer ones. */

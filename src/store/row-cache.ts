@@ -28,6 +28,11 @@ export class RowCache {
     return old
   }
 
+  /** What was just read because it is not here. */
+  add(key: string, value: Uint8Array | HeldRow | null): void {
+    if (!(value instanceof Uint8Array) || isWorthIt(value)) this.#keep(key, value)
+  }
+
   set(key: string, value: Uint8Array | HeldRow | null): void {
     if (value instanceof Uint8Array && !isWorthIt(value)) {
       this.#young.delete(key)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MemoryStore, Overlay, type Store } from '../../src/store/index.js'
+import { MemoryStore, Overlay, type HeldRow, type Store } from '../../src/store/index.js'
 import { bytes } from '../contract/store.js'
 
 /** A store whose writes wait until the test lets them pass or fail. */
@@ -219,4 +219,51 @@ test('rows in flight that failed are made into bytes again, and what overtook th
       ['b', bytes(2)]
     ]
   )
+})
+
+/** A row that means its bytes. */
+class Plain implements HeldRow {
+  constructor(readonly value: Uint8Array) {}
+  readonly weight = 0
+
+  bytes(): Uint8Array {
+    return this.value
+  }
+}
+const plain = (value: Uint8Array): Plain => new Plain(value)
+
+test('a row that was read by range is at hand afterwards', async () => {
+  const store = new MemoryStore()
+  await withRow(store)
+  const overlay = new Overlay({ store })
+  const row = plain(bytes(1))
+  overlay.keep('stored', row, overlay.committed)
+  assert.equal(
+    overlay.row('stored', () => assert.fail('it is read once more')),
+    row
+  )
+})
+
+test('a row that was read by range before another batch was written is not kept', async () => {
+  const store = new MemoryStore()
+  await withRow(store)
+  const overlay = new Overlay({ store })
+  const { committed } = overlay
+  overlay.put('other', bytes(3))
+  await overlay.flush()
+  overlay.keep('stored', plain(bytes(9)), committed)
+  assert.deepEqual(overlay.get('stored'), bytes(1))
+})
+
+test('a row that was read by range takes the place of nothing that is known', async () => {
+  const store = new MemoryStore()
+  await withRow(store)
+  const overlay = new Overlay({ store })
+  overlay.put('stored', bytes(2))
+  await overlay.flush()
+  overlay.keep('stored', plain(bytes(1)), overlay.committed)
+  assert.deepEqual(overlay.get('stored'), bytes(2))
+  overlay.put('stored', bytes(3))
+  overlay.keep('stored', plain(bytes(1)), overlay.committed)
+  assert.deepEqual(overlay.get('stored'), bytes(3))
 })
