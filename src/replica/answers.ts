@@ -4,9 +4,12 @@ import type { RecordLog } from '../log/index.js'
 import {
   decodeRequest,
   encodeAnswer,
+  encodePacked,
   MAX_PULL_BYTES,
+  type PullAnswer,
   type PullRequest,
   type SyncAnswer,
+  type SyncRequest,
   type VectorEntry
 } from '../wire/index.js'
 import type { Base } from './checkpoint/base.js'
@@ -20,14 +23,17 @@ export interface AnswerDeps {
 }
 
 export async function answerRequest(frame: Uint8Array, deps: AnswerDeps): Promise<Uint8Array> {
-  return encodeAnswer(await answer(frame, deps))
+  const request = decodeRequest(frame)
+  if (request.t !== 'pull') return encodeAnswer(await answer(request, deps))
+  const records = pull(request, deps.log)
+  return request.packed === true ? encodePacked(records) : encodeAnswer(records)
 }
 
-async function answer(frame: Uint8Array, { log, catalog, reader, base, vector }: AnswerDeps): Promise<SyncAnswer> {
-  const request = decodeRequest(frame)
+async function answer(
+  request: Exclude<SyncRequest, PullRequest>,
+  { catalog, reader, base, vector }: AnswerDeps
+): Promise<SyncAnswer> {
   switch (request.t) {
-    case 'pull':
-      return pull(request, log)
     case 'root':
       return { t: 'root-is', root: catalog.root(), vector: vector() }
     case 'buckets':
@@ -42,7 +48,7 @@ async function answer(frame: Uint8Array, { log, catalog, reader, base, vector }:
 }
 
 /** Records from `from` on, as many as fit; at least one when there is one. */
-function pull({ log, from, count }: PullRequest, records: RecordLog): SyncAnswer {
+function pull({ log, from, count }: PullRequest, records: RecordLog): PullAnswer {
   const { seq: head, floor } = records.get(log) ?? { seq: 0, floor: 0 }
   if (from <= floor) return { t: 'records', records: [], head, floor }
   const found: Uint8Array[] = []

@@ -23,7 +23,8 @@ export class Asking {
   /** Records of a peer's log, decoded; `head` is how far it holds that log. */
   async records(to: NodeId, request: PullRequest): Promise<{ records: SignedRecord[]; head: number }> {
     const { transport, intake, checkpointNeeded } = this.#deps
-    const bytes = await transport.request(to, 'sync', encodeRequest(request), { timeoutMs: PULL_TIMEOUT_MS })
+    const frame = encodeRequest({ ...request, packed: true })
+    const bytes = await transport.request(to, 'sync', frame, { timeoutMs: PULL_TIMEOUT_MS })
     const { records, head, floor } = decodeAnswer(bytes, 'records')
     if (floor !== undefined && floor >= request.from) {
       checkpointNeeded(to)

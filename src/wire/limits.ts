@@ -30,6 +30,8 @@ export const MAX_GOSSIP_BYTES = 64 * 1024
 export const MAX_FRAME_BYTES = 2 * 1024 * 1024
 /** Records answered to one pull, bytes (at least one record is always sent). */
 export const MAX_PULL_BYTES = 1024 * 1024
+/** What packed records of an answer unpack to, bytes. */
+export const MAX_PACKED_BYTES = 256 * 1024
 /** Chunk of a blob, bytes. Measured best for pulls on one kept stream (LIBP2P 7.2). */
 export const BLOB_CHUNK_BYTES = 256 * 1024
 /** Chunks one request may ask for: 1 MiB, half of what a frame may have. */

@@ -6,11 +6,13 @@ import { sha256, type BodyRef } from './body.js'
 import { decodeMessage, encodeCbor, malformed } from './cbor.js'
 import { bytesOf, Fields, hexOf } from './fields.js'
 import { packRef, readRef } from './manifest.js'
+import { pack, unpack } from './packed.js'
 import {
   MAX_FRAME_BYTES,
   MAX_GOSSIP_BYTES,
   MAX_LACKS,
   MAX_MANIFEST_BYTES,
+  MAX_PACKED_BYTES,
   MAX_RECORD_BYTES,
   MAX_SEQ,
   MAX_SYSTEM_BYTES,
@@ -63,6 +65,8 @@ export interface PullRequest {
   readonly log: string
   readonly from: number
   readonly count: number
+  /** The asker understands packed records. Absent: it does not. */
+  readonly packed?: true
 }
 
 export interface PullAnswer {
@@ -194,7 +198,8 @@ export function decodeRequest(bytes: Uint8Array): SyncRequest {
         t: 'pull',
         log: fields.hex('log', 16),
         from: fields.int('from', 1, MAX_SEQ),
-        count: fields.int('count', 1, MAX_PULL_RECORDS)
+        count: fields.int('count', 1, MAX_PULL_RECORDS),
+        ...(map.packed === true ? { packed: true as const } : {})
       }
     case 'root':
       return { t: 'root' }
@@ -207,6 +212,12 @@ export function decodeRequest(bytes: Uint8Array): SyncRequest {
     default:
       throw malformed(`is a request of the unknown kind ${String(map.t)}`)
   }
+}
+
+/** For whoever understands packed records: they are packed where that makes the answer shorter. */
+export function encodePacked(answer: PullAnswer): Uint8Array {
+  const packed = pack(answer.records)
+  return packed === undefined ? encodeAnswer(answer) : encodeCbor({ ...answer, records: [], packed })
 }
 
 export function encodeAnswer(answer: SyncAnswer): Uint8Array {
@@ -226,7 +237,7 @@ export function decodeAnswer<T extends SyncAnswer['t']>(bytes: Uint8Array, expec
 function readAnswer(kind: SyncAnswer['t'], fields: Fields): SyncAnswer {
   switch (kind) {
     case 'records': {
-      const records = fields.list('records', MAX_PULL_RECORDS)
+      const records = recordsOf(fields)
       if (!records.every((record) => record instanceof Uint8Array && record.length <= MAX_RECORD_BYTES))
         throw malformed('holds a record over its size')
       const answer = {
@@ -254,6 +265,14 @@ function readAnswer(kind: SyncAnswer['t'], fields: Fields): SyncAnswer {
         ? { t: 'checkpoint-is', offer: readRef(fields.value('offer'), MAX_MANIFEST_BYTES) }
         : { t: 'checkpoint-is' }
   }
+}
+
+function recordsOf(fields: Fields): readonly unknown[] {
+  const plain = fields.list('records', MAX_PULL_RECORDS)
+  if (!fields.has('packed')) return plain
+  if (plain.length > 0) throw malformed('holds records both packed and not')
+  const packed = unpack(fields.bytes('packed', 0, MAX_PACKED_BYTES))
+  return new Fields(packed, malformed).list('records', MAX_PULL_RECORDS)
 }
 
 export function encodeGossip(message: GossipMessage): Uint8Array {

@@ -394,7 +394,9 @@ describe('gossip', () => {
       ),
       'accept'
     )
-    assert.deepEqual(asked, [[writer.id, { t: 'pull', log, from: 1, count: SYNC_DEFAULTS.maxPullRecords }]])
+    assert.deepEqual(asked, [
+      [writer.id, { t: 'pull', log, from: 1, count: SYNC_DEFAULTS.maxPullRecords, packed: true }]
+    ])
     await reader.replica.stop()
   })
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { deflateRawSync } from 'node:zlib'
 import { decodeUpdate, encodeUpdate, type EditUpdate, type Value } from '../../src/catalog/update.js'
 import { checkField } from '../../src/catalog/view.js'
 import { inviteBody } from '../../src/control/requests.js'
@@ -159,6 +160,7 @@ const LIMITS: Record<keyof typeof limits, Case> = {
       ),
     refused: badMessage
   },
+  MAX_PACKED_BYTES: { take: (bytes) => decodeAnswer(packedAnswer(bytes), 'records'), refused: badMessage },
   MAX_PULL_BYTES: { take: (bytes) => pullAll(bytes), refused: /the last one fits no more/ },
   BLOB_CHUNK_BYTES: {
     take: (bytes) =>
@@ -265,6 +267,17 @@ async function pullAll(bytes: number): Promise<void> {
   await segments.close()
   assert.equal(answer.head, 3)
   if (answer.records.length < 3) throw new Error('the last one fits no more')
+}
+
+/** Packed records that unpack to exactly so many bytes. */
+function packedAnswer(bytes: number): Uint8Array {
+  const whole = Math.floor(bytes / 60_000)
+  const plain = (last: number): Uint8Array =>
+    encodeCbor({ records: [...Array.from({ length: whole }, () => 59_000), last].map((size) => new Uint8Array(size)) })
+  const rest = bytes - plain(1_000).length + 1_000
+  const packed = plain(rest)
+  assert.equal(packed.length, bytes)
+  return encodeCbor({ t: 'records', records: [], head: 1, packed: deflateRawSync(packed) })
 }
 
 describe('every limit on the wire', () => {

@@ -102,6 +102,7 @@ async function talking(): Promise<Session> {
     ],
     [
       encodeRequest({ t: 'pull', log: log!, from: 1, count: 10 }),
+      encodeRequest({ t: 'pull', log: log!, from: 1, count: 10, packed: true }),
       encodeRequest({ t: 'root' }),
       encodeRequest({ t: 'buckets' }),
       encodeRequest({ t: 'bucket', index: 7 })

@@ -32,6 +32,7 @@ import {
   encodeProposalAnswer,
   decodeToken,
   encodeAnswer,
+  encodePacked,
   encodeAppointmentRequest,
   encodeCbor,
   encodeCertificate,
@@ -79,7 +80,8 @@ const message = (
 const ANSWERS: ReadonlyArray<SyncAnswer['t']> = ['records', 'root-is', 'buckets-are', 'bucket-is', 'checkpoint-is']
 const answers = [
   ...ANSWERS.flatMap((kind) => named(`answer: ${kind}`)),
-  encodeAnswer({ t: 'checkpoint-is', offer: { hash, size: 500 } })
+  encodeAnswer({ t: 'checkpoint-is', offer: { hash, size: 500 } }),
+  encodePacked({ t: 'records', records: [Buffer.alloc(3_000, 'layer')], head: 1 })
 ]
 
 const PLACE = { log: 'cd'.repeat(16), seq: 5, id: hash }
