@@ -7,15 +7,13 @@ import type { Command } from 'commander'
 import { createProgram } from '../src/cli/program.js'
 import { environmentName, SETTING_NAMES, SETTINGS } from '../src/config.js'
 import { ERRORS } from '../src/errors.js'
+import { markdownTable, replaceBetween, type Markers } from './markdown.js'
 
-const BEGIN = '<!-- reference:begin -->'
-const END = '<!-- reference:end -->'
+const MARKERS: Markers = { begin: '<!-- reference:begin -->', end: '<!-- reference:end -->' }
 
-/** The whole reference, from one marker to the other. */
+/** The whole reference, as it is between the markers. */
 export function referenceText(): string {
   return [
-    BEGIN,
-    '',
     '### Commands',
     '',
     commandsText(),
@@ -25,19 +23,13 @@ export function referenceText(): string {
     '',
     '### Errors',
     '',
-    errorsText(),
-    '',
-    END
+    errorsText()
   ].join('\n')
 }
 
 /** The document with its reference replaced; throws when the markers are not there exactly once. */
-export function withReference(document: string, reference: string): string {
-  const [before, inside, ...more] = document.split(BEGIN)
-  const rest = inside?.split(END)
-  if (rest?.length !== 2 || more.length > 0) throw new Error(`the file needs one ${BEGIN} and, after it, one ${END}`)
-  return before + reference + rest[1]
-}
+export const withReference = (document: string, reference: string): string =>
+  replaceBetween(document, MARKERS, reference)
 
 function commandsText(): string {
   const program = createProgram({ version: '0', columns: 80, writeOut: () => undefined, runner: async () => undefined })
@@ -78,15 +70,6 @@ function errorsText(): string {
 
 function code(text: string): string {
   return `\`${text}\``
-}
-
-/** Columns are padded the way the formatter does, so that formatting the file changes nothing. */
-function markdownTable(head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
-  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
-  const widths = head.map((_, i) => Math.max(3, ...cells.map((row) => [...row[i]!].length)))
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((cell, i) => cell + ' '.repeat(widths[i]! - [...cell].length)).join(' | ')} |`
-  return [line(cells[0]!), line(widths.map((width) => '-'.repeat(width))), ...cells.slice(1).map(line)].join('\n')
 }
 
 async function main(argv: readonly string[]): Promise<number> {
