@@ -23,6 +23,9 @@ export interface Line {
   readonly notes: string
   /** What others took of one core meanwhile, percent. */
   readonly foreign: number
+  /** Beside other peers: the stage of the plan with its sizes, and the round from 1 (bench-plan.ts). */
+  readonly stage?: string
+  readonly round?: number
 }
 
 export interface ResultFile {
@@ -59,11 +62,13 @@ export interface Cell {
   readonly workload: string
   readonly n: number
   readonly params: Parameters
-  /** Of the runs that count: how many, of how many, and what they had against them. */
+  /** Runs that count, those that were done as they should, and all. */
   readonly runs: number
+  readonly done: number
   readonly of: number
   /** Others kept the machine busy during each of the runs. */
   readonly disturbed: boolean
+  /** Not done in any run; the values are then of what came of it all the same. */
   readonly failed: boolean
   readonly notes: string
   /** Values of each number, one a run, by its dotted name. */
@@ -79,7 +84,9 @@ export function cellsOf(lines: readonly Line[]): Map<string, Cell> {
   return new Map([...groups].map(([name, group]) => [name, cellOf(group)]))
 }
 
-function cellName({ peer, workload, n, params }: Line): string {
+function cellName({ peer, workload, n, params, stage }: Line): string {
+  // what was not done has fewer parameters, and belongs to the same stage
+  if (stage !== undefined) return [workload, stage, peer].join(' ')
   const named = Object.entries(params)
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `${name}=${value}`)
@@ -87,11 +94,11 @@ function cellName({ peer, workload, n, params }: Line): string {
 }
 
 function cellOf(all: readonly Line[]): Cell {
-  const { peer, workload, n, params } = all[0]!
   const done = all.filter(({ ok }) => ok)
+  const { peer, workload, n, params } = done[0] ?? all[0]!
   // single steps count CPU time, which others take little of
   const quiet = done.filter(({ foreign }) => workload === 'micro' || foreign <= MAX_FOREIGN_PERCENT)
-  const used = quiet.length > 0 ? quiet : done
+  const used = quiet.length > 0 ? quiet : done.length > 0 ? done : all
   const values = new Map<string, number[]>()
   for (const { result } of used)
     for (const [name, value] of numbersOf(result)) values.set(name, [...(values.get(name) ?? []), value])
@@ -100,10 +107,11 @@ function cellOf(all: readonly Line[]): Cell {
     workload,
     n,
     params,
-    runs: used.length,
+    runs: Math.min(used.length, done.length),
+    done: done.length,
     of: all.length,
-    disturbed: used.length > 0 && quiet.length === 0,
-    failed: used.length === 0,
+    disturbed: done.length > 0 && quiet.length === 0,
+    failed: done.length === 0,
     notes: all.find(({ notes }) => notes !== '')?.notes ?? '',
     values
   }

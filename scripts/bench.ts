@@ -1,94 +1,58 @@
 /**
- * Measures a cluster on this machine, and writes one file of JSON a run.
- *
- *   npm run bench -- [--only micro,W1,...,W8] [--runs 5] [--nodes 3] [--scale 10000] [--batch 1] [--mib 256] [--out FILE]
- *   npm run bench -- --with DIR --peers nats,tcp [--only W1,W2]     beside the peers of another benchmark (bench-peers.ts)
- *   npm run bench -- compare A.json B.json [--disturbed]            medians of both and their ratio; refuses what means nothing
- *   npm run bench -- table A.json                                   the table of the README
+ * Measures a cluster on this machine, and writes one file of JSON a run: `npm run bench -- --help`.
  *
  * As root all nodes run in a network namespace of their own with nothing but loopback, so that the bytes on the wire are
  * theirs alone; otherwise (or with --no-namespace) on the loopback of this machine, whose other traffic is counted with it.
- * `--nodes` are receivers. The shape of a line and what each workload does: bench-result.ts, bench-workloads.ts.
+ * `--nodes` are receivers. The shape of a line and what each workload does: bench-result.ts, bench-workloads.ts; what is run
+ * beside others, and how often: bench-plan.ts.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { parseArgs } from 'node:util'
 import { buildIfNeeded } from './build.mjs'
 import { Cluster } from './bench-cluster.js'
 import { compare, comparisonText } from './bench-compare.js'
 import { files } from './bench-files.js'
 import { ForeignLoad, machine, versionMeasured } from './bench-machine.js'
 import { micro } from './bench-micro.js'
-import { besidePeers } from './bench-peers.js'
+import { HELP, readOptions, UsageError, type Options } from './bench-options.js'
+import { besidePeers, checkHarness } from './bench-peers.js'
+import { nameOf, OURS, PLANS, planText, restricted, stagesOf, stepsOf, type Step } from './bench-plan.js'
 import { readResult, RESULT_FORMAT, type Line, type ResultFile } from './bench-result.js'
-import { tableText } from './bench-table.js'
-import { bigFile, load, propagation, writers, type Measured, type Sizes } from './bench-workloads.js'
+import { TABLE_MARKERS, tableText } from './bench-table.js'
+import { bigFile, load, propagation, writers, type Measured } from './bench-workloads.js'
+import { replaceBetween } from './markdown.js'
 
-const WORKLOADS = ['micro', 'W1', 'W2', 'W3', 'W4', 'W5', 'W6', 'W7', 'W8']
 /** These share one load. */
 const OF_ONE_LOAD = ['W2', 'W3', 'W4', 'W6']
 const IN_NAMESPACE = 'GRAPEVINE_BENCH_NAMESPACE'
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    only: { type: 'string', default: WORKLOADS.join(',') },
-    runs: { type: 'string', default: '1' },
-    nodes: { type: 'string', default: '3' },
-    scale: { type: 'string', default: '10000' },
-    batch: { type: 'string', default: '1' },
-    changes: { type: 'string', default: '200' },
-    writes: { type: 'string', default: '500' },
-    files: { type: 'string', default: '1000' },
-    edits: { type: 'string', default: '50' },
-    mib: { type: 'string', default: '256' },
-    idle: { type: 'string', default: '30' },
-    limit: { type: 'string', default: '600' },
-    with: { type: 'string' },
-    peers: { type: 'string', default: '' },
-    out: { type: 'string' },
-    disturbed: { type: 'boolean', default: false },
-    'no-namespace': { type: 'boolean', default: false }
-  }
-})
-
-function wholeNumber(name: 'runs' | 'limit' | keyof typeof SIZES): number {
-  const flag = name in SIZES ? SIZES[name as keyof typeof SIZES] : (name as 'runs' | 'limit')
-  const number = Number(options[flag])
-  if (!Number.isSafeInteger(number) || number < 1) throw new Error(`--${flag} needs a whole number above 0`)
-  return number
-}
-
-/** Which flag sets which size. */
-const SIZES = {
-  n: 'nodes',
-  scale: 'scale',
-  batch: 'batch',
-  changes: 'changes',
-  writes: 'writes',
-  mib: 'mib',
-  files: 'files',
-  edits: 'edits',
-  idleS: 'idle'
-} as const satisfies Record<keyof Sizes, keyof typeof options>
-
-const sizes = (): Sizes =>
-  Object.fromEntries(Object.keys(SIZES).map((name) => [name, wholeNumber(name as keyof Sizes)])) as unknown as Sizes
-
-function wantedWorkloads(): string[] {
-  const wanted = options.only.split(',')
-  const unknown = wanted.find((name) => !WORKLOADS.includes(name))
-  if (unknown !== undefined) throw new Error(`there is no workload ${unknown}; there are ${WORKLOADS.join(', ')}`)
-  return wanted
+/** To run it again: without the places of this machine. */
+function commandOf(args: readonly string[]): string {
+  const words = args.flatMap((word, at) => {
+    if (word === '--resume' || word === '--out' || args[at - 1] === '--out') return []
+    return [args[at - 1] === '--with' ? 'DIR' : word]
+  })
+  return ['npm run bench --', ...words].join(' ')
 }
 
 class Run {
   readonly #lines: Line[] = []
-  readonly #at = new Date()
+  readonly #at: string
   readonly #version = versionMeasured()
   readonly #foreign = new ForeignLoad()
-  readonly #out = options.out ?? `bench-results/${this.#at.toISOString().replaceAll(':', '-').slice(0, 19)}.json`
+  readonly #out: string
+
+  constructor(
+    readonly options: Options,
+    /** Whether nothing else is on the loopback. */
+    readonly alone: boolean,
+    before?: ResultFile
+  ) {
+    this.#at = before?.at ?? new Date().toISOString()
+    this.#out = options.out ?? `bench-results/${this.#at.replaceAll(':', '-').slice(0, 19)}.json`
+    this.#lines.push(...(before?.lines ?? []))
+  }
 
   /** Everything so far is in the file after each line: a run of hours may end early. */
   add(line: Line): void {
@@ -96,30 +60,34 @@ class Run {
     process.stdout.write(`${JSON.stringify(line)}\n`)
     const file: ResultFile = {
       format: RESULT_FORMAT,
-      at: this.#at.toISOString(),
+      at: this.#at,
       version: this.#version,
       node: process.version,
       machine: machine(),
-      alone: process.env[IN_NAMESPACE] !== undefined,
-      command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+      alone: this.alone,
+      command: commandOf(process.argv.slice(2)),
       lines: this.#lines
     }
     mkdirSync(dirname(this.#out), { recursive: true })
-    writeFileSync(this.#out, `${JSON.stringify(file, null, 1)}\n`)
+    // whole or not at all: it may be ended at any time, and gone on with
+    writeFileSync(`${this.#out}.new`, `${JSON.stringify(file, null, 1)}\n`)
+    renameSync(`${this.#out}.new`, this.#out)
   }
 
   measured(peer: string, measured: Measured): void {
     this.add({ peer, version: this.#version, ...measured, foreign: this.#foreign.percent() })
   }
 
+  /** What others could not do is a result; what we could not is a failure. */
   end(): void {
     process.stdout.write(this.#lines.length === 0 ? 'nothing was measured\n' : `written to ${this.#out}\n`)
-    if (this.#lines.length === 0 || this.#lines.some(({ ok }) => !ok)) process.exitCode = 1
+    if (this.#lines.length === 0 || this.#lines.some(({ ok, peer }) => !ok && OURS.test(peer))) process.exitCode = 1
   }
 }
 
 /** One cluster for some workloads; what fails, or takes too long, is a line as well, and the rest goes on. */
 async function inCluster(run: Run, name: string, wanted: readonly string[]): Promise<void> {
+  const { sizes, limitS } = run.options
   const peer = name === 'files' ? 'grapevine:files' : 'grapevine'
   const cluster = new Cluster(name === 'files' ? 'files' : undefined)
   const reported = new Set<string>()
@@ -127,14 +95,13 @@ async function inCluster(run: Run, name: string, wanted: readonly string[]): Pro
     reported.add(measured.workload)
     run.measured(peer, measured)
   }
-  const limitS = wholeNumber('limit')
   try {
     const work: Record<string, () => Promise<void>> = {
-      W1: () => propagation(cluster, sizes(), report),
-      load: () => load(cluster, sizes(), report, new Set(wanted)),
-      W5: () => bigFile(cluster, sizes(), report),
-      files: () => files(cluster, sizes(), report),
-      W8: () => writers(cluster, sizes(), report)
+      W1: () => propagation(cluster, sizes, report),
+      load: () => load(cluster, sizes, report, new Set(wanted)),
+      W5: () => bigFile(cluster, sizes, report),
+      files: () => files(cluster, sizes, report),
+      W8: () => writers(cluster, sizes, report)
     }
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
@@ -144,15 +111,15 @@ async function inCluster(run: Run, name: string, wanted: readonly string[]): Pro
   } catch (error) {
     const workload = wanted.find((each) => !reported.has(each)) ?? wanted[0]!
     const notes = (error as Error).message
-    run.measured(peer, { workload, n: sizes().n, params: {}, result: {}, ok: false, notes })
+    run.measured(peer, { workload, n: sizes.n, params: {}, result: {}, ok: false, notes })
   } finally {
     await cluster.stop()
   }
 }
 
 async function ourselves(run: Run): Promise<void> {
-  const wanted = wantedWorkloads()
-  for (let round = 0; round < wholeNumber('runs'); round++) {
+  const { workloads: wanted, runs } = run.options
+  for (let round = 0; round < runs; round++) {
     if (wanted.includes('micro')) await micro((measured) => run.measured('grapevine', measured))
     if (wanted.includes('W1')) await inCluster(run, 'W1', ['W1'])
     const loads = OF_ONE_LOAD.filter((name) => wanted.includes(name))
@@ -163,32 +130,40 @@ async function ourselves(run: Run): Promise<void> {
   }
 }
 
-async function withPeers(run: Run, harness: string): Promise<void> {
-  const workloads = wantedWorkloads().filter((name) => name !== 'micro')
-  const { n, scale, batch, mib, idleS } = sizes()
-  const flags = Object.entries({
-    n,
-    scale,
-    batch,
-    mib,
-    idle: idleS,
-    runs: wholeNumber('runs'),
-    limit: wholeNumber('limit')
-  })
-  await besidePeers(
-    {
-      harness,
-      workloads,
-      peers: options.peers.split(',').filter((peer) => peer !== ''),
-      flags: flags.flatMap(([name, value]) => [`--${name}`, String(value)])
-    },
-    (line) => run.add(line)
-  )
+function stepsAskedFor({ plan, workloads, peers, sizes, limitS, runs }: Options): Step[] {
+  if (plan !== undefined) return stepsOf(restricted(PLANS[plan]!, workloads, peers), runs)
+  return stepsOf(stagesOf(workloads, sizes, limitS, peers ?? []), runs)
+}
+
+/** What an earlier run left, to go on with. Throws when what comes now could not be compared with it. */
+function earlier(out: string): ResultFile | undefined {
+  if (!existsSync(out)) return undefined
+  const before = readResult(out)
+  const now = { version: versionMeasured(), node: process.version, machine: machine() }
+  for (const what of ['version', 'node', 'machine'] as const)
+    if (JSON.stringify(before[what]) !== JSON.stringify(now[what]))
+      throw new UsageError(
+        `${out} was measured with another ${what} (${JSON.stringify(before[what])}) than this would be ` +
+          `(${JSON.stringify(now[what])}): name another --out, and begin anew`
+      )
+  return before
+}
+
+async function withPeers(options: Options, harness: string): Promise<void> {
+  const all = stepsAskedFor(options)
+  if (options.dryRun) return void process.stdout.write(planText(all))
+  const before = options.resume ? earlier(options.out!) : undefined
+  const done = new Set(before?.lines.map(({ peer, stage, round }) => [peer, stage, round].join()))
+  const steps = all.filter(({ entrant, stage, round }) => !done.has([entrant.peer, nameOf(stage), round].join()))
+  // the other benchmark makes a namespace for each of its runs where it may
+  const run = new Run(options, process.getuid?.() === 0 && !options.noNamespace, before)
+  await besidePeers({ harness, steps, noNamespace: options.noNamespace }, (line) => run.add(line))
+  run.end()
 }
 
 /** Runs this command again where nothing but its own nodes is on the loopback. False: it cannot be had here. */
-async function inNamespaceOfItsOwn(): Promise<boolean> {
-  if (options['no-namespace'] || process.env[IN_NAMESPACE] !== undefined || process.getuid?.() !== 0) return false
+async function inNamespaceOfItsOwn({ noNamespace }: Options): Promise<boolean> {
+  if (noNamespace || process.env[IN_NAMESPACE] !== undefined || process.getuid?.() !== 0) return false
   const prepare = 'ip link set lo up && exec "$@"'
   if (spawnSync('unshare', ['--net', 'sh', '-c', prepare, 'sh', 'true'], { stdio: 'ignore' }).status !== 0) return false
   const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
@@ -203,25 +178,35 @@ async function inNamespaceOfItsOwn(): Promise<boolean> {
   return true
 }
 
-async function measure(): Promise<void> {
-  wantedWorkloads()
-  sizes()
-  if (options.with === undefined && (await inNamespaceOfItsOwn())) return
-  if (!buildIfNeeded()) throw new Error('it does not build')
-  const run = new Run()
-  if (options.with === undefined) await ourselves(run)
-  else await withPeers(run, options.with)
+async function measure(options: Options): Promise<void> {
+  if (options.with !== undefined) checkHarness(options.with)
+  else if (await inNamespaceOfItsOwn(options)) return
+  if (!options.dryRun && !buildIfNeeded()) throw new Error('it does not build')
+  if (options.with !== undefined) return withPeers(options, options.with)
+  const run = new Run(options, process.env[IN_NAMESPACE] !== undefined)
+  await ourselves(run)
   run.end()
 }
 
+function table(path: string, into: string | undefined): void {
+  const text = tableText(readResult(path))
+  if (into === undefined) process.stdout.write(text)
+  else writeFileSync(into, replaceBetween(readFileSync(into, 'utf8'), TABLE_MARKERS, text))
+}
+
 async function main(): Promise<void> {
-  const [command, ...paths] = positionals
-  if (command === undefined) return measure()
-  if (command === 'compare' && paths.length === 2) {
+  const options = readOptions(process.argv.slice(2))
+  const [command, ...paths] = options.positionals
+  if (options.help) process.stdout.write(HELP)
+  else if (command === undefined) await measure(options)
+  else if (command === 'compare' && paths.length === 2) {
     const [a, b] = paths as [string, string]
     process.stdout.write(comparisonText(compare(readResult(a), readResult(b), options), [a, b]))
-  } else if (command === 'table' && paths.length === 1) process.stdout.write(tableText(readResult(paths[0]!)))
-  else throw new Error(`"${positionals.join(' ')}" is not understood: say nothing, "compare A B" or "table A"`)
+  } else if (command === 'table' && paths.length === 1) table(paths[0]!, options.into)
+  else
+    throw new UsageError(
+      `"${options.positionals.join(' ')}" is not understood: say nothing, "compare A B" or "table A"; --help tells more`
+    )
 }
 
 main().catch((error: unknown) => {

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { compare, comparisonText } from '../../scripts/bench-compare.js'
 import { cellsOf, median, quantiles, readResult, type Line, type ResultFile } from '../../scripts/bench-result.js'
-import { tableText } from '../../scripts/bench-table.js'
 
 const line = (result: object, more: Partial<Line> = {}): Line => ({
   peer: 'grapevine',
@@ -134,26 +133,5 @@ describe('a result of the benchmark', () => {
     const hundred = Array.from({ length: 100 }, (_, i) => i + 1)
     assert.deepEqual(quantiles(hundred), { p50: 50, p95: 95, p99: 99, max: 100 })
     assert.equal(median([1, 3, 2, 10]), 2.5)
-  })
-})
-
-describe('the table of a result', () => {
-  it('has a row a peer and a column a workload, with the command, the machine and what is unfair', () => {
-    const text = tableText(
-      file([
-        line({ entriesPerS: 1_234 }),
-        line({ entriesPerS: 99 }, { peer: 'other', foreign: 90 }),
-        line({}, { peer: 'broken', ok: false })
-      ])
-    )
-    assert.match(text, /`npm run bench --` with version 0\.1\.0 on 2 cores of one, 2 GiB, Node v20\.20\.0/)
-    assert.match(text, /\| grapevine \| 1,234 \|/)
-    assert.match(text, /\| other \| 99\.0 ~ \|/)
-    assert.match(text, /\| broken \| not done \|/)
-    assert.match(text, /All nodes share the cores of one machine/)
-  })
-
-  it('is refused where nothing was measured', () => {
-    assert.throws(() => tableText(file([])), /holds no workload/)
   })
 })
