@@ -1,7 +1,49 @@
 // One node of the benchmark: a process that loads the adapter, does what it is told, and stamps what becomes visible.
 import { createHash } from 'node:crypto'
+import fs from 'node:fs'
+import { writeHeapSnapshot } from 'node:v8'
 import { open } from './bench-adapter.mjs'
 import { doc, keyAt, versionOf } from './bench-docs.mjs'
+
+/** What `npm run bench -- profile` looks at: where the time goes from here on, or from the start of this process. */
+let profiler
+const PROFILED_FROM_START = process.env.GRAPEVINE_BENCH_PROFILE !== undefined
+/** Between two looks, µs. */
+const PROFILE_INTERVAL_US = 1_000
+let cpuBefore
+
+/** Threads that Node starts before anything else runs: those of V8, which compile and collect garbage. */
+const OF_V8 = 6
+
+/** By thread, ms: what is sampled is time on the wall, also while others had the processor, and of one thread. */
+function cpuMs() {
+  const { user, system } = process.cpuUsage()
+  const [main, ...others] = fs
+    .readdirSync('/proc/self/task')
+    .toSorted((a, b) => a - b)
+    .map((thread) => {
+      const stat = fs.readFileSync(`/proc/self/task/${thread}/stat`, 'utf8')
+      const [userTicks, systemTicks] = stat
+        .slice(stat.lastIndexOf(')') + 2)
+        .split(' ')
+        .slice(11, 13)
+        .map(Number)
+      return (userTicks + systemTicks) * 10
+    })
+  const v8 = others.slice(0, OF_V8).reduce((sum, ms) => sum + ms, 0)
+  return { all: (user + system) / 1_000, main, v8 }
+}
+
+async function beginProfile() {
+  // nothing of it is loaded where only the time is taken
+  profiler = new (await import('node:inspector/promises')).Session()
+  profiler.connect()
+  await profiler.post('Profiler.enable')
+  await profiler.post('Profiler.setSamplingInterval', { interval: PROFILE_INTERVAL_US })
+  cpuBefore = PROFILED_FROM_START ? { all: 0, main: 0, v8: 0 } : cpuMs()
+  await profiler.post('Profiler.start')
+}
+if (PROFILED_FROM_START) await beginProfile()
 
 /** Changes under way at once in a burst of single calls. */
 const INFLIGHT = 64
@@ -112,6 +154,21 @@ const commands = {
     await node.blobWait(file)
     return now()
   },
+  profile: beginProfile,
+  /** The profile since it began, and what all threads of this process took. */
+  async profiled({ file }) {
+    const { profile } = await profiler.post('Profiler.stop')
+    const { all, main, v8 } = cpuMs()
+    profiler.disconnect()
+    fs.writeFileSync(file, JSON.stringify(profile))
+    return { cpuMs: all - cpuBefore.all, mainMs: main - cpuBefore.main, v8Ms: v8 - cpuBefore.v8 }
+  },
+  /** Bytes; those of files that are mapped (Node itself) are shared with all processes that map them. */
+  memory() {
+    const mapped = /RssFile:\s+(\d+)/.exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0
+    return { ...process.memoryUsage(), mapped: mapped * 1_024 }
+  },
+  heap: ({ file }) => writeHeapSnapshot(file),
   /** Lets go of what only the benchmark keeps. */
   forget() {
     seen.clear()

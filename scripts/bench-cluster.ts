@@ -7,6 +7,8 @@ import { usageOf, type Usage } from './bench-machine.js'
 
 /** How long a node may take to stop in order before it is killed, ms. */
 const STOP_MS = 15_000
+/** Of this workload the memory is looked at and not the time. */
+const AT_REST = 'W6'
 const AGENT = new URL('./bench-agent.mjs', import.meta.url)
 
 /** Milliseconds of the monotonic clock that all processes of a machine share. */
@@ -25,12 +27,14 @@ class Agent {
 
   constructor(
     readonly index: number,
-    logFile: string
+    logFile: string,
+    profiled: boolean
   ) {
     const log = openSync(logFile, 'a')
     this.#child = fork(AGENT, [], {
       execArgv: ['--expose-gc', '--max-old-space-size=6000'],
-      stdio: ['ignore', log, log, 'ipc']
+      stdio: ['ignore', log, log, 'ipc'],
+      env: profiled ? { ...process.env, GRAPEVINE_BENCH_PROFILE: '1' } : process.env
     })
     closeSync(log)
     this.#child.on('message', (message: { id: number; value?: unknown; error?: string }) => {
@@ -65,12 +69,46 @@ class Agent {
   }
 }
 
+/** What one node did while a workload was measured. */
+export interface Profiled {
+  readonly node: number
+  /** A .cpuprofile. */
+  readonly file: string
+  /** Processor time of all its threads, of the one that is profiled, and of those of V8. */
+  readonly cpuMs: number
+  readonly mainMs: number
+  readonly v8Ms: number
+}
+
+/** What one node holds at rest. */
+export interface Heap {
+  /** A .heapsnapshot. */
+  readonly file: string
+  /** Bytes, as Node counts them, and those of files that are mapped. */
+  readonly memory: NodeJS.MemoryUsage & { readonly mapped: number }
+}
+
+/** Where the time of one workload goes, on each node (bench-profile.ts). */
+export class Profiling {
+  readonly found: Array<Promise<Profiled>> = []
+  running = false
+  heap: Heap | undefined
+
+  constructor(
+    readonly workload: string,
+    readonly directory: string
+  ) {}
+}
+
 export class Cluster {
   readonly root = mkdtempSync(join(tmpdir(), 'grapevine-bench-'))
   readonly #agents: Array<Agent | undefined> = []
   readonly #ctx: { nodes: Info[]; variant?: string }
 
-  constructor(variant?: string) {
+  constructor(
+    variant?: string,
+    readonly profiling?: Profiling
+  ) {
     this.#ctx = variant === undefined ? { nodes: [] } : { nodes: [], variant }
   }
 
@@ -85,7 +123,7 @@ export class Cluster {
     const dir = join(this.root, `node-${i}`)
     mkdirSync(dir, { recursive: true })
     const began = now()
-    const agent = new Agent(i, join(this.root, `agent-${i}.log`))
+    const agent = new Agent(i, join(this.root, `agent-${i}.log`), this.profiling?.running === true)
     this.#agents[i] = agent
     const { info, at } = await agent.call<{ info: Info; at: number }>('open', { i, dir, ctx: this.#ctx })
     this.#ctx.nodes[i] = info
@@ -121,6 +159,42 @@ export class Cluster {
   usage(i?: number): Usage {
     const of = i === undefined ? this.#running : [this.#agents[i]].filter((agent) => agent !== undefined)
     return usageOf(of.map(({ pid }) => pid))
+  }
+
+  /** From here on the time of all nodes, and of those that start meanwhile, is this workload's. */
+  beginMeasure(workload: string): void {
+    const { profiling } = this
+    // at rest the profiler itself would be most of what is seen
+    if (profiling?.workload !== workload || workload === AT_REST) return
+    profiling.running = true
+    // a node does what it is told in order, so nobody need wait for it
+    for (const agent of this.#running) void agent.call('profile').catch(() => undefined)
+  }
+
+  endMeasure(workload: string): void {
+    const { profiling } = this
+    if (profiling?.running !== true) return
+    profiling.running = false
+    for (const agent of this.#running) {
+      const file = join(profiling.directory, `${workload}-node-${agent.index}.cpuprofile`)
+      const found = agent
+        .call<Omit<Profiled, 'node' | 'file'>>('profiled', { file })
+        .then((taken) => ({ node: agent.index, file, ...taken }))
+      // told to whoever asks, later
+      found.catch(() => undefined)
+      profiling.found.push(found)
+    }
+  }
+
+  /** What node `i` holds, where that is looked at. */
+  async keepHeap(i: number): Promise<void> {
+    const { profiling } = this
+    if (profiling?.workload !== AT_REST) return
+    // first of all: to write a snapshot takes memory as well
+    const memory = await this.call<Heap['memory']>(i, 'memory')
+    const file = join(profiling.directory, `node-${i}.heapsnapshot`)
+    await this.call(i, 'heap', { file })
+    profiling.heap = { file, memory }
   }
 
   /** Stops node `i` in order; its directory stays. */

@@ -32,6 +32,7 @@ export async function files(cluster: Cluster, { n, files: count, edits }: Sizes,
     content: doc(`style${i}`, i, 300 + ((i * 7_919) % 3_700))
   }))
   const cpuBefore = cluster.usage().cpuS
+  cluster.beginMeasure('W7')
   const began = now()
   for (const { path, content } of all) {
     mkdirSync(dirname(join(folders[0]!, path)), { recursive: true })
@@ -59,6 +60,7 @@ export async function files(cluster: Cluster, { n, files: count, edits }: Sizes,
       open = open.filter((folder) => !isThere({ folder, path, content }))
     times.push(now() - renamed)
   }
+  cluster.endMeasure('W7')
   const result = {
     seconds: round(seconds, 3),
     writeS: round(writeS, 3),

@@ -48,6 +48,7 @@ export const HELP = `Measures a cluster on this machine, alone or beside the pee
   npm run bench -- [--only micro,W1,...,W8]           our nodes alone; one file of JSON a run
   npm run bench -- --with DIR --peers A,B [--only W1] the same workloads, in turns with the peers of the benchmark in DIR
   npm run bench -- --with DIR --plan ${Object.keys(PLANS).join('|').padEnd(16)} a named plan: stages, sizes, peers and how often each
+  npm run bench -- profile W2                         which part of the program takes the processor time of a workload
   npm run bench -- compare A.json B.json              medians of both and their ratio; refuses what means nothing
   npm run bench -- table A.json [--into README.md]    Markdown, printed or put between the markers of a file
 

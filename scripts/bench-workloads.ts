@@ -46,25 +46,24 @@ const SETTLE_MS = 20_000
 /** No news for so long means that all is done, ms. */
 const QUIET_MS = 2_000
 
-/** CPU seconds and bytes on the wire since this was made. */
+/** CPU seconds and bytes on the wire since this was made; what is profiled is profiled until it is taken. */
 class Cost {
   readonly #cpuS: number
   readonly #wire = wireBytes()
 
-  constructor(readonly cluster: Cluster) {
+  constructor(
+    readonly cluster: Cluster,
+    readonly workload: string
+  ) {
     this.#cpuS = cluster.usage().cpuS
-  }
-
-  get bytes(): number {
-    return wireBytes() - this.#wire
-  }
-
-  get cpuS(): number {
-    return this.cluster.usage().cpuS - this.#cpuS
+    cluster.beginMeasure(workload)
   }
 
   taken(): { cpuS: number; wireMB: number } {
-    return { cpuS: round(this.cpuS), wireMB: round(this.bytes / 1e6, 3) }
+    const cpuS = this.cluster.usage().cpuS - this.#cpuS
+    const taken = { cpuS: round(cpuS), wireMB: round((wireBytes() - this.#wire) / 1e6, 3) }
+    this.cluster.endMeasure(this.workload)
+    return taken
   }
 }
 
@@ -74,7 +73,7 @@ const receiversOf = (n: number): number[] => Array.from({ length: n }, (_, at) =
 export async function propagation(cluster: Cluster, { n, changes }: Sizes, report: Report): Promise<void> {
   await cluster.start(n + 1)
   const others = receiversOf(n)
-  const cost = new Cost(cluster)
+  const cost = new Cost(cluster, 'W1')
   await cluster.all('record', { on: true }, others)
   const made = await cluster.call<Array<[number, number, number, string]>>(0, 'paced', {
     count: changes,
@@ -121,7 +120,7 @@ export async function load(cluster: Cluster, sizes: Sizes, report: Report, wants
   const { n, scale, batch } = sizes
   await cluster.start(n + 1)
   const params = { scale, bytes: BYTES, batch }
-  const cost = new Cost(cluster)
+  const cost = new Cost(cluster, 'W2')
   const held = cluster.all<number>('wait', { count: scale }, receiversOf(n))
   const { began, accepted } = await cluster.call<{ began: number; accepted: number }>(0, 'burst', {
     count: scale,
@@ -145,11 +144,13 @@ async function rest(cluster: Cluster, { n, idleS }: Sizes, report: Report, param
   await cluster.all('forget')
   await sleep(QUIET_MS)
   const [writer, receiver] = [cluster.usage(0).rssMiB, cluster.usage(1).rssMiB]
-  const cost = new Cost(cluster)
+  const cost = new Cost(cluster, 'W6')
   const began = now()
   await sleep(idleS * 1_000)
   const seconds = (now() - began) / 1_000
-  const [cpuPercent, bytesPerS] = [(cost.cpuS / seconds) * 100, cost.bytes / seconds]
+  const { cpuS, wireMB } = cost.taken()
+  await cluster.keepHeap(1)
+  const [cpuPercent, bytesPerS] = [(cpuS / seconds) * 100, (wireMB * 1e6) / seconds]
   report({
     workload: 'W6',
     n,
@@ -177,7 +178,7 @@ const STATES_DIFFER = 'the nodes do not hold the same'
 async function coldJoin(cluster: Cluster, { n, scale }: Sizes, report: Report, params: Parameters): Promise<void> {
   await sleep(QUIET_MS)
   const newcomer = n + 1
-  const cost = new Cost(cluster)
+  const cost = new Cost(cluster, 'W3')
   const began = await cluster.add(newcomer)
   const all = await cluster.call<number>(newcomer, 'wait', { count: scale })
   const taken = cost.taken()
@@ -199,7 +200,7 @@ async function catchUp(cluster: Cluster, { n, scale }: Sizes, report: Report, pa
   await cluster.call(0, 'burst', { count: changed, version: 2 })
   await waits
   await sleep(QUIET_MS)
-  const cost = new Cost(cluster)
+  const cost = new Cost(cluster, 'W4')
   const began = await cluster.add(away)
   const times = [
     await cluster.call<number>(away, 'wait', { count: changed, version: 2 }),
@@ -224,7 +225,7 @@ export async function bigFile(cluster: Cluster, { n, mib }: Sizes, report: Repor
   const outOf = (i: number): string => join(cluster.root, `blob-${i}.out`)
   const idleMiB = cluster.usage().rssMiB
   const arrived = Promise.all(others.map((i) => cluster.call<number>(i, 'blobWait', { file: outOf(i) })))
-  const cost = new Cost(cluster)
+  const cost = new Cost(cluster, 'W5')
   const { began, accepted } = await cluster.call<{ began: number; accepted: number }>(0, 'blobSend', { file })
   let peakMiB = 0
   const looking = setInterval(() => (peakMiB = Math.max(peakMiB, cluster.usage().rssMiB)), 100)
@@ -271,7 +272,7 @@ export async function writers(cluster: Cluster, { writes }: Sizes, report: Repor
   const there = cluster.all('wait', { count: W8_KEYS, version: 0 }, all.slice(1))
   await cluster.call(0, 'burst', { count: W8_KEYS, version: 0 })
   await there
-  const cost = new Cost(cluster)
+  const cost = new Cost(cluster, 'W8')
   const began = now()
   const lasts = all.map((i) => cluster.call<number>(i, 'writer', { count: writes, keys: W8_KEYS, i, writers: n }))
   const last = Math.max(...(await Promise.all(lasts)))

@@ -8,19 +8,21 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { buildIfNeeded } from './build.mjs'
-import { Cluster } from './bench-cluster.js'
+import { Cluster, Profiling } from './bench-cluster.js'
 import { compare, comparisonText } from './bench-compare.js'
 import { files } from './bench-files.js'
 import { ForeignLoad, machine, versionMeasured } from './bench-machine.js'
+import { heapText } from './bench-heap.js'
 import { micro } from './bench-micro.js'
 import { HELP, readOptions, UsageError, type Options } from './bench-options.js'
 import { besidePeers, checkHarness } from './bench-peers.js'
 import { nameOf, OURS, PLANS, planText, restricted, stagesOf, stepsOf, type Step } from './bench-plan.js'
+import { profileText } from './bench-profile.js'
 import { readResult, RESULT_FORMAT, type Line, type ResultFile } from './bench-result.js'
 import { TABLE_MARKERS, tableText } from './bench-table.js'
-import { bigFile, load, propagation, writers, type Measured } from './bench-workloads.js'
+import { bigFile, load, propagation, writers, type Measured, type Sizes } from './bench-workloads.js'
 import { replaceBetween } from './markdown.js'
 
 /** These share one load. */
@@ -86,10 +88,10 @@ class Run {
 }
 
 /** One cluster for some workloads; what fails, or takes too long, is a line as well, and the rest goes on. */
-async function inCluster(run: Run, name: string, wanted: readonly string[]): Promise<void> {
+async function inCluster(run: Run, name: string, wanted: readonly string[], profiling?: Profiling): Promise<void> {
   const { sizes, limitS } = run.options
   const peer = name === 'files' ? 'grapevine:files' : 'grapevine'
-  const cluster = new Cluster(name === 'files' ? 'files' : undefined)
+  const cluster = new Cluster(name === 'files' ? 'files' : undefined, profiling)
   const reported = new Set<string>()
   const report = (measured: Measured): void => {
     reported.add(measured.workload)
@@ -108,6 +110,7 @@ async function inCluster(run: Run, name: string, wanted: readonly string[]): Pro
       timer = setTimeout(() => reject(new Error(`cut off after ${limitS} s`)), limitS * 1_000)
     })
     await Promise.race([work[name]!(), late]).finally(() => clearTimeout(timer))
+    await Promise.all(profiling?.found ?? [])
   } catch (error) {
     const workload = wanted.find((each) => !reported.has(each)) ?? wanted[0]!
     const notes = (error as Error).message
@@ -188,6 +191,46 @@ async function measure(options: Options): Promise<void> {
   run.end()
 }
 
+/** What is done how often in a workload, to say what one takes. */
+const UNITS: Readonly<Record<string, readonly [name: string, count: (sizes: Sizes) => number]>> = {
+  W1: ['a change', ({ changes }) => changes],
+  W2: ['an entry', ({ scale }) => scale],
+  W3: ['an entry', ({ scale }) => scale],
+  W4: ['a node', () => 1],
+  W5: ['a MiB', ({ mib }) => mib],
+  W6: ['a node', () => 1],
+  W7: ['a file or edit', ({ files: count, edits }) => count + edits],
+  W8: ['a change', ({ writes }) => 4 * writes]
+}
+
+/** Runs one workload once, and tells where the processor time of its nodes went. */
+async function profile(options: Options, workload: string | undefined): Promise<void> {
+  const unit = UNITS[workload ?? '']
+  if (workload === undefined || unit === undefined)
+    throw new UsageError(`"profile" needs a workload behind it, one of ${Object.keys(UNITS).join(', ')}`)
+  if (await inNamespaceOfItsOwn(options)) return
+  if (!buildIfNeeded()) throw new Error('it does not build')
+  const directory = resolve(options.out ?? `bench-results/profile-${workload}`)
+  mkdirSync(directory, { recursive: true })
+  const profiling = new Profiling(workload, directory)
+  const run = new Run({ ...options, out: join(directory, 'result.json') }, true)
+  const cluster = OF_ONE_LOAD.includes(workload) ? 'load' : workload === 'W7' ? 'files' : workload
+  await inCluster(run, cluster, [workload], profiling)
+  const nodes = (await Promise.all(profiling.found)).toSorted((a, b) => a.node - b.node)
+  run.end()
+  const [name, count] = unit
+  const { n } = options.sizes
+  // the node that comes new, or back, is what is looked at
+  const special = workload === 'W3' ? n + 1 : workload === 'W4' ? n : 0
+  const columns = [
+    { title: special === 0 ? 'writer' : 'the one that comes', nodes: nodes.filter(({ node }) => node === special) },
+    { title: 'others', nodes: nodes.filter(({ node }) => node !== special) }
+  ].filter((column) => column.nodes.length > 0)
+  if (columns.length > 0) process.stdout.write(`\n${profileText(columns, { name, count: count(options.sizes) })}\n`)
+  if (profiling.heap !== undefined) process.stdout.write(`${await heapText(profiling.heap)}\n`)
+  process.stdout.write(`more in the developer tools of a browser: ${directory}/*profile, *snapshot\n`)
+}
+
 function table(path: string, into: string | undefined): void {
   const text = tableText(readResult(path))
   if (into === undefined) process.stdout.write(text)
@@ -199,13 +242,14 @@ async function main(): Promise<void> {
   const [command, ...paths] = options.positionals
   if (options.help) process.stdout.write(HELP)
   else if (command === undefined) await measure(options)
+  else if (command === 'profile' && paths.length <= 1) await profile(options, paths[0])
   else if (command === 'compare' && paths.length === 2) {
     const [a, b] = paths as [string, string]
     process.stdout.write(comparisonText(compare(readResult(a), readResult(b), options), [a, b]))
   } else if (command === 'table' && paths.length === 1) table(paths[0]!, options.into)
   else
     throw new UsageError(
-      `"${options.positionals.join(' ')}" is not understood: say nothing, "compare A B" or "table A"; --help tells more`
+      `"${options.positionals.join(' ')}" is not understood: say nothing, "profile W2", "compare A B" or "table A"; --help tells more`
     )
 }
 

@@ -60,7 +60,19 @@ describe('npm run bench', () => {
     assert.match(bench('--plan', 'table').output, /--plan needs --with DIR/)
     assert.match(bench('--with', directory, '--plan', 'x').output, /there is no plan x; there are table/)
     assert.match(bench('--with', directory, '--resume').output, /--resume needs .* --out FILE/)
-    for (const wrong of [['--frob'], ['--plan', 'table']]) assert.equal(bench(...wrong).status, 2)
+    assert.match(bench('profile', 'W9').output, /needs a workload behind it/)
+    for (const wrong of [['--frob'], ['--plan', 'table'], ['profile']]) assert.equal(bench(...wrong).status, 2)
+  })
+
+  it('tells what takes the processor time of a workload, by part of the program', () => {
+    const profiled = join(directory, 'profile')
+    const { status, output } = bench('profile', 'W2', '--nodes', '1', '--scale', '300', '--out', profiled)
+    assert.equal(status, 0, output)
+    assert.match(output, /\| µs of processor time an entry +\| writer +\| others/)
+    // bundled: that these are told apart shows that places were found in the sources
+    for (const part of ['src/catalog', 'src/store', 'yjs, lib0', 'threads of V8', 'all'])
+      assert.match(output, new RegExp(`^\\| ${part}.* %\\)`, 'm'), part)
+    assert.ok(existsSync(join(profiled, 'W2-node-1.cpuprofile')))
   })
 })
 
