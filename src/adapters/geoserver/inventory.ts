@@ -2,6 +2,7 @@
  * All objects of a data directory and how they hang together, kept up to date file by file: a change of one file costs
  * what it touches. Knows no file system; `findings.ts` says what is wrong.
  */
+import type { FileKind } from './file-rules.js'
 import { IDENTIFIED_KINDS, type FileFacts, type GeoObject, type Reference } from './objects.js'
 
 export interface Held {
@@ -23,6 +24,8 @@ export class Inventory {
   readonly #bodies = new Map<string, Set<string>>()
   /** Path of a graphic -> paths of the bodies that draw with it. */
   readonly #graphics = new Map<string, Set<string>>()
+  /** Kind -> format -> paths of the styles and stores of that kind written in it. */
+  readonly #formats = new Map<FileKind, Map<string, Set<string>>>()
   /** Ids with more than one owner, and ids that are referred to and have none. */
   readonly #shared = new Set<string>()
   readonly #wanted = new Set<string>()
@@ -57,6 +60,7 @@ export class Inventory {
     }
     this.#references += object.references.length
     if (object.body !== undefined) add(this.#bodies, object.body, facts.path)
+    if (object.format !== undefined) add(this.#ofKind(facts.class.kind), object.format, facts.path)
     for (const { id } of object.references) {
       add(this.#referrers, id, facts.path)
       this.#look(id)
@@ -77,6 +81,7 @@ export class Inventory {
     }
     this.#references -= object.references.length
     if (object.body !== undefined) remove(this.#bodies, object.body, path)
+    if (object.format !== undefined) remove(this.#ofKind(before.class.kind), object.format, path)
     for (const { id } of object.references) {
       remove(this.#referrers, id, path)
       this.#look(id)
@@ -109,6 +114,11 @@ export class Inventory {
     return [...(this.#bodies.get(path) ?? []), ...(this.#graphics.get(path) ?? [])]
   }
 
+  /** Formats that styles or stores of a kind are written in, with the paths of those. */
+  formats(kind: FileKind): ReadonlyMap<string, ReadonlySet<string>> {
+    return this.#ofKind(kind)
+  }
+
   /** References to ids that no object has, in the order of paths. */
   dangling(): Dangling[] {
     const found = [...this.#wanted].flatMap((id) =>
@@ -131,6 +141,12 @@ export class Inventory {
   /** Ids that several objects claim, with their paths. */
   duplicates(): Array<{ id: string; paths: string[] }> {
     return [...this.#shared].toSorted().map((id) => ({ id, paths: [...this.#owners.get(id)!].toSorted() }))
+  }
+
+  #ofKind(kind: FileKind): Map<string, Set<string>> {
+    let formats = this.#formats.get(kind)
+    if (formats === undefined) this.#formats.set(kind, (formats = new Map<string, Set<string>>()))
+    return formats
   }
 
   #look(id: string): void {

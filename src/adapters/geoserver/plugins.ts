@@ -59,28 +59,37 @@ export interface Lack {
 /** Objects that are named of each plugin. */
 export const MAX_NAMED = 5
 
-/** What in the directory a GeoServer with these modules cannot use, in the order of the table. */
-export function lacksOf({ files }: Inventory, modules: ReadonlySet<string>): Lack[] {
+/**
+ * What in the directory a GeoServer with these modules cannot use, in the order of the table. Asked every few seconds, so it
+ * goes by the formats there are and not by the files.
+ */
+export function lacksOf(inventory: Inventory, modules: ReadonlySet<string>): Lack[] {
   const missing = PLUGIN_RULES.filter(({ module }) => !modules.has(module))
-  const found = new Map<PluginRule, string[]>()
-  for (const facts of files.values()) {
-    const need = needOf(facts, missing)
-    if (need === undefined) continue
-    const paths = found.get(need)
-    if (paths === undefined) found.set(need, [facts.path])
-    else paths.push(facts.path)
-  }
+  const found = new Map<PluginRule, Array<ReadonlySet<string>>>()
+  for (const kind of new Set(missing.flatMap(({ kinds }) => kinds)))
+    for (const [format, paths] of inventory.formats(kind)) {
+      const need = missing.find((each) => each.kinds.includes(kind) && each.format.test(format))
+      if (need !== undefined) found.set(need, [...(found.get(need) ?? []), paths])
+    }
   return missing.flatMap((need) => {
-    const paths = found.get(need)?.toSorted() ?? []
-    const about = paths.slice(0, MAX_NAMED).map((path) => aboutOf(files.get(path)!))
-    return paths.length === 0 ? [] : [{ plugin: need.plugin, objects: paths.length, about }]
+    const sets = found.get(need) ?? []
+    const objects = sets.reduce((sum, { size }) => sum + size, 0)
+    const about = firstOf(sets, MAX_NAMED).map((path) => aboutOf(inventory.files.get(path)!))
+    return objects === 0 ? [] : [{ plugin: need.plugin, objects, about }]
   })
 }
 
-function needOf({ class: { kind }, object }: FileFacts, rules: readonly PluginRule[]): PluginRule | undefined {
-  const format = object?.format
-  if (format === undefined) return undefined
-  return rules.find((each) => each.kinds.includes(kind) && each.format.test(format))
+/** The first of all those paths in their order, without putting the others in order. */
+function firstOf(sets: ReadonlyArray<ReadonlySet<string>>, count: number): string[] {
+  const first: string[] = []
+  for (const paths of sets)
+    for (const path of paths) {
+      if (first.length === count && path >= first.at(-1)!) continue
+      const place = first.findIndex((other) => path < other)
+      first.splice(place < 0 ? first.length : place, 0, path)
+      first.length = Math.min(first.length, count)
+    }
+  return first
 }
 
 /** In words: `style coast:line (css)`. */

@@ -54,6 +54,36 @@ test('the first five are named and all are counted', () => {
   }
 })
 
+test('the first named are the first in order, whatever the order and format they came in', () => {
+  const names = ['g', 'c', 'f', 'a', 'e', 'b', 'd', 'h']
+  const files = names.map((name, index) => [
+    `styles/${name}.xml`,
+    style(name, `<format>${index % 2 === 0 ? 'yaml' : 'ysld'}</format>`)
+  ])
+  const [lack] = lacksOf(inventoryOf(Object.fromEntries(files) as Record<string, string>), new Set(CORE))
+  assert.equal(lack!.objects, names.length)
+  assert.deepEqual(
+    lack!.about.map((about) => about.split(' ')[1]),
+    ['a', 'b', 'c', 'd', 'e']
+  )
+})
+
+test('what was written over or is gone needs its plugin no longer', () => {
+  const path = 'styles/a.xml'
+  const inventory = inventoryOf({ [path]: style('a', '<format>css</format>') })
+  const lacking = (): string[] => lacksOf(inventory, new Set(CORE)).map(({ plugin }) => plugin)
+  const write = (rest: string): void =>
+    inventory.set(readFacts(path, classifier.classify(path), Buffer.from(style('a', rest))))
+  assert.deepEqual(lacking(), ['css'])
+  write('<format>ysld</format>')
+  assert.deepEqual(lacking(), ['ysld'])
+  write('<format>sld</format>')
+  assert.deepEqual(lacking(), [])
+  write('<format>css</format>')
+  inventory.delete(path)
+  assert.deepEqual(lacking(), [])
+})
+
 test('every row of the table names a plugin, a library of GeoServer or GeoTools, and no type of every GeoServer', () => {
   const ofAll = [
     'PostGIS',
