@@ -17,8 +17,11 @@ export const WORTH_BYTES = 16 * 1024 * 1024
 export const AGAIN_MS = 1_000
 /** as long as they give back this much, bytes. */
 export const LEAST_BYTES = 4 * 1024 * 1024
-/** Nothing else happens during a collection: after one that took longer there are no more, ms. */
+/** Nothing else happens during a collection: after one that took longer the next waits, ms; */
 export const MAX_COLLECTION_MS = 45
+/** so long, and twice as long after each further one: most were slow because others used the machine. */
+export const PATIENCE_MS = 60_000
+export const MAX_PATIENCE_MS = 3_600_000
 
 /** What is asked of the process. */
 export interface ProcessMemory {
@@ -42,6 +45,7 @@ export class IdleMemory {
   #at = 0
   /** The heap after it was last collected, bytes. */
   #left = 0
+  #patienceMs = PATIENCE_MS
 
   constructor(deps: IdleMemoryDeps) {
     this.#deps = deps
@@ -72,7 +76,12 @@ export class IdleMemory {
     const ms = clock.monotonic() - began
     const after = memory.heapBytes()
     logger.debug('Memory was given back, as nothing happens.', { before, after, ms: Math.round(ms) })
-    if (ms > MAX_COLLECTION_MS) return
+    if (ms > MAX_COLLECTION_MS) {
+      this.#cancel = clock.timer(this.#patienceMs, () => this.start())
+      this.#patienceMs = Math.min(MAX_PATIENCE_MS, 2 * this.#patienceMs)
+      return
+    }
+    this.#patienceMs = PATIENCE_MS
     if (before - after >= LEAST_BYTES) this.#cancel = clock.timer(AGAIN_MS, () => this.#collect())
     else {
       this.#left = after

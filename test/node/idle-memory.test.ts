@@ -8,6 +8,8 @@ import {
   LEAST_BYTES,
   LOOK_MS,
   MAX_COLLECTION_MS,
+  MAX_PATIENCE_MS,
+  PATIENCE_MS,
   processMemory,
   REST_SHARE,
   WORTH_BYTES
@@ -15,10 +17,11 @@ import {
 import { HandClock } from '../net/hand-clock.js'
 
 const LIVE = 10 * 1024 * 1024
+const SLOW_MS = MAX_COLLECTION_MS + 1
 
 function rig({ heap = LIVE + WORTH_BYTES, collectionMs = 30, gives = WORTH_BYTES } = {}) {
   const clock = new HandClock()
-  const state = { cpuMs: 0, heap, collections: 0 }
+  const state = { cpuMs: 0, heap, collections: 0, collectionMs }
   const idle = new IdleMemory({
     clock,
     logger: { debug: () => undefined },
@@ -28,7 +31,7 @@ function rig({ heap = LIVE + WORTH_BYTES, collectionMs = 30, gives = WORTH_BYTES
       collect: () => {
         state.collections += 1
         state.heap = Math.max(LIVE, state.heap - gives)
-        clock.spend(collectionMs)
+        clock.spend(state.collectionMs)
       }
     }
   })
@@ -67,13 +70,37 @@ test('a process that is busy is left alone until it rests', async () => {
   assert.equal(state.collections, 1)
 })
 
-test('after a collection that took too long there are no more', async () => {
+test('after a collection that took too long the next one waits, each time longer until one is quick', async () => {
   const quick = rig({ collectionMs: MAX_COLLECTION_MS })
   await quick.clock.pass(LOOK_MS + 2 * AGAIN_MS)
   assert.equal(quick.state.collections, 2)
-  const slow = rig({ collectionMs: MAX_COLLECTION_MS + 1 })
-  await slow.clock.pass(20 * LOOK_MS)
-  assert.equal(slow.state.collections, 1)
+
+  const { clock, state } = rig({ collectionMs: SLOW_MS, gives: 0 })
+  await clock.pass(LOOK_MS)
+  assert.equal(state.collections, 1)
+  let patienceMs = PATIENCE_MS
+  for (let slow = 2; slow < 10; slow++) {
+    await clock.pass(SLOW_MS + patienceMs + LOOK_MS - 1)
+    assert.equal(state.collections, slow - 1)
+    await clock.pass(1)
+    assert.equal(state.collections, slow)
+    patienceMs = Math.min(MAX_PATIENCE_MS, 2 * patienceMs)
+  }
+  assert.equal(patienceMs, MAX_PATIENCE_MS)
+})
+
+test('a slow collection after a quick one waits no longer than the first', async () => {
+  const { clock, state } = rig({ gives: 0, collectionMs: SLOW_MS })
+  await clock.pass(LOOK_MS)
+  state.collectionMs = 30
+  await clock.pass(SLOW_MS + PATIENCE_MS + LOOK_MS)
+  assert.equal(state.collections, 2)
+  state.heap += WORTH_BYTES
+  state.collectionMs = SLOW_MS
+  await clock.pass(30 + LOOK_MS)
+  assert.equal(state.collections, 3)
+  await clock.pass(SLOW_MS + PATIENCE_MS + LOOK_MS)
+  assert.equal(state.collections, 4)
 })
 
 test('after the end nothing is collected', async () => {
