@@ -55,6 +55,9 @@ function bundle(outdir) {
     sourcemap: true,
     sourcesContent: false,
     legalComments: 'linked',
+    // V8 keeps the text of what it runs for as long as it runs, and at two bytes a character when one needs more than one
+    minifyWhitespace: true,
+    lineLimit: 160,
     // its binary lies beside it
     external: ['classic-level'],
     // for what is written for require()

@@ -45,7 +45,7 @@ export async function runDoc(options: { path: string }, context: Context): Promi
 
 /** Listings show the first characters of an id; those are enough here as long as one record alone begins so. */
 async function wholeRecordId(text: string, reader: Reader): Promise<string> {
-  const prefix = text.replace(/…$/, '').toLowerCase()
+  const prefix = text.replace(/\u2026$/, '').toLowerCase()
   if (/^[0-9a-f]{64}$/.test(prefix)) return prefix
   if (!/^[0-9a-f]*$/.test(prefix) || prefix.length < LEAST_PREFIX || prefix.length > 64) {
     throw new GrapevineError('usage', `"${text}" is not a record id`, {
