@@ -216,6 +216,7 @@ export class Replica {
       turns: this.#turns,
       flushSoon: () => this.#flushSoon(),
       clock: new HybridClock(deps.clock),
+      pace: deps.clock,
       epoch: () => this.#epoch.current,
       checkMayWrite: () => this.#checkMayWrite(),
       scopeCheck: () => this.#scopes.drafting(keys.publicKey),

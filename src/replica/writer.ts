@@ -6,8 +6,10 @@ import { Draft, type Catalog, type CatalogDelta } from '../catalog/index.js'
 import { GrapevineError } from '../errors.js'
 import { MEMBERS_SPACE, type KeyPair, type Members } from '../identity/index.js'
 import type { RecordLog } from '../log/index.js'
+import type { Clock } from '../runtime.js'
 import { logIdOf, MAX_RECORD_DEPS, sealRecord, type Dep, type Op, type SignedRecord } from '../wire/index.js'
 import { CATALOG_SPACE } from './applier.js'
+import { Breath } from './breath.js'
 import type { HybridClock } from './clock.js'
 import type { Heads } from './heads.js'
 import type { Turns } from './turns.js'
@@ -21,6 +23,8 @@ export interface WriterDeps {
   readonly heads: Heads
   readonly turns: Turns
   readonly clock: HybridClock
+  /** By which a long batch lets others run. */
+  readonly pace: Pick<Clock, 'monotonic' | 'pause'>
   /** Epoch under which this node writes, 16 hex. */
   epoch(): string
   /** Throws when this node may not write now. */
@@ -103,8 +107,11 @@ export class Writer {
     try {
       this.#deps.checkMayWrite()
       const start = this.#start(CATALOG_SPACE, batch[from]!.time)
-      const { draft, done, end } = this.#draftSome(batch, from, start)
+      const { draft, done, end } = await this.#draftSome(batch, from, start)
       at = end
+      // others ran meanwhile: writing may have ended, and under another epoch it is another log
+      this.#deps.checkMayWrite()
+      if (this.#start(CATALOG_SPACE, start.time).log !== start.log) return from
       const record = draft.empty ? null : await this.#write(start, CATALOG_SPACE, draft.ops, draft)
       for (const { pending, result, wrote } of done) {
         pending.resolve({
@@ -126,7 +133,12 @@ export class Writer {
    * Drafts as many changes as fit. One that throws halfway is dropped, and one for which no room is left goes into the
    * next record; either way the others are drafted anew without it.
    */
-  #draftSome(batch: readonly Pending[], from: number, start: { log: string; seq: number; time: number }): Drafted {
+  async #draftSome(
+    batch: readonly Pending[],
+    from: number,
+    start: { log: string; seq: number; time: number }
+  ): Promise<Drafted> {
+    const breath = new Breath(this.#deps.pace)
     const failed = new Set<Pending>()
     for (let stop = batch.length; ;) {
       const draft = new Draft(this.#deps.catalog.stage(), {
@@ -143,6 +155,7 @@ export class Writer {
         const outcome = failed.has(pending) ? 'drafted' : this.#draftOne(pending, draft, checkScope, done, failed)
         if (outcome === 'full') stop = end
         spoilt = outcome !== 'drafted'
+        await breath.draw()
       }
       if (!spoilt) return { draft, done, end }
     }

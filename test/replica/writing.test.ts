@@ -84,6 +84,55 @@ describe('packing', () => {
       [false, true, false]
     )
   })
+
+  /** Changes of which each takes longer than a piece of work may; `meanwhile` is what others do between the first two. */
+  function slowChanges(a: LabNode, meanwhile: () => void = () => undefined) {
+    const happened: string[] = []
+    a.clock.pause = () => {
+      if (happened.push('pause') === 2) meanwhile()
+      return Promise.resolve()
+    }
+    const written = ['x', 'y', 'z'].map((name) =>
+      a.edit((edit, draft) => {
+        happened.push(name)
+        a.clock.advance(5)
+        edit.put(name, draft.body(Buffer.from(name)))
+      })
+    )
+    return { happened, written }
+  }
+
+  test('of many changes in one record each that takes long lets others run', async () => {
+    const a = await alone()
+    const { happened, written } = slowChanges(a)
+    await Promise.all(written)
+    assert.deepEqual(happened, ['x', 'pause', 'y', 'pause', 'z', 'pause'])
+    assert.equal(catalogRecords(a).length, 1)
+  })
+
+  test('when another epoch begins while changes are drafted, they are written under that', async () => {
+    const a = await alone()
+    await a.put('before', '1')
+    const { written } = slowChanges(a, () => a.replica.renewEpoch())
+    await Promise.all(written)
+    assert.deepEqual(await a.tree(), ['before=1', 'x=x', 'y=y', 'z=z'])
+    const [old, ...later] = catalogRecords(a).map(({ body }) => body.epoch)
+    assert.ok(later.length > 0)
+    assert.ok(!later.includes(old!))
+  })
+
+  test('when writing ends while changes are drafted, none of them is written', async () => {
+    const a = await alone()
+    const { written } = slowChanges(a, () =>
+      a.replica.halt(new GrapevineError('disk-full', 'for the test', { next: 'nothing' }))
+    )
+    for (const outcome of await Promise.allSettled(written)) {
+      assert.equal(outcome.status, 'rejected')
+      assert.equal((outcome as PromiseRejectedResult).reason.code, 'disk-full')
+    }
+    assert.equal(catalogRecords(a).length, 0)
+    assert.deepEqual(await a.tree(), [])
+  })
 })
 
 describe('roles', () => {
