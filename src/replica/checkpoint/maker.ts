@@ -63,7 +63,7 @@ export class CheckpointMaker {
     const later = new Set<string>()
     const watched = catalog.watch((entries) => entries.forEach((id) => later.add(id)))
     try {
-      for (const id of await this.#touchedBeyond(cut)) later.add(id)
+      await this.#touchedBeyond(cut, later)
       const { chunks, packs, entries } = await this.#freeze(cut, later)
       const encoded = encodeManifest({
         cluster,
@@ -80,11 +80,13 @@ export class CheckpointMaker {
     }
   }
 
-  /** Entries that records beyond the cut wrote to, or that do not show what counted when the checkpoint was proposed. */
-  async #touchedBeyond(cut: Cut): Promise<Set<string>> {
+  /**
+   * Adds the entries that records beyond the cut wrote to, or that do not show what counted when the checkpoint was
+   * proposed. They may be nearly all there are.
+   */
+  async #touchedBeyond(cut: Cut, touched: Set<string>): Promise<void> {
     const { log, removals } = this.#deps
     const breath = new Breath(this.#deps.clock)
-    const touched = new Set<string>()
     for (const head of [...log.logs()]) {
       if (head.space !== 'catalog') continue
       for (let seq = (cut.seqs.get(head.log) ?? 0) + 1; seq <= head.applied; seq++) {
@@ -94,7 +96,6 @@ export class CheckpointMaker {
     }
     for (const each of removals.voids)
       if (cut.covers(each.log, each.seq)) for (const id of each.entries) touched.add(id)
-    return touched
   }
 
   async #freeze(
