@@ -87,7 +87,7 @@ const MAX_SOURCE_LINES = 400
 /** Longer already. A number here may only become smaller; split the file, then take it off the list. */
 const LONGER: Readonly<Record<string, number>> = {
   'src/log/record-log.ts': 498,
-  'src/publish/target-sync.ts': 467,
+  'src/publish/target-sync.ts': 464,
   'src/replica/replica.ts': 700
 }
 

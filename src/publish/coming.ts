@@ -1,5 +1,5 @@
-/** What of the catalog is next for the target, and what comes besides. Pure questions to the catalog and the base. */
-import type { Adapter, Coming, ComingEntry } from '../adapters/contract.js'
+/** What of the catalog comes to the target besides a set. Pure questions to the catalog and the base. */
+import type { Coming, ComingEntry } from '../adapters/contract.js'
 import type { CatalogReader } from '../catalog/index.js'
 import type { BodyRef } from '../wire/index.js'
 import type { Base } from './base.js'
@@ -8,30 +8,8 @@ import type { PlannedItem } from './planner.js'
 export interface ComingDeps {
   readonly reader: CatalogReader
   readonly base: Base
-  readonly adapter: Pick<Adapter, 'rankOf'>
   /** Whether the bytes are here. */
   has(body: BodyRef): boolean
-}
-
-/** Removals come after everything else, what others refer to last of all. */
-const REMOVED = 1_000
-
-/** At most `limit` of these, those that others refer to first. */
-export function nextOf(ids: ReadonlySet<string>, limit: number, deps: ComingDeps): string[] {
-  if (ids.size <= limit || deps.adapter.rankOf === undefined) return [...ids].slice(0, limit)
-  const ranked = [...ids].map((id) => ({ id, rank: rankOfEntry(id, deps) }))
-  return ranked
-    .toSorted((a, b) => a.rank - b.rank)
-    .slice(0, limit)
-    .map(({ id }) => id)
-}
-
-/** What is there no more, or never was, refers to nothing. */
-function rankOfEntry(id: string, { reader, base, adapter }: ComingDeps): number {
-  const path = reader.pathOf(id)
-  if (path !== undefined) return adapter.rankOf!(path)
-  const row = base.byId(id)
-  return row === undefined ? 0 : REMOVED - adapter.rankOf!(row.path)
 }
 
 /**
@@ -40,13 +18,17 @@ function rankOfEntry(id: string, { reader, base, adapter }: ComingDeps): number 
 export function comingBesides(
   set: readonly PlannedItem[],
   others: readonly string[],
-  queued: ReadonlySet<string>,
+  queued: Iterable<string>,
   deps: ComingDeps
 ): Coming {
   const now = new Set(set.map(({ desired }) => desired.id))
   const besides = new Set(others.filter((id) => !now.has(id)))
-  const more = [...queued].some((id) => !besides.has(id) && !now.has(id))
-  return { entries: [...besides].flatMap((id) => changesOf(id, deps)), more }
+  return { entries: [...besides].flatMap((id) => changesOf(id, deps)), more: hasOther(queued, besides, now) }
+}
+
+function hasOther(ids: Iterable<string>, ...known: ReadonlyArray<ReadonlySet<string>>): boolean {
+  for (const id of ids) if (!known.some((some) => some.has(id))) return true
+  return false
 }
 
 /** Directories refer to nothing. */

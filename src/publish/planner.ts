@@ -40,7 +40,8 @@ interface Move {
 
 interface Lists {
   readonly removals: PlannedItem[]
-  readonly directories: PlannedItem[]
+  /** By path: many files lie in one new directory. */
+  readonly directories: Map<string, PlannedItem>
   readonly moves: PlannedItem[]
   readonly emptied: PlannedItem[]
   readonly writes: PlannedItem[]
@@ -69,7 +70,7 @@ export class Planner {
       plan.again.push(...all)
       return plan
     }
-    const lists: Lists = { removals: [], directories: [], moves: [], emptied: [], writes: [] }
+    const lists: Lists = { removals: [], directories: new Map(), moves: [], emptied: [], writes: [] }
     const claimed = new Map(
       [...targets.values()].filter((target) => target !== undefined).map((target) => [target.path, target.id])
     )
@@ -77,7 +78,7 @@ export class Planner {
     const byDepth = (a: PlannedItem, b: PlannedItem): number => a.item.path.length - b.item.path.length
     const order = [
       lists.removals,
-      lists.directories.toSorted(byDepth),
+      [...lists.directories.values()].toSorted(byDepth),
       lists.moves,
       lists.emptied.toSorted((a, b) => byDepth(b, a)),
       lists.writes
@@ -162,11 +163,17 @@ export class Planner {
     return moves.some(({ target }) => path.startsWith(`${target.path}/`))
   }
 
-  /** Directories above `path` that the target does not have yet. */
-  #missingParents(path: string): PlannedItem[] {
+  /** What is above `path` and not there yet is made, too. */
+  #make(path: string, { directories }: Lists): void {
+    for (const item of this.#missingParents(path, directories)) directories.set(item.item.path, item)
+  }
+
+  /** Directories above `path` that the target does not have yet, and that are not `planned` either. */
+  #missingParents(path: string, planned?: ReadonlyMap<string, unknown>): PlannedItem[] {
     const items: PlannedItem[] = []
     for (let cut = path.indexOf('/'); cut > 0; cut = path.indexOf('/', cut + 1)) {
       const above = path.slice(0, cut)
+      if (planned?.has(above) === true) continue
       const entry = this.#deps.base.byPath(above) === undefined ? this.#deps.reader.resolve(above) : undefined
       const target = entry === undefined ? undefined : this.#target(entry.id)
       if (target !== undefined) items.push({ desired: target, item: { do: 'mkdir', path: above, expect: null } })
@@ -207,7 +214,8 @@ export class Planner {
 
   #planDirectory(row: BaseRow | undefined, target: Target, lists: Lists, plan: Plan): void {
     if (row === undefined || row.lingering) {
-      lists.directories.push(...this.#missingParents(target.path), {
+      this.#make(target.path, lists)
+      lists.directories.set(target.path, {
         desired: target,
         item: { do: 'mkdir', path: target.path, expect: null }
       })
@@ -237,7 +245,7 @@ export class Planner {
       plan.waiting.push({ id: target.id, path: target.path, body })
       return
     }
-    lists.directories.push(...this.#missingParents(target.path))
+    this.#make(target.path, lists)
     const occupant = this.#deps.base.byPath(target.path)
     const free = occupant === undefined || occupant.id === target.id
     // moves come after new directories: what makes way for one of them goes before, and is written anew

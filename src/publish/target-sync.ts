@@ -12,11 +12,10 @@
  */
 import type { ApplyItem, ApplyResult, ScanResult, WatchHint } from '../adapters/contract.js'
 import { outermost } from '../adapters/paths.js'
-import type { BodyRef } from '../wire/index.js'
 import { applySet } from './apply-set.js'
 import { Alarms } from './alarms.js'
 import { baseRow } from './base.js'
-import { comingBesides, nextOf, type ComingDeps } from './coming.js'
+import { comingBesides, type ComingDeps } from './coming.js'
 import { diffScan, splitDiff, type Diff } from './diff.js'
 import { Drift, type DriftItem } from './drift.js'
 import { Failing } from './failing.js'
@@ -26,6 +25,7 @@ import { desiredOf, markOf } from './marks.js'
 import { CONFIRM_MS, Missing } from './missing.js'
 import { Planner, type Desired } from './planner.js'
 import { Problems, typedError, type Problem } from './problems.js'
+import { Queue } from './queue.js'
 import { SharedDir } from './shared-dir.js'
 import type { LastScan, TargetSyncDeps, TargetSyncEvents, TargetSyncOptions } from './target-sync-options.js'
 import { dropUnknown } from './unknown.js'
@@ -53,7 +53,7 @@ export class TargetSync {
   /** Entries that the adapter could not apply. */
   readonly failing: Failing
   readonly drift: Drift
-  readonly #dirty = new Set<string>()
+  readonly #dirty: Queue
   /** Entries that are complete in the catalog and not in the target yet. */
   readonly waiting: WaitingRoom
   /** Something changed since what waits was tried last. */
@@ -91,8 +91,9 @@ export class TargetSync {
       base: deps.base,
       ignores: (path, kind) => deps.adapter.ignores(path, kind)
     })
-    const { reader, base, adapter } = deps
-    this.#coming = { reader, base, adapter, has: (body) => deps.bodies.has(body) }
+    const { reader, base } = deps
+    this.#dirty = new Queue(deps)
+    this.#coming = { reader, base, has: (body) => deps.bodies.has(body) }
     this.drift = new Drift({
       ...deps,
       policyOf: (path) => deps.driftPolicy(path),
@@ -156,9 +157,9 @@ export class TargetSync {
 
   /** The catalog changed at these entries. */
   changed(ids: Iterable<string>): void {
-    for (const id of ids) this.#dirty.add(id)
+    this.#dirty.addAll(ids)
     // what waits for them comes in the same set; many are looked at once when all else is done
-    if (this.waiting.size <= MAX_TRIED_ALONG) this.#lookAtAgain(this.waiting.heldIds())
+    if (this.waiting.size <= MAX_TRIED_ALONG) this.#dirty.addAll(this.waiting.heldIds())
     else this.#stirred = true
     this.#work()
   }
@@ -171,7 +172,7 @@ export class TargetSync {
   /** Tries what could not be applied again, everything or what is at one path; false when nothing of that is known. */
   retry(path?: string): boolean {
     const ids = this.failing.retry((entry) => path === undefined || entry.path === path)
-    this.#lookAtAgain(ids)
+    this.#dirty.addAll(ids)
     this.#work()
     return ids.length > 0
   }
@@ -194,10 +195,6 @@ export class TargetSync {
     return items
   }
 
-  #lookAtAgain(ids: readonly string[]): void {
-    for (const id of ids) this.#dirty.add(id)
-  }
-
   // --- the queue --------------------------------------------------------------------------------------------------
 
   get #hasWork(): boolean {
@@ -218,9 +215,7 @@ export class TargetSync {
       while (this.#running && this.#hasWork) {
         if (this.#hints !== undefined) await this.#import()
         if (this.#dirty.size === 0) this.#tryWaiting()
-        const next = this.#running && this.#dirty.size > 0
-        if (next && this.#shared !== undefined) await this.#look(this.#shared)
-        else if (next && !(await this.#apply())) return this.#retryLater()
+        if (this.#running && this.#dirty.size > 0 && !(await this.#takeNext())) return this.#retryLater()
       }
       this.#retryMs = RETRY_MIN_MS
       if (this.state !== 'error') this.state = 'watching'
@@ -266,7 +261,7 @@ export class TargetSync {
   #tryWaiting(): void {
     if (!this.#stirred) return
     this.#stirred = false
-    this.#lookAtAgain(this.waiting.heldIds())
+    this.#dirty.addAll(this.waiting.heldIds())
   }
 
   // --- target -> catalog --------------------------------------------------------------------------------------------
@@ -290,7 +285,7 @@ export class TargetSync {
     if (certain) await this.#take(diff, paths)
     if (paths !== undefined) return
     const ms = Math.round(this.#deps.clock.monotonic() - began)
-    this.#lookAtAgain(this.failing.retry(({ state }) => state === 'held'))
+    this.#dirty.addAll(this.failing.retry(({ state }) => state === 'held'))
     this.lastScan = { at: this.#deps.clock.now(), ms, entries: scan.entries.size }
     this.#events.scanned?.(scan.entries.size, ms)
   }
@@ -313,7 +308,7 @@ export class TargetSync {
     const ours = await this.#shared?.sift(diff, paths, this.#first)
     if (ours !== undefined) await this.#takeOurs(ours, paths)
     else if (this.#first && this.#options.adopt === 'cluster') {
-      for (const id of await makeWay(this.#deps, diff, this.#abort.signal)) this.#dirty.add(id)
+      this.#dirty.addAll(await makeWay(this.#deps, diff, this.#abort.signal))
     } else await this.#takeOurs(diff, paths)
     this.#stirred = this.#shared === undefined
     // only now: what could not be finished is still the first scan when it is tried again
@@ -322,17 +317,28 @@ export class TargetSync {
 
   async #takeOurs(diff: Diff, paths: readonly string[] | undefined): Promise<void> {
     const { ours, drift } = splitDiff(diff, (path, kind) => this.#deps.mayWrite(path, kind))
-    for (const id of await this.drift.take(drift, paths, this.#missing.paths())) this.#dirty.add(id)
+    this.#dirty.addAll(await this.drift.take(drift, paths, this.#missing.paths()))
     const touched = await this.#importer.import(ours, this.#first && this.#yields ? { time: 0 } : {})
-    for (const id of touched) this.#dirty.add(id)
+    this.#dirty.addAll(touched)
   }
 
   // --- catalog -> target --------------------------------------------------------------------------------------------
 
+  /** Looks at as many entries as one set may have; false when something is left that must be tried again later. */
+  async #takeNext(): Promise<boolean> {
+    const ids = await this.#dirty.take(MAX_SET)
+    try {
+      if (this.#shared === undefined) return await this.#apply(ids)
+      await this.#look(this.#shared, ids)
+      return true
+    } catch (error) {
+      this.#dirty.addAll(ids)
+      throw error
+    }
+  }
+
   /** Where other nodes share the target, what changed in the catalog is only looked for. */
-  async #look(shared: SharedDir): Promise<void> {
-    const ids = nextOf(this.#dirty, MAX_SET, this.#coming)
-    for (const id of ids) this.#dirty.delete(id)
+  async #look(shared: SharedDir, ids: readonly string[]): Promise<void> {
     if (this.drift.size > 0) await this.drift.meet()
     const paths = shared.differing(ids).flatMap((each) => each.paths)
     this.#hintQuietly(paths)
@@ -342,14 +348,15 @@ export class TargetSync {
   }
 
   /** Applies a set; false when something is left that must be tried again later. */
-  async #apply(): Promise<boolean> {
+  async #apply(ids: readonly string[]): Promise<boolean> {
     const { adapter, bodies } = this.#deps
-    const ids = nextOf(this.#dirty, MAX_SET, this.#coming)
     if (this.drift.size > 0) await this.drift.meet()
     const plan = await this.#planner.plan(ids, (body) => bodies.has(body))
-    for (const id of ids) this.#dirty.delete(id)
     this.waiting.taken(ids)
-    for (const { id, path, body } of plan.waiting) this.#wait(id, path, body)
+    for (const { id, path, body } of plan.waiting) {
+      this.waiting.forBody(id, path, body)
+      bodies.want(body)
+    }
     for (const id of plan.settled) {
       this.waiting.over(id)
       this.failing.applied(id)
@@ -360,17 +367,12 @@ export class TargetSync {
       const items = set.map(({ desired, item }) => ({ ...item, mark: markOf(desired) }))
       const others = [...this.waiting.ids(), ...this.failing.list().map(({ id }) => id)]
       const coming = comingBesides(set, others, this.#dirty, this.#coming)
-      const results = await applySet(adapter, items, bodies.source, this.#abort.signal, coming).catch(
-        (error: unknown) => {
-          this.#lookAtAgain(ids)
-          throw error
-        }
-      )
+      const results = await applySet(adapter, items, bodies.source, this.#abort.signal, coming)
       for (const [index, result] of results.entries()) good = (await this.#applied(set[index]!.desired, result)) && good
     }
     await this.#deps.base.flush()
     if (set.length > 0) await this.#deps.adapter.settled?.()
-    if (plan.again.length > 0) for (const id of plan.again) this.#dirty.add(id)
+    this.#dirty.addAll(plan.again)
     return good
   }
 
@@ -386,11 +388,6 @@ export class TargetSync {
     }
     await base.flush()
     await adapter.settled?.()
-  }
-
-  #wait(id: string, path: string, body: BodyRef): void {
-    this.waiting.forBody(id, path, body)
-    this.#deps.bodies.want(body)
   }
 
   /** Takes note of one result; false when it has to be tried again later. */

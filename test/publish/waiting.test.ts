@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
 import type { ApplyItem, Waits } from '../../src/adapters/contract.js'
-import { nextOf, type ComingDeps } from '../../src/publish/coming.js'
 import { importOrder } from '../../src/publish/import-order.js'
 import { WaitingRoom } from '../../src/publish/waiting-room.js'
 import { makeSites, share, type Site } from './site.js'
@@ -192,26 +191,12 @@ test('what others refer to is written down first and removed last, and what make
   assert.equal(plain.firstGone.length, 6)
 })
 
-test('of more than fits one set what others refer to comes first, and removals last', async () => {
-  const [a] = (await sites(1)) as [Site]
-  const put = async (path: string): Promise<string> => (await a.node.put(path, 'x')).result.id
-  const gone = await put('gone1')
-  await a.rest()
-  const ids = [gone, await put('f3'), await put('f1'), await put('f2')]
-  a.hold()
-  await a.node.remove('gone1')
-  const { reader } = a.node.replica
-  const deps: ComingDeps = {
-    reader,
-    base: a.base,
-    adapter: { rankOf: (path) => Number(/\d/.exec(path)![0]) },
-    has: () => true
-  }
-  const all = new Set(ids)
-  const names = (limit: number): string[] => nextOf(all, limit, deps).map((id) => reader.lastPathOf(id))
-  assert.deepEqual(names(3), ['f1', 'f2', 'f3'])
-  assert.deepEqual(names(4), ['gone1', 'f3', 'f1', 'f2'])
-  assert.deepEqual(nextOf(all, 1, { ...deps, adapter: {} }), [gone])
+test('a new directory is made once, however many files come with it', async () => {
+  const [a, b] = (await sites(2)) as [Site, Site]
+  for (const name of ['1', '2', '3']) await a.node.put(`above/below/${name}`, name)
+  await share([a, b])
+  const made = b.adapter.applied.filter((item) => item.do === 'mkdir').map(({ path }) => path)
+  assert.deepEqual(made, ['above', 'above/below'])
 })
 
 test('what others refer to is written down first however long it takes to read', async () => {
