@@ -122,30 +122,42 @@ export class Reconciler {
     if (!this.#deps.active()) return
     const failed: string[] = []
     let fresh = false
-    await this.#each(ids, failed, async (entry, path) => {
+    const several: string[] = []
+    const look = async (entry: Entry, path: string): Promise<void> => {
       fresh = (await this.#look(entry, path)) || fresh
+    }
+    await this.#each(ids, failed, look, (entry) => {
+      if (valuesOf(entry).length > 1) several.push(entry.id)
+      return isOfSeveral(entry)
     })
     const named = fresh ? await this.#naming() : []
-    await this.#each([...new Set([...ids, ...named])], failed, (entry, path) => this.#settle(entry, path))
+    // where no id ever lost, what has one value is as it must be: of a catalog that has just come that is nearly all
+    const rest = this.#names.none ? several : [...new Set([...ids, ...named])]
+    await this.#each(rest, failed, (entry, path) => this.#settle(entry, path))
     if (failed.length === 0 || !this.#running) return
     this.#deps.clock.timer(RETRY_MS, () => this.changed(failed))
   }
 
-  /** Runs `work` for files of which something is known; what fails is tried again later and keeps nothing else waiting. */
+  /**
+   * Runs `work` for files of which something is known, and which concern it; what fails is tried again later and keeps
+   * nothing else waiting.
+   */
   async #each(
     ids: readonly string[],
     failed: string[],
-    work: (entry: Entry, path: string) => Promise<void>
+    work: (entry: Entry, path: string) => Promise<void>,
+    concerns: (entry: Entry) => boolean = () => true
   ): Promise<void> {
     const { reader, contents, clock, logger } = this.#deps
     for (const [at, id] of ids.entries()) {
       if (!this.#running) return
       if (at % SLICE === SLICE - 1) await clock.pause()
       const entry = reader.entry(id)
-      const path = entry?.listed === true && entry.meaning.body !== undefined ? reader.pathOf(id) : undefined
+      if (entry?.listed !== true || entry.meaning.body === undefined || !concerns(entry)) continue
+      const path = reader.pathOf(id)
       if (path === undefined || !contents.knows(path)) continue
       try {
-        await work(entry!, path)
+        await work(entry, path)
       } catch (error) {
         if (!(error instanceof GrapevineError)) throw error
         failed.push(id)
@@ -161,9 +173,8 @@ export class Reconciler {
 
   // --- which ids lost ---------------------------------------------------------------------------------------------------
 
-  /** Whether an id is known to have lost only now. */
+  /** Whether an id is known to have lost only now. Of entries that several wrote to. */
   async #look(entry: Entry, path: string): Promise<boolean> {
-    if (entry.state.clients.length < 2) return false
     const ids = await this.#rootIds(entry, path)
     if (ids.length < 2) return this.#names.note(entry.id, undefined, []).length > 0
     const own = await this.#ownId(entry, path)
@@ -345,4 +356,9 @@ export class Reconciler {
       for (const { hash } of refs) this.#waiting.set(hash, (this.#waiting.get(hash) ?? new Set()).add(entry))
     return all
   }
+}
+
+/** Whether more than one node, or one in more than one life, wrote to it: else nobody's version of it stands against another. */
+function isOfSeveral({ state }: Entry): boolean {
+  return state.clients.length > 1
 }
