@@ -38,6 +38,11 @@ export interface CompactionDeps {
 export async function dropSettled({ log, segments, store, take, flush }: CompactionDeps): Promise<number> {
   // what lies behind a hole is found by its place
   if (log.holes().length > 0) return 0
+  // what is written from here on lies behind all that may be dropped, whether or not the rows below name it
+  const sizes = await take(async () => {
+    await segments.roll()
+    return segments.sizes().slice(0, -1)
+  })
   await flush()
   const kept = new Map<number, { bytes: number; places: Array<{ log: string; seq: number; bytes: number }> }>()
   for await (const [key, bytes] of store.iterate(prefixRange(RECORD_ROWS))) {
@@ -48,8 +53,6 @@ export async function dropSettled({ log, segments, store, take, flush }: Compact
     here.places.push({ log: key.slice(RECORD_ROWS.length, -13), seq: seqOfKey(key), bytes: at.length })
     kept.set(at.segment, here)
   }
-  await take(() => segments.roll())
-  const sizes = segments.sizes().slice(0, -1)
   const last = lastToDrop(sizes.map(({ number, bytes }) => ({ number, bytes, kept: kept.get(number)?.bytes ?? 0 })))
   if (last === undefined) return 0
   const places = sizes.flatMap(({ number }) => (number <= last ? (kept.get(number)?.places ?? []) : []))

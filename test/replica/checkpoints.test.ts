@@ -1,8 +1,10 @@
 /** History that every member has is replaced by a checkpoint, and nothing else changes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { RECORD_ROWS } from '../../src/log/rows.js'
 import { MAX_PROPOSALS } from '../../src/replica/checkpoint/ledger.js'
 import { adopt, appliedOf, BaseFile, removalOf, type Contents } from '../../src/replica/index.js'
+import { MemoryStore } from '../../src/store/index.js'
 import {
   decodeAnswer,
   decodeOffer,
@@ -14,6 +16,21 @@ import {
 } from '../../src/wire/index.js'
 import { checkpoint } from './checkpointing.js'
 import { Lab, MemoryContents, meet, type LabNode } from './lab.js'
+
+/** Something happens right after all rows of records were listed, once. */
+class Interrupted extends MemoryStore {
+  afterRecords: (() => Promise<void>) | undefined
+  interrupted = 0
+
+  override async *iterate(range: Parameters<MemoryStore['iterate']>[0]): AsyncGenerator<[string, Uint8Array]> {
+    yield* super.iterate(range)
+    const next = this.afterRecords
+    if (range.gte !== RECORD_ROWS || next === undefined) return
+    this.afterRecords = undefined
+    this.interrupted += 1
+    await next()
+  }
+}
 
 /** Nodes that know each other and can keep checkpoints. */
 async function cluster(count: number): Promise<{ lab: Lab; nodes: LabNode[] }> {
@@ -169,6 +186,24 @@ test('the segments of what is gone are gone', async () => {
   await a.restart()
   await a.restart({ loseIndex: true })
   assert.equal((await a.tree()).length, 3)
+})
+
+test('what is written while older segments are looked through for what has to be kept stays', async () => {
+  const lab = new Lab()
+  const store = new Interrupted()
+  const [a] = (await lab.nodes(1, { each: () => ({ contents: new MemoryContents(), store }) })) as [LabNode]
+  for (let round = 0; round < 4; round++) {
+    for (let at = 0; at < 20; at++) await a.put(`f${at % 3}`, `${at}`.repeat(3_000))
+    store.afterRecords = async () => {
+      await a.put(`late ${round}`, 'acknowledged')
+    }
+    await checkpoint([a])
+  }
+  // the first has no history to let go
+  assert.equal(store.interrupted, 3)
+  await a.restart({ loseIndex: true })
+  assert.deepEqual(a.report.damaged, [])
+  for (let round = 1; round < 4; round++) assert.equal(a.text(`late ${round}`), 'acknowledged')
 })
 
 test('a newcomer takes the checkpoint and what came after it', async () => {
