@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { VerifyView } from '../../src/control/target.js'
+import { countCheckpoints, proposeAlways } from './always.js'
 import { Node, type NodeOptions } from './node.js'
 import { atExit } from './program.js'
 import { PATIENCE_MS, until } from './until.js'
@@ -41,6 +42,7 @@ export class Cluster {
     mkdirSync(place, { recursive: true })
     const node = new Node({ name, place, ...options })
     this.nodes.push(node)
+    this.#undo.push(proposeAlways(node.client))
     return node
   }
 
@@ -142,6 +144,7 @@ export class Cluster {
     if (process.env['NODE_V8_COVERAGE'] !== undefined)
       await Promise.race([Promise.all(this.nodes.map((node) => node.stop())), pause(ORDERLY_END_MS)])
     await Promise.all(this.nodes.map((node) => node.kill()))
+    for (const node of this.nodes) countCheckpoints(node)
     this.#forget()
     this.#remove()
   }

@@ -10,6 +10,7 @@ import { createDirectoryAdapter, MemoryStatCache } from '../../src/adapters/inde
 import { reasonOf } from '../../src/errors.js'
 import { systemClock } from '../../src/runtime-node.js'
 import { silentLogger } from '../../src/runtime.js'
+import { compactedAlways } from './always.js'
 import { settled } from './catalog.js'
 import { checkAfterCrash, readOrAbsent, type Allowed } from './crash-check.js'
 import { halfSets, script, SCRIPT_LENGTH, type Change, type Model } from './crash-script.js'
@@ -126,7 +127,10 @@ async function record(place: string, parts: readonly Part[]): Promise<number[]> 
     const counter = join(place, 'count')
     const node = nodeIn(run, { CRASH_COUNT: counter })
     await node.start()
-    for (const change of changes) await change.run(node, () => undefined)
+    for (const change of changes) {
+      await change.run(node, () => undefined)
+      await compactedAlways(node)
+    }
     await settled(node)
     await node.stop()
     counts.push(Number(readFileSync(counter, 'utf8')))
@@ -203,6 +207,8 @@ class Crash {
         const ending = change.run(node, () => (stays = true))
         if (!(await survives(node, ending))) return { before, after, stays }
         before = after
+        this.#during = 'a checkpoint'
+        await compactedAlways(node)
       }
       this.#during = 'the stop'
       await node.stop()

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { setImmediate } from 'node:timers/promises'
+import { compactedAlways } from './always.js'
 import { settled } from './catalog.js'
 import type { Places } from './crash-images.js'
 import { isStricter, type Models, type Moment } from './crash-model.js'
@@ -111,6 +112,7 @@ export class Recorder {
       await progress.begins()
       await change.run(node, () => progress.made())
       progress.ended()
+      await compactedAlways(node)
     }
     await settled(node)
     await node.stop()

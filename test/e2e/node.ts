@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ControlClient } from '../../src/control/index.js'
 import type { SpaceStatus, StatusView } from '../../src/control/target.js'
+import { checkpointFlags } from './always.js'
 import { launch, run, type Launched, type Launcher, type Outcome, type Where } from './program.js'
 import { TreeHasher } from './tree.js'
 import { PATIENCE_MS, until } from './until.js'
@@ -74,7 +75,8 @@ export class Node {
   /** Starts the daemon; resolves when it says that it is running. */
   async start(...more: string[]): Promise<void> {
     const own = this.#flags ?? ['--listen', this.#listen, '--no-mdns']
-    const words = ['--home', this.home, 'start', '--dir', this.dir, ...own, ...this.#also, ...more]
+    const given = [...own, ...this.#also, ...more]
+    const words = ['--home', this.home, 'start', '--dir', this.dir, ...given, ...checkpointFlags(given)]
     const child = this.#launch(words, this.#where)
     this.#child = child
     let stdout = ''
