@@ -4,10 +4,11 @@
  *   npm run overwrites -- [--files 1000] [--overwrites 1000000] [--every 100000] [--bytes 1024] [--without]
  *
  * Two real daemons on loopback. A line of JSON for each `--every` overwrites, before and after `grapevine compact`: what log,
- * index and contents of both take on disk beside the live data, and memory. At the end a third node joins, as it does a
- * fresh cluster of the same live data. `--without`: no checkpoint is made, to compare.
+ * index and contents of both take on disk beside the live data, and memory. When older checkpoints have gone as well, the
+ * disk in multiples of the live data; then new nodes join, as they do a fresh cluster of the same live data, with the
+ * processor time of each. `--without`: no checkpoint is made, to compare.
  */
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { CheckpointsView } from '../src/control/target.js'
@@ -22,7 +23,14 @@ import { round } from './bench-result.js'
 const BATCH = 1_000
 /** Patience for what is not measured, ms. */
 const PATIENCE_MS = 600_000
-const FLAGS = ['--no-mdns', '--adapter', 'none', '--log-level', 'warn', '--listen', '/ip4/127.0.0.1/tcp/0']
+const FLAGS = ['--no-mdns', '--adapter', 'none', '--listen', '/ip4/127.0.0.1/tcp/0']
+const IN_FORCE = 'A checkpoint is in force.'
+/** The index has been made smaller when it is said. */
+const PRUNED = 'What a checkpoint took the place of is gone.'
+/** Older checkpoints stay for as long as somebody may be fetching them: two rounds of a minute, ms. */
+const COLLECTED_MS = 200_000
+/** New nodes that join, one after the other. */
+const JOINS = 3
 /** Nobody proposes by itself, and what is proposed is vouched for at once. */
 const AT_ONCE = ['--checkpoint-interval-ms', '0', '--checkpoint-age-ms', '0']
 
@@ -42,6 +50,8 @@ const [files, overwrites, every, bytes] = [values.files, values.overwrites, valu
   number
 ]
 
+const live = (files * bytes) / 2 ** 20
+
 const seconds = (since: number): number => round((performance.now() - since) / 1_000, 2)
 
 function mibOf(path: string): number {
@@ -49,6 +59,12 @@ function mibOf(path: string): number {
     (name) => statSync(join(path, String(name)), { throwIfNoEntry: false })?.size ?? 0
   )
   return round(sizes.reduce((sum, size) => sum + size, 0) / 2 ** 20, 1)
+}
+
+/** Whether what the last checkpoint in force took the place of has been let go. */
+function isPruned(node: Node): boolean {
+  const log = readFileSync(node.logFile, 'utf8')
+  return log.lastIndexOf(PRUNED) > log.lastIndexOf(IN_FORCE)
 }
 
 const diskOf = (node: Node): Record<string, number> =>
@@ -88,21 +104,30 @@ async function compact(at: Node, nodes: readonly Node[]): Promise<void> {
         250
       )
   }
-  for (const node of nodes)
-    await until(
-      'the log is short',
-      async () => (await checkpoints(node)).logBytes < 2 * files * bytes + 16 * 2 ** 20,
-      PATIENCE_MS,
-      250
-    )
+  for (const node of nodes) await until('history is gone', () => isPruned(node), PATIENCE_MS, 250)
 }
 
-async function joinTime(cluster: Cluster, name: string): Promise<number> {
+/** Resolves with what each node takes on disk, in multiples of the live data. */
+async function collected(nodes: readonly Node[]): Promise<number[]> {
+  const times = (): number[] =>
+    nodes.map((node) => round(Object.values(diskOf(node)).reduce((a, b) => a + b, 0) / live, 2))
+  await until('older checkpoints are gone', () => Math.max(...times()) <= 3, COLLECTED_MS, 1_000).catch(() => undefined)
+  return times()
+}
+
+/** From its start: the processor time does not grow with what else the machine does. */
+async function joins(cluster: Cluster): Promise<Array<{ s: number; cpuS: number }>> {
   const [first] = cluster.nodes as [Node]
-  const began = performance.now()
-  const late = await cluster.join(name, { flags: [...FLAGS, ...AT_ONCE] })
-  await equal([first, late])
-  return seconds(began)
+  const found: Array<{ s: number; cpuS: number }> = []
+  for (let at = 0; at < JOINS; at++) {
+    const late = await cluster.admit(`late${at}`, { flags: [...FLAGS, ...AT_ONCE] })
+    const began = performance.now()
+    await late.start()
+    await equal([first, late])
+    found.push({ s: seconds(began), cpuS: round(usageOf([late.pid]).cpuS, 2) })
+    await late.stop()
+  }
+  return found
 }
 
 async function main(cluster: Cluster): Promise<void> {
@@ -113,7 +138,7 @@ async function main(cluster: Cluster): Promise<void> {
   await write(a, 0, files)
   await equal(cluster.nodes)
   const fresh = cluster.nodes.map(diskOf)
-  process.stdout.write(`${JSON.stringify({ live: round((files * bytes) / 2 ** 20, 1), fresh })}\n`)
+  process.stdout.write(`${JSON.stringify({ liveMiB: round(live, 1), fresh })}\n`)
   for (let done = 0; done < overwrites; done += every) {
     const began = performance.now()
     await write(a, files + done, every)
@@ -126,7 +151,11 @@ async function main(cluster: Cluster): Promise<void> {
       `${JSON.stringify({ overwrites: done + every, writeS, before, compactS: seconds(compacting), after: cluster.nodes.map(diskOf), rssMiB: cluster.nodes.map((node) => round(usageOf([node.pid]).rssMiB, 1)) })}\n`
     )
   }
-  process.stdout.write(`${JSON.stringify({ joinS: await joinTime(cluster, 'late') })}\n`)
+  if (!values.without)
+    process.stdout.write(
+      `${JSON.stringify({ timesLive: await collected(cluster.nodes), disk: cluster.nodes.map(diskOf) })}\n`
+    )
+  process.stdout.write(`${JSON.stringify({ joins: await joins(cluster) })}\n`)
 }
 
 const cluster = new Cluster()
@@ -142,7 +171,7 @@ const other = new Cluster()
 try {
   await other.found('a', { flags: FLAGS })
   await write(other.nodes[0]!, 0, files)
-  process.stdout.write(`${JSON.stringify({ freshJoinS: await joinTime(other, 'late') })}\n`)
+  process.stdout.write(`${JSON.stringify({ freshJoins: await joins(other) })}\n`)
 } finally {
   await other.close()
 }
