@@ -15,15 +15,26 @@ const PULL_TIMEOUT_MS = 15_000
 
 export class Asking {
   readonly #deps: AskingDeps
+  /** Who held the same as we do at some time since the link came up. */
+  readonly #level = new Set<NodeId>()
 
   constructor(deps: AskingDeps) {
     this.#deps = deps
   }
 
+  /** What comes from this peer from now on is new, and no rest of what we were away for: packing it would cost more than it saves. */
+  level(node: NodeId): void {
+    this.#level.add(node)
+  }
+
+  gone(node: NodeId): void {
+    this.#level.delete(node)
+  }
+
   /** Records of a peer's log, decoded; `head` is how far it holds that log. */
   async records(to: NodeId, request: PullRequest): Promise<{ records: SignedRecord[]; head: number }> {
     const { transport, intake, checkpointNeeded } = this.#deps
-    const frame = encodeRequest({ ...request, packed: true })
+    const frame = encodeRequest(this.#level.has(to) ? request : { ...request, packed: true })
     const bytes = await transport.request(to, 'sync', frame, { timeoutMs: PULL_TIMEOUT_MS })
     const { records, head, floor } = decodeAnswer(bytes, 'records')
     if (floor !== undefined && floor >= request.from) {

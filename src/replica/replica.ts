@@ -461,6 +461,7 @@ export class Replica {
   peerDown(node: NodeId): void {
     this.#perform(this.engine.peerDown(node, this.#deps.clock.monotonic()))
     this.#agreement.gone(node)
+    this.#asking.gone(node)
     this.#events.peerDown?.(node)
   }
 
@@ -474,7 +475,9 @@ export class Replica {
     if (message.t === 'vector') this.#forkFinder.heard(from, message.vector)
     this.#own.judge()
     this.replication.changed()
-    this.#agreement.heard(from, this.engine.isInSync(from))
+    const inSync = this.engine.isInSync(from)
+    if (inSync) this.#asking.level(from)
+    this.#agreement.heard(from, inSync)
   }
 
   requested(frame: Uint8Array): Promise<Uint8Array> {
