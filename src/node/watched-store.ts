@@ -24,19 +24,30 @@ export class WatchedStore implements Store {
   }
 
   iterate(range: Parameters<Store['iterate']>[0]): AsyncIterable<[string, Uint8Array]> {
-    const rows = this.#store.iterate(range)
+    const told = (error: unknown): never => {
+      throw this.#told(error)
+    }
+    const rows = this.#iterated(range, told)
     // no generator: each row would go through it
     return {
       [Symbol.asyncIterator]: () => {
         const iterator = rows[Symbol.asyncIterator]()
-        const told = (error: unknown): never => {
-          throw this.#told(error)
-        }
         return {
           next: () => iterator.next().catch(told),
           return: async () => (await iterator.return?.()) ?? { done: true, value: undefined }
         }
       }
+    }
+  }
+
+  #iterated(
+    range: Parameters<Store['iterate']>[0],
+    told: (error: unknown) => never
+  ): AsyncIterable<[string, Uint8Array]> {
+    try {
+      return this.#store.iterate(range)
+    } catch (error) {
+      return told(error)
     }
   }
 

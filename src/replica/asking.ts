@@ -22,9 +22,9 @@ export class Asking {
     this.#deps = deps
   }
 
-  /** What comes from this peer from now on is new, and no rest of what we were away for: packing it would cost more than it saves. */
-  level(node: NodeId): void {
-    this.#level.add(node)
+  /** In sync once, what comes from this peer from now on is new, and no rest of what we were away for: packing it would cost more than it saves. */
+  heard(node: NodeId, inSync: boolean): void {
+    if (inSync) this.#level.add(node)
   }
 
   gone(node: NodeId): void {

@@ -460,8 +460,7 @@ export class Replica {
 
   peerDown(node: NodeId): void {
     this.#perform(this.engine.peerDown(node, this.#deps.clock.monotonic()))
-    this.#agreement.gone(node)
-    this.#asking.gone(node)
+    for (const listener of [this.#asking, this.#agreement]) listener.gone(node)
     this.#events.peerDown?.(node)
   }
 
@@ -476,8 +475,7 @@ export class Replica {
     this.#own.judge()
     this.replication.changed()
     const inSync = this.engine.isInSync(from)
-    if (inSync) this.#asking.level(from)
-    this.#agreement.heard(from, inSync)
+    for (const listener of [this.#asking, this.#agreement]) listener.heard(from, inSync)
   }
 
   requested(frame: Uint8Array): Promise<Uint8Array> {

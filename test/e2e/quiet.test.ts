@@ -45,6 +45,7 @@ const NOTHING = {
   accepted: 0,
   ignored: 0,
   rejected: 0,
+  firsthand: 0,
   revived: 0,
   givenUp: 0,
   notForwarded: 0,
