@@ -6,6 +6,7 @@
 import type { Connection, MessageStream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import type { Clock, Logger } from '../runtime.js'
 import { SILENT_LOOKS } from './limits.js'
+import { eachMuxer } from './muxers.js'
 
 export interface PulseDeps {
   readonly clock: Clock
@@ -42,19 +43,10 @@ export class Pulse {
 
   /** The same multiplexer, with an ear on each connection it is put on. */
   listening<Components>(make: (components: Components) => StreamMuxerFactory): typeof make {
-    return (components) => {
-      const factory = make(components)
-      return {
-        protocol: factory.protocol,
-        createStreamMuxer: (wire) => {
-          const muxer = factory.createStreamMuxer(wire)
-          // After the multiplexer, whose listening starts the flow.
-          this.#muxers.set(muxer, this.#listen(wire))
-          this.#deps.muxed?.(wire, muxer)
-          return muxer
-        }
-      }
-    }
+    return eachMuxer(make, (muxer, wire) => {
+      this.#muxers.set(muxer, this.#listen(wire))
+      this.#deps.muxed?.(wire, muxer)
+    })
   }
 
   /** For how long nothing was read on a connection, ms, as of the last look. */

@@ -4,6 +4,7 @@
  * implementation of yamux does (https://github.com/hashicorp/yamux, `sendWindowUpdate`).
  */
 import type { StreamMuxerFactory } from '@libp2p/interface'
+import { eachMuxer } from './muxers.js'
 
 /** What a multiplexed stream is in truth. */
 interface Stream {
@@ -18,19 +19,11 @@ const ESTABLISHED = 3
 
 /** The same multiplexer; its streams tell of room when half of their window is used. */
 export function sparing<Components>(make: (components: Components) => StreamMuxerFactory): typeof make {
-  return (components) => {
-    const factory = make(components)
-    return {
-      protocol: factory.protocol,
-      createStreamMuxer: (wire) => {
-        const muxer = factory.createStreamMuxer(wire)
-        const insides = muxer as unknown as { _newStream?: (...args: unknown[]) => Stream }
-        const { _newStream } = insides
-        if (_newStream !== undefined) insides._newStream = (...args) => seldom(_newStream.apply(muxer, args))
-        return muxer
-      }
-    }
-  }
+  return eachMuxer(make, (muxer) => {
+    const insides = muxer as unknown as { _newStream?: (...args: unknown[]) => Stream }
+    const { _newStream } = insides
+    if (_newStream !== undefined) insides._newStream = (...args) => seldom(_newStream.apply(muxer, args))
+  })
 }
 
 function seldom(stream: Stream): Stream {
