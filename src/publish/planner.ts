@@ -94,7 +94,7 @@ export class Planner {
     for (const id of ids) {
       const entry = reader.entry(id)
       if (entry !== undefined) for (const other of reader.atName(entry.parent, entry.name)) all.add(other.id)
-      const path = entry === undefined ? undefined : reader.pathOf(id)
+      const path = entry && reader.pathOfEntry(entry)
       const occupant = path === undefined ? undefined : base.byPath(path)
       if (occupant !== undefined) all.add(occupant.id)
       const row = base.byId(id)

@@ -9,7 +9,7 @@ import type { Clock } from '../runtime.js'
 import type { Base } from './base.js'
 
 export interface QueueDeps {
-  readonly reader: Pick<CatalogReader, 'entry' | 'isDirectory' | 'pathOf'>
+  readonly reader: Pick<CatalogReader, 'entry' | 'isDirectory' | 'pathOfEntry'>
   readonly base: Pick<Base, 'byId'>
   readonly adapter: Pick<Adapter, 'rankOf'>
   readonly clock: Pick<Clock, 'pause'>
@@ -91,7 +91,7 @@ export class Queue {
   #rankOf(id: string): number {
     const { reader, base, adapter } = this.#deps
     const entry = reader.entry(id)
-    const path = entry === undefined ? undefined : reader.pathOf(id)
+    const path = entry && reader.pathOfEntry(entry)
     if (path !== undefined) return reader.isDirectory(entry!) ? DIRECTORY : adapter.rankOf!(path)
     const row = base.byId(id)
     return row === undefined ? 0 : REMOVED - adapter.rankOf!(row.path)

@@ -154,7 +154,7 @@ export class Reconciler {
       if (at % SLICE === SLICE - 1) await clock.pause()
       const entry = reader.entry(id)
       if (entry?.listed !== true || entry.meaning.body === undefined || !concerns(entry)) continue
-      const path = reader.pathOf(id)
+      const path = reader.pathOfEntry(entry)
       if (path === undefined || !contents.knows(path)) continue
       try {
         await work(entry, path)

@@ -285,7 +285,7 @@ export class SharedDir {
   #wanted(id: string): string | undefined {
     const { reader, adapter } = this.#deps
     const entry = reader.entry(id)
-    const path = entry?.listed === true ? reader.pathOf(id) : undefined
+    const path = entry && reader.pathOfEntry(entry)
     if (path === undefined || adapter.ignores(path, reader.isDirectory(entry!) ? 'dir' : 'file')) return undefined
     return path
   }

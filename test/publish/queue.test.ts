@@ -22,7 +22,7 @@ function ranked(ids: readonly string[], gone: readonly string[] = [], has = { ra
     reader: {
       entry: (id) => (gone.includes(id) ? undefined : ({ id } as ReturnType<QueueDeps['reader']['entry']>)),
       isDirectory: ({ id }) => id.startsWith('dir'),
-      pathOf: (id) => id
+      pathOfEntry: ({ id }) => id
     },
     base: { byId: (id) => (gone.includes(id) ? ({ path: id } as ReturnType<QueueDeps['base']['byId']>) : undefined) },
     adapter: has.ranks ? { rankOf } : {},
