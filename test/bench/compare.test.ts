@@ -5,31 +5,10 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { compare, comparisonText } from '../../scripts/bench-compare.js'
 import { cellsOf, median, quantiles, readResult, type Line, type ResultFile } from '../../scripts/bench-result.js'
+import { fileOf as file, lineOf } from './lines.js'
 
-const line = (result: object, more: Partial<Line> = {}): Line => ({
-  peer: 'grapevine',
-  version: '0',
-  workload: 'W2',
-  n: 3,
-  params: { scale: 100, batch: 1 },
-  result: result as Line['result'],
-  ok: true,
-  notes: '',
-  foreign: 0,
-  ...more
-})
-
-const file = (lines: readonly Line[], more: Partial<ResultFile> = {}): ResultFile => ({
-  format: 1,
-  at: '2025-06-15T00:00:00.000Z',
-  version: '0.1.0',
-  node: 'v20.20.0',
-  machine: { cpu: 'one', cores: 2, memoryMiB: 2_048, system: 'linux' },
-  command: 'npm run bench --',
-  alone: true,
-  lines,
-  ...more
-})
+const line = (result: object, more: Partial<Line> = {}): Line =>
+  lineOf('grapevine', result, { params: { scale: 100, batch: 1 }, ...more })
 
 const one = file([line({ seconds: 2 })])
 

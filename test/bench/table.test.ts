@@ -1,35 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Line, ResultFile } from '../../scripts/bench-result.js'
+import type { Line } from '../../scripts/bench-result.js'
 import { tableText } from '../../scripts/bench-table.js'
+import { fileOf, lineOf as line } from './lines.js'
 
-const line = (peer: string, result: object, more: Partial<Line> = {}): Line => ({
-  peer,
-  version: '0',
-  workload: 'W2',
-  n: 3,
-  params: { scale: 10_000, batch: 1 },
-  result: result as Line['result'],
-  ok: true,
-  notes: '',
-  foreign: 0,
-  ...more
-})
-
-const tableOf = (...lines: readonly Line[]): string => {
-  const file: ResultFile = {
-    format: 1,
-    at: '2025-06-15T00:00:00.000Z',
-    version: '0.1.0',
-    node: 'v20.20.0',
-    machine: { cpu: 'one', cores: 2, memoryMiB: 2_048, system: 'linux' },
-    command: 'npm run bench --',
-    alone: true,
-    lines
-  }
-  // columns are padded, which says nothing
-  return tableText(file).replaceAll(/ +/g, ' ')
-}
+// columns are padded, which says nothing
+const tableOf = (...lines: readonly Line[]): string => tableText(fileOf(lines)).replaceAll(/ +/g, ' ')
 
 describe('the table of a result', () => {
   it('has a row a peer and a column a workload, with the command, the machine and what is unfair', () => {

@@ -1,24 +1,18 @@
 import './nodes.js'
 import assert from 'node:assert/strict'
-import { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { ConnectionEncrypter, MessageStream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { LARGE_BYTES, roomFor } from '../../src/buffers.js'
 import { corked } from '../../src/net/corked.js'
 import { bytes, Cluster, connected, type Node } from './nodes.js'
-
-/** Where every write of a socket passes, alone or gathered. */
-interface Writing {
-  _writeGeneric(gathered: boolean, data: Uint8Array | { chunk: Uint8Array }[], ...rest: unknown[]): unknown
-}
+import { watchWrites } from './socket-writes.js'
 
 describe('messages on a connection', { timeout: 120_000 }, () => {
   let cluster: Cluster
   let a: Node
   let b: Node
-  const socket = Socket.prototype as unknown as Writing
-  const original = socket._writeGeneric
+  let unwatch = (): void => undefined
 
   beforeEach(async () => {
     cluster = new Cluster()
@@ -27,17 +21,13 @@ describe('messages on a connection', { timeout: 120_000 }, () => {
     await connected(a, b)
   })
   afterEach(async () => {
-    socket._writeGeneric = original
+    unwatch()
     await cluster.stop()
   })
 
   it('are written at once, not their length first', async () => {
     const written: number[] = []
-    socket._writeGeneric = function (this: Writing, gathered, data, ...rest) {
-      const pieces = Array.isArray(data) ? data.map(({ chunk }) => chunk) : [data]
-      written.push(pieces.reduce((sum, piece) => sum + piece.length, 0))
-      return original.call(this, gathered, data, ...rest)
-    }
+    unwatch = watchWrites((bytes) => void written.push(bytes))
     for (let n = 0; n < 20; n++) await a.network.request(b.id, 'sync', bytes('x'))
     assert.ok(written.length >= 40, `${written.length} writes were seen`)
     assert.deepEqual(

@@ -1,20 +1,14 @@
 import './nodes.js'
 import assert from 'node:assert/strict'
-import { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { bytes, Cluster, connected, until, type Node } from './nodes.js'
-
-/** Where every write of a socket passes, alone or gathered. */
-interface Writing {
-  _writeGeneric(...args: unknown[]): unknown
-}
+import { watchWrites } from './socket-writes.js'
 
 describe('a stream', { timeout: 120_000 }, () => {
   let cluster: Cluster
   let a: Node
   let b: Node
-  const socket = Socket.prototype as unknown as Writing
-  const original = socket._writeGeneric
+  let unwatch = (): void => undefined
 
   beforeEach(async () => {
     cluster = new Cluster()
@@ -23,7 +17,7 @@ describe('a stream', { timeout: 120_000 }, () => {
     await connected(a, b)
   })
   afterEach(async () => {
-    socket._writeGeneric = original
+    unwatch()
     await cluster.stop()
   })
 
@@ -34,10 +28,7 @@ describe('a stream', { timeout: 120_000 }, () => {
     a.network.notify(b.id, bytes('0'))
     await until('the first is heard', () => heard === 1)
     let writes = 0
-    socket._writeGeneric = function (this: Writing, ...args) {
-      writes += 1
-      return original.apply(this, args)
-    }
+    unwatch = watchWrites(() => void (writes += 1))
     for (let n = 1; n <= 100; n++) {
       a.network.notify(b.id, bytes(String(n)))
       await until('the next is heard', () => heard === n + 1)
