@@ -37,7 +37,8 @@ export const nameOf = ({ name, sizes }: Stage): string =>
 /** Ours has two names: the catalog alone, and with a shared directory. */
 export const OURS = /^grapevine(:|$)/
 
-const LOAD = ['W2', 'W6', 'W3', 'W4']
+/** These share one load, in this order. */
+export const LOAD = ['W2', 'W6', 'W3', 'W4']
 
 /** `seconds` by peer; a number behind it says how many rounds instead of five. */
 function entrants(of: Readonly<Record<string, number | readonly [seconds: number, rounds: number]>>): Entrant[] {

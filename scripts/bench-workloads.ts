@@ -39,7 +39,7 @@ export type Report = (measured: Measured) => void
 const BYTES = 1_024
 const W1_KEYS = 50
 const W1_RATE_PER_S = 20
-const W8_WRITERS = 4
+export const W8_WRITERS = 4
 const W8_KEYS = 100
 /** The last change of W1 and W8 must be everywhere by then, ms. */
 const SETTLE_MS = 20_000

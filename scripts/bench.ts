@@ -18,15 +18,13 @@ import { heapText } from './bench-heap.js'
 import { micro } from './bench-micro.js'
 import { HELP, readOptions, UsageError, type Options } from './bench-options.js'
 import { besidePeers, checkHarness } from './bench-peers.js'
-import { nameOf, OURS, PLANS, planText, restricted, stagesOf, stepsOf, type Step } from './bench-plan.js'
+import { LOAD, nameOf, OURS, PLANS, planText, restricted, stagesOf, stepsOf, type Step } from './bench-plan.js'
 import { profileText } from './bench-profile.js'
 import { readResult, RESULT_FORMAT, type Line, type ResultFile } from './bench-result.js'
 import { TABLE_MARKERS, tableText } from './bench-table.js'
-import { bigFile, load, propagation, writers, type Measured, type Sizes } from './bench-workloads.js'
+import { bigFile, load, propagation, W8_WRITERS, writers, type Measured, type Sizes } from './bench-workloads.js'
 import { replaceBetween } from './markdown.js'
 
-/** These share one load. */
-const OF_ONE_LOAD = ['W2', 'W3', 'W4', 'W6']
 const IN_NAMESPACE = 'GRAPEVINE_BENCH_NAMESPACE'
 
 /** To run it again: without the places of this machine. */
@@ -125,7 +123,7 @@ async function ourselves(run: Run): Promise<void> {
   for (let round = 0; round < runs; round++) {
     if (wanted.includes('micro')) await micro((measured) => run.measured('grapevine', measured))
     if (wanted.includes('W1')) await inCluster(run, 'W1', ['W1'])
-    const loads = OF_ONE_LOAD.filter((name) => wanted.includes(name))
+    const loads = LOAD.filter((name) => wanted.includes(name))
     if (loads.length > 0) await inCluster(run, 'load', loads)
     if (wanted.includes('W5')) await inCluster(run, 'W5', ['W5'])
     if (wanted.includes('W7')) await inCluster(run, 'files', ['W7'])
@@ -200,7 +198,7 @@ const UNITS: Readonly<Record<string, readonly [name: string, count: (sizes: Size
   W5: ['a MiB', ({ mib }) => mib],
   W6: ['a node', () => 1],
   W7: ['a file or edit', ({ files: count, edits }) => count + edits],
-  W8: ['a change', ({ writes }) => 4 * writes]
+  W8: ['a change', ({ writes }) => W8_WRITERS * writes]
 }
 
 /** Runs one workload once, and tells where the processor time of its nodes went. */
@@ -214,7 +212,7 @@ async function profile(options: Options, workload: string | undefined): Promise<
   mkdirSync(directory, { recursive: true })
   const profiling = new Profiling(workload, directory)
   const run = new Run({ ...options, out: join(directory, 'result.json') }, true)
-  const cluster = OF_ONE_LOAD.includes(workload) ? 'load' : workload === 'W7' ? 'files' : workload
+  const cluster = LOAD.includes(workload) ? 'load' : workload === 'W7' ? 'files' : workload
   await inCluster(run, cluster, [workload], profiling)
   const nodes = (await Promise.all(profiling.found)).toSorted((a, b) => a.node - b.node)
   run.end()
