@@ -226,5 +226,5 @@ export const JOIN_RETRY_MS = 500
 export const JOIN_REFUSALS = 3
 /** Links up to which a node tells whom it is linked with: so many members are all linked with all (`DEGREE`), and some more. */
 export const CIRCLE_LINKS = 24
-/** A gossip message up to this is handed to all of a circle by its publisher, bytes: of larger ones copies are kept rare by IDONTWANT. */
+/** A gossip message up to this is handed to all of a circle by its publisher, bytes; of larger ones IDONTWANT keeps copies rare. */
 export const CIRCLE_MESSAGE_BYTES = 16 * 1024
