@@ -1,7 +1,7 @@
 /**
  * `npm test [WORD...]`: lint, format, build, then every test file by name (a newer Node reads a directory as a file). With
- * words only the tests run whose path holds one of them; a word that no path holds is refused. Ends with what node says at
- * the end, and its exit code.
+ * words only the tests run whose path holds one of them; a word that no path holds is refused. Ends with the counts and with
+ * whatever failed, and node's exit code.
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, rmSync } from 'node:fs'
@@ -55,6 +55,8 @@ step('build the tests', () => compile('test/tsconfig.json'))
 run(`${files.length} test files`, process.execPath, [
   '--enable-source-maps',
   '--test',
+  // the reporter that repeats at its end what failed, with its error: nobody scrolls through 2,500 names for one
+  '--test-reporter=spec',
   `--test-concurrency=${CONCURRENCY}`,
   `--test-timeout=${TEST_TIMEOUT_MS}`,
   ...files
