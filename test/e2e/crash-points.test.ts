@@ -1,7 +1,7 @@
 /** A small sample of `npm run crash-points`, which numbers every change of files and looks at what a kill there leaves. */
 import '../../src/polyfill.js'
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
@@ -40,8 +40,11 @@ describe('images of what a kill leaves', { skip: whyNoImages() ?? false }, () =>
   })
 
   test('an image whose log lacks what was acknowledged is found', async (t) => {
-    const spoil: SweepOptions['spoil'] = async (places, image) =>
-      truncateSync(join(places.pathOf(image), 'home', 'log', '00000001.seg'))
+    const spoil: SweepOptions['spoil'] = async (places, image) => {
+      // with checkpoints all the time the first segment is gone before the last point
+      const log = join(places.pathOf(image), 'home', 'log')
+      for (const name of readdirSync(log)) if (name.endsWith('.seg')) truncateSync(join(log, name))
+    }
     // the last points: by then much is acknowledged
     const result = await sample(t, { stride: 400, offset: 399, spoil })
     assert.ok(result.failures.length > 0, 'nothing was found')
