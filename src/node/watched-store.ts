@@ -19,6 +19,14 @@ export class WatchedStore implements Store {
     }
   }
 
+  async getMany(keys: readonly string[]): Promise<Array<Uint8Array | undefined>> {
+    try {
+      return await this.#store.getMany(keys)
+    } catch (error) {
+      throw this.#told(error)
+    }
+  }
+
   write(batch: ReadonlyMap<string, Uint8Array | null>, options?: { durable?: boolean }): Promise<void> {
     return this.#store.write(batch, options)
   }

@@ -2,6 +2,8 @@
 export interface Store {
   /** The value, or undefined. Synchronous on purpose: the fold reads many small rows. Throws `store-damaged`/`store-failed`. */
   get(key: string): Uint8Array | undefined
+  /** The values of many keys, in their order, read off the main thread. Rejects with `store-damaged`/`store-failed`. */
+  getMany(keys: readonly string[]): Promise<Array<Uint8Array | undefined>>
   /** Writes all or nothing; null deletes. Later batches are never durable before earlier ones (see `durable`). */
   write(batch: ReadonlyMap<string, Uint8Array | null>, options?: { durable?: boolean }): Promise<void>
   /** Rows in key order within [gte, lt). */

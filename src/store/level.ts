@@ -73,6 +73,16 @@ export class LevelStore implements Store {
     return row === undefined ? undefined : decodeRow(key, row)
   }
 
+  async getMany(keys: readonly string[]): Promise<Array<Uint8Array | undefined>> {
+    let rows: Array<Uint8Array | undefined>
+    try {
+      rows = await this.#database.getMany([...keys])
+    } catch (error) {
+      throw this.#readError(error, { keys: keys.length })
+    }
+    return rows.map((row, at) => (row === undefined ? undefined : decodeRow(keys[at]!, row)))
+  }
+
   async write(batch: ReadonlyMap<string, Uint8Array | null>, options: { durable?: boolean } = {}): Promise<void> {
     if (this.#closing !== undefined) throw closedError()
     const durable = options.durable === true

@@ -14,6 +14,11 @@ export class MemoryStore implements Store {
     return this.#values.get(key)
   }
 
+  async getMany(keys: readonly string[]): Promise<Array<Uint8Array | undefined>> {
+    this.#assertOpen()
+    return keys.map((key) => this.#values.get(key))
+  }
+
   async write(batch: ReadonlyMap<string, Uint8Array | null>, _options?: { durable?: boolean }): Promise<void> {
     this.#assertOpen()
     for (const key of batch.keys()) assertWritableKey(key)

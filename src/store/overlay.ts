@@ -49,6 +49,12 @@ export class Overlay {
     return found === undefined || found instanceof Uint8Array ? found : found.bytes()
   }
 
+  /** Whether there is such a row. Of what was written last it is known without reading it. */
+  has(key: string): boolean {
+    const change = this.#unwritten(key)
+    return change === undefined ? (this.#cache.has(key) ?? this.get(key) !== undefined) : change !== null
+  }
+
   /** The row as `read` makes it of its bytes, once for as long as it is at hand. A key is always read the same way. */
   row<T extends HeldRow>(key: string, read: (bytes: Uint8Array) => T): T | undefined {
     const found = this.#lookUp(key)
@@ -56,6 +62,30 @@ export class Overlay {
     const row = read(found)
     this.#cache.set(key, row)
     return row
+  }
+
+  /** What `get` gives for each key, read in one go off the main thread as far as it is not at hand. */
+  async getMany(keys: readonly string[]): Promise<Array<Uint8Array | undefined>> {
+    const found = keys.map((key) => this.#atHand(key))
+    const missing = keys.filter((_, at) => found[at] === undefined)
+    const read = missing.length === 0 ? [] : await this.#store.getMany(missing)
+    let next = 0
+    return found.map((change) => {
+      if (change === undefined) return read[next++]
+      return change === null || change instanceof Uint8Array ? (change ?? undefined) : change.bytes()
+    })
+  }
+
+  /** Brings rows to hand that `row` would read one by one. What is written meanwhile is left to it. */
+  async prefetch(keys: readonly string[], read: (key: string, bytes: Uint8Array) => HeldRow): Promise<void> {
+    const missing = keys.filter((key) => this.#atHand(key) === undefined)
+    if (missing.length === 0) return
+    const asOf = this.#committed
+    const rows = await this.#store.getMany(missing)
+    missing.forEach((key, at) => {
+      const bytes = rows[at]
+      if (bytes !== undefined) this.keep(key, read(key, bytes), asOf)
+    })
   }
 
   /** How many batches are written: a row read from the store by range is what it says until this is another number. */
@@ -68,10 +98,19 @@ export class Overlay {
     if (committed === this.#committed && this.#cache.get(key) === undefined) this.#cache.add(key, row)
   }
 
+  /** What needs no reading; null: known to be absent. */
+  #atHand(key: string): Change | undefined {
+    const change = this.#unwritten(key)
+    return change === undefined ? this.#cache.get(key) : change
+  }
+
+  #unwritten(key: string): Change | undefined {
+    const change = this.#pending.get(key)
+    return change === undefined && this.#flight !== undefined ? this.#flight.get(key) : change
+  }
+
   #lookUp(key: string): Uint8Array | HeldRow | undefined {
-    let change = this.#pending.get(key)
-    if (change === undefined && this.#flight !== undefined) change = this.#flight.get(key)
-    if (change === undefined) change = this.#cache.get(key)
+    const change = this.#atHand(key)
     if (change !== undefined) return change ?? undefined
     const value = this.#store.get(key)
     this.#cache.add(key, value ?? null)

@@ -40,6 +40,26 @@ export function storeContract(name: string, create: () => Promise<StoreUnderTest
       assert.equal(store.get('x'.repeat(MAX_KEY_BYTES * 2)), undefined)
     })
 
+    test('many values are read in the order of their keys, what is not there among them', async () => {
+      await store.write(
+        new Map([
+          ['several/a', bytes(1)],
+          ['several/漢', bytes(2)],
+          ['several/empty', bytes()]
+        ])
+      )
+      const keys = [
+        'several/漢',
+        'several/none',
+        'several/a',
+        'x'.repeat(MAX_KEY_BYTES * 2),
+        'several/a',
+        'several/empty'
+      ]
+      assert.deepEqual(await store.getMany(keys), [bytes(2), undefined, bytes(1), undefined, bytes(1), bytes()])
+      assert.deepEqual(await store.getMany([]), [])
+    })
+
     test('a written value reads back as a plain byte array, an empty one too', async () => {
       await store.write(
         new Map([

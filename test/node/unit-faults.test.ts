@@ -55,6 +55,7 @@ test('a damaged row is told whoever asked for it, and any other failure is not',
       throw error(code)
     }
     await withMethod(store, 'get', fails, async () => assert.throws(() => watched.get('a'), { code }))
+    await withMethod(store, 'getMany', fails, () => assert.rejects(watched.getMany(['a']), { code }))
     await withMethod(store, 'iterate', fails, () =>
       assert.rejects(
         async () => {
@@ -64,7 +65,7 @@ test('a damaged row is told whoever asked for it, and any other failure is not',
       )
     )
   }
-  assert.equal(told.length, 2)
+  assert.equal(told.length, 3)
 })
 
 test('what stands in a backup and is no JSON damages it', () => {

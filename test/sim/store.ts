@@ -29,6 +29,12 @@ export class SimStore implements Store {
     }
     return {
       get: (key) => (alive(), this.get(key)),
+      getMany: async (keys) => {
+        alive()
+        const rows = await this.getMany(keys)
+        alive()
+        return rows
+      },
       write: async (batch, options) => {
         alive()
         await this.write(batch, options)
@@ -41,6 +47,10 @@ export class SimStore implements Store {
 
   get(key: string): Uint8Array | undefined {
     return this.#shown.get(key)
+  }
+
+  getMany(keys: readonly string[]): Promise<Array<Uint8Array | undefined>> {
+    return this.#shown.getMany(keys)
   }
 
   async write(batch: Batch, options?: { durable?: boolean }): Promise<void> {

@@ -42,6 +42,17 @@ describe('an index whose files cannot be read', () => {
     await store.close()
   })
 
+  test('fails a reading of many rows with an error of ours', async (t) => {
+    const path = await closed(t)
+    const { store } = await openStore(path)
+    await withMethod(level, 'getMany', fails('IO error: x'), () =>
+      assert.rejects(store.getMany(['a']), { code: 'store-failed' })
+    )
+    assert.deepEqual(await store.getMany(['a']), [bytes(1)])
+    await store.close()
+    await assert.rejects(store.getMany(['a']), { code: 'stopped' })
+  })
+
   test('fails a listing with an error of ours', async (t) => {
     const path = await closed(t)
     const { store } = await openStore(path)

@@ -137,6 +137,7 @@ describe('the store on LevelDB', () => {
       for await (const _row of damaged.iterate({ gte: 'a', lt: 'z' }));
     }
     await assert.rejects(walk(), { code: 'store-damaged', facts: { key: 'b' } })
+    await assert.rejects(damaged.getMany(['a', 'b']), { code: 'store-damaged', facts: { key: 'b' } })
     await damaged.close()
   })
 

@@ -267,3 +267,99 @@ test('a row that was read by range takes the place of nothing that is known', as
   overlay.keep('stored', plain(bytes(1)), overlay.committed)
   assert.deepEqual(overlay.get('stored'), bytes(3))
 })
+
+const LARGE = new Uint8Array(1_000).fill(7)
+
+/** A store that counts what is asked of it. */
+class CountingStore extends HeldStore {
+  gets = 0
+  readonly fetched: string[] = []
+
+  override get(key: string): Uint8Array | undefined {
+    this.gets += 1
+    return super.get(key)
+  }
+
+  override getMany(keys: readonly string[]): Promise<Array<Uint8Array | undefined>> {
+    this.fetched.push(...keys)
+    return super.getMany(keys)
+  }
+}
+
+async function written(overlay: Overlay, store: HeldStore): Promise<void> {
+  const flushed = overlay.flush()
+  await settle()
+  store.held.shift()!.pass()
+  await flushed
+}
+
+test('whether a row is there is known of what was written, and of what is on its way, without reading it', async () => {
+  const store = new CountingStore()
+  const overlay = new Overlay({ store })
+  overlay.put('large', LARGE)
+  const flushed = overlay.flush()
+  await settle()
+  assert.equal(overlay.has('large'), true)
+  overlay.delete('large')
+  assert.equal(overlay.has('large'), false)
+  store.held.shift()!.pass()
+  await flushed
+  assert.equal(overlay.has('large'), false)
+  overlay.put('large', LARGE)
+  await written(overlay, store)
+  assert.equal(overlay.has('large'), true)
+  overlay.delete('large')
+  await written(overlay, store)
+  assert.equal(overlay.has('large'), false)
+  assert.equal(store.gets, 0)
+  assert.equal(overlay.has('never'), false)
+  assert.equal(store.gets, 1)
+})
+
+test('many rows are read at once, and only those that are not at hand', async () => {
+  const store = new CountingStore()
+  const overlay = new Overlay({ store })
+  overlay.put('stored', LARGE)
+  overlay.put('gone', LARGE)
+  await written(overlay, store)
+  overlay.put('pending', bytes(2))
+  overlay.delete('gone')
+  overlay.put('row', new CountedRow(3))
+  const keys = ['row', 'never', 'stored', 'gone', 'pending']
+  assert.deepEqual(await overlay.getMany(keys), [bytes(3), undefined, LARGE, undefined, bytes(2)])
+  assert.deepEqual(store.fetched, ['never', 'stored'])
+})
+
+const read = (_key: string, row: Uint8Array): CountedRow => CountedRow.read(row)
+
+test('rows that were fetched are at hand as what they mean', async () => {
+  const store = new CountingStore()
+  const filled = MemoryStore.prototype.write.call(store, new Map([['a', bytes(1)]]))
+  await filled
+  const overlay = new Overlay({ store })
+  overlay.put('b', new CountedRow(2))
+  await overlay.prefetch(['a', 'b', 'never'], read)
+  assert.deepEqual(store.fetched, ['a', 'never'])
+  const row = overlay.row('a', CountedRow.read)
+  assert.equal(row?.value, 1)
+  assert.equal(overlay.row('a', CountedRow.read), row)
+  assert.equal(store.gets, 0)
+  await overlay.prefetch(['a', 'b'], read)
+  assert.deepEqual(store.fetched, ['a', 'never'])
+})
+
+test('a row that was written while it was fetched is not what it was before', async () => {
+  const store = new CountingStore()
+  await MemoryStore.prototype.write.call(store, new Map([['a', bytes(1)]]))
+  const overlay = new Overlay({ store })
+  const old = await store.getMany(['a'])
+  let fetched = (): void => undefined
+  const held = new Promise<void>((resolve) => (fetched = resolve))
+  store.getMany = () => held.then(() => old)
+  const prefetched = overlay.prefetch(['a'], read)
+  overlay.put('a', LARGE)
+  await written(overlay, store)
+  fetched()
+  await prefetched
+  assert.deepEqual(overlay.get('a'), LARGE)
+})

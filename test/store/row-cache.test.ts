@@ -47,3 +47,14 @@ test('a small row that is a part of something large is not kept, for all of that
   cache.set('a', new Uint8Array(8 * 1024 + 1).subarray(0, 10))
   assert.equal(cache.get('a'), undefined)
 })
+
+test('of a row that is not kept it is known that it is there, unless it is a mark', () => {
+  const cache = new RowCache()
+  assert.equal(cache.has('a'), undefined)
+  cache.set('a', new Uint8Array(MAX_CACHED_BYTES + 1))
+  assert.deepEqual([cache.has('a'), cache.get('a')], [true, undefined])
+  cache.set('a', null)
+  assert.equal(cache.has('a'), false)
+  cache.set('a', new Uint8Array())
+  assert.equal(cache.has('a'), undefined)
+})
