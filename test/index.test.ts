@@ -6,6 +6,12 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { createNode, GrapevineError, type NodeOptions, type RunningNode } from '../src/index.js'
 import { until } from './e2e/until.js'
 
+async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
+
 describe('the library', () => {
   let place = ''
   const running: RunningNode[] = []
@@ -58,6 +64,43 @@ describe('the library', () => {
       async () => (await readFile(join(place, 'b', 'catalog', 'shared.txt'), 'utf8').catch(() => '')) === 'shared'
     )
     assert.equal((await second.control.verify({ waitMs: 30_000 })).equal, true)
+  })
+
+  it('reads all entries with their bytes, or those that are asked for, and large files without', async () => {
+    const { control, read } = await start('a', { adapter: 'none' })
+    const small = Array.from({ length: 600 }, (_, at) => ({ path: `d${at % 2}/f${at}`, body: Buffer.from(`${at}`) }))
+    const atLimit = { path: 'limit', body: Buffer.alloc(16_384, 'l') }
+    const large = { path: 'past', body: Buffer.alloc(16_385, 'p') }
+    await control.putMany([...small, atLimit, large])
+    const all = await collected(read())
+    const listed = await collected(control.list(''))
+    assert.deepEqual(
+      all.map(({ entry }) => entry),
+      listed
+    )
+    assert.equal(new Set(listed.map(({ id }) => id)).size, 600 + 2 + 2)
+    assert.equal(listed.length, 600 + 2 + 2)
+    const given = new Map([...small, atLimit].map(({ path, body }) => [path, body.toString()]))
+    for (const { entry, body } of all)
+      assert.equal(body && Buffer.from(body).toString(), given.get(entry.path), entry.path)
+
+    const idOf = (path: string): string => listed.find((entry) => entry.path === path)!.id
+    await control.remove('d0/f2')
+    const asked = ['d1/f1', 'past', 'd0/f2', 'd0/f0', 'd0'].map(idOf)
+    const some = await collected(read([...asked, '0'.repeat(32)]))
+    assert.deepEqual(
+      some.map(({ entry, body }) => [entry.path, body && Buffer.from(body).toString()]),
+      [
+        ['d1/f1', '1'],
+        ['past', undefined],
+        ['d0/f0', '0'],
+        ['d0', undefined]
+      ]
+    )
+    for await (const first of read()) {
+      assert.equal(first.entry.path, all[0]?.entry.path)
+      break
+    }
   })
 
   it('refuses a setting out of its range with a typed error', async () => {

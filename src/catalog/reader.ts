@@ -33,6 +33,8 @@ export interface Listed {
 
 /** Deeper paths cannot exist in a file system; also ends a walk over damaged rows. */
 const MAX_DEPTH = 2_048
+/** Entries read ahead at once: few beside those that are kept at hand, and many beside what one reading costs. */
+export const PREFETCHED = 256
 /** Longer paths are not remembered, characters. */
 const MAX_KEPT_PATH = 512
 
@@ -59,6 +61,22 @@ export class CatalogReader {
   /** Small bodies that came inside records. */
   inlineBody(ref: BodyRef): Uint8Array | undefined {
     return this.#rows.get(bodyKey(ref.hash))
+  }
+
+  hasInlineBody(ref: BodyRef): boolean {
+    const key = bodyKey(ref.hash)
+    return this.#rows.has?.(key) ?? this.#rows.get(key) !== undefined
+  }
+
+  /** Small bodies of many, in their order: what is not at hand is read in one go. */
+  async inlineBodies(refs: readonly BodyRef[]): Promise<Array<Uint8Array | undefined>> {
+    const keys = refs.map(({ hash }) => bodyKey(hash))
+    return this.#rows.getMany?.(keys) ?? keys.map((key) => this.#rows.get(key))
+  }
+
+  /** Brings entries to hand that are about to be asked for; no more than `PREFETCHED` at once, or the first are gone again. */
+  async prefetch(ids: readonly string[]): Promise<void> {
+    await this.#rows.prefetch?.(ids)
   }
 
   /** The entry that owns this name, and the others that claim it, in a fixed order. */
@@ -193,16 +211,33 @@ export class CatalogReader {
   /** Listed children, by order key and then by name. */
   async children(parent: string): Promise<Entry[]> {
     const found: Entry[] = []
-    const asOf = (await this.#rows.flush?.()) ?? 0
-    for await (const [key, row] of this.#store.iterate(prefixRange(nameKey(parent, '')))) {
-      const ids = decodeIds(row)
-      this.#rows.noteName?.(key, ids, asOf)
-      for (const id of ids) {
+    const take = (named: readonly string[]): void => {
+      for (const id of named) {
         const entry = this.entry(id)
         // the iterator shows the index as written; what is newer still is in the entry itself
         if (entry !== undefined && entry.listed && entry.parent === parent) found.push(entry)
       }
     }
+    let named: string[] = []
+    let coming = { named: [] as string[], read: Promise.resolve() }
+    /** One part is read while the part before it is looked at. */
+    const next = async (): Promise<void> => {
+      const before = coming
+      coming = { named, read: this.prefetch(named) }
+      coming.read.catch(() => undefined)
+      named = []
+      await before.read
+      take(before.named)
+    }
+    const asOf = (await this.#rows.flush?.()) ?? 0
+    for await (const [key, row] of this.#store.iterate(prefixRange(nameKey(parent, '')))) {
+      const ids = decodeIds(row)
+      this.#rows.noteName?.(key, ids, asOf)
+      named.push(...ids)
+      if (named.length >= PREFETCHED) await next()
+    }
+    await next()
+    await next()
     return found.toSorted(
       (a, b) => compareOrder(a.order, b.order) || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1)
     )

@@ -22,6 +22,12 @@ export interface CatalogRows {
   noteDirectory(path: string, id: string): void
   /** Writes down what listings must see. Returns what `noteName` needs to know. */
   flush?(): Promise<number>
+  /** Brings entries to hand that `entry` would read one by one. */
+  prefetch?(ids: readonly string[]): Promise<void>
+  /** Whether `get` gives anything. */
+  has?(key: string): boolean
+  /** What `get` gives for each key. */
+  getMany?(keys: readonly string[]): Promise<Array<Uint8Array | undefined>>
   /** A listing came by the row of a name. `asOf`: what `flush` returned before it began. */
   noteName?(key: string, ids: readonly string[], asOf: number): void
 }
@@ -55,7 +61,7 @@ export class NameRow implements HeldRow {
 
 const NOBODY: readonly string[] = []
 
-type IndexedRows = Pick<Overlay, 'get' | 'row' | 'flush' | 'keep' | 'committed'>
+type IndexedRows = Pick<Overlay, 'get' | 'has' | 'getMany' | 'row' | 'prefetch' | 'flush' | 'keep' | 'committed'>
 
 /** Reads the index. */
 export class IndexRows implements CatalogRows {
@@ -101,6 +107,20 @@ export class IndexRows implements CatalogRows {
   async flush(): Promise<number> {
     await this.#rows.flush().catch(() => undefined)
     return this.#rows.committed
+  }
+
+  has(key: string): boolean {
+    return this.#rows.has(key)
+  }
+
+  prefetch(ids: readonly string[]): Promise<void> {
+    return this.#rows.prefetch(ids.map(entryKey), (key, bytes) =>
+      EntryRow.read(key.slice(ENTRY_ROWS.length), bytes, this.#authorOf)
+    )
+  }
+
+  getMany(keys: readonly string[]): Promise<Array<Uint8Array | undefined>> {
+    return this.#rows.getMany(keys)
   }
 
   noteName(key: string, ids: readonly string[], asOf: number): void {

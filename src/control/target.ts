@@ -146,6 +146,13 @@ export interface EntryLine {
   object?: ObjectView
 }
 
+/** What a reading of many entries gives. */
+export interface EntryWithBody {
+  entry: EntryLine
+  /** The bytes of a file of at most 16 KiB; larger ones, and those whose bytes have not arrived, are asked for by themselves. */
+  body?: Uint8Array
+}
+
 /** An object of the system behind the target, such as a layer. */
 export interface ObjectView {
   kind: string

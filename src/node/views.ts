@@ -8,6 +8,7 @@ import type {
   DocView,
   EntryLine,
   EntryView,
+  EntryWithBody,
   HistoryLine,
   InspectTopic,
   InvitationView,
@@ -23,18 +24,20 @@ import type {
 import { GrapevineError } from '../errors.js'
 import { nodeIdOf } from '../identity/index.js'
 import type { LogHead } from '../log/index.js'
-import { Breath, CATALOG_SPACE, isoTime, MEMBERS_SPACE, type Replica } from '../replica/index.js'
+import { Breath, CATALOG_SPACE, MEMBERS_SPACE, type Replica } from '../replica/index.js'
 import { systemClock } from '../runtime-node.js'
 import type { LevelStore } from '../store/index.js'
-import { bytesOf, decodeRecord, hexOf, type BodyRef } from '../wire/index.js'
+import { decodeRecord, hexOf, type BodyRef } from '../wire/index.js'
 import { checkpointsOf } from './checkpoint-view.js'
 import type { Custody } from './custody.js'
 import type { Home } from './home.js'
 import { appointmentRequest } from './root.js'
 import { invitationsOf } from './invitations.js'
 import { quarantineOf } from './quarantine.js'
+import { listedOf, withBodies } from './reading.js'
 import { salvagedBody, salvageOf } from './removal.js'
 import { historyOf } from './history.js'
+import { EntryLines } from './lines.js'
 import { once } from './once.js'
 import { plain, recordLine, twinLine, twinWith } from './record-lines.js'
 import { tupleViews } from './tuple-views.js'
@@ -57,48 +60,40 @@ export class Views implements ReadTarget {
   readonly #home: Home
   readonly #custody: Custody | undefined
   readonly contents: ViewDeps['contents']
-
-  /** Log -> node id of its author: encoding one costs as much as reading an entry. */
-  readonly #names = new Map<string, string>()
-
+  protected readonly lines: EntryLines
   constructor(deps: ViewDeps) {
     this.replica = deps.replica
     this.blobs = deps.blobs
     this.#home = deps.home
     this.#custody = deps.custody
     this.contents = deps.contents
+    this.lines = new EntryLines(deps)
     this.#index = deps.index
-  }
-
-  protected authorName(log: string): string {
-    let name = this.#names.get(log)
-    if (name === undefined) {
-      const author = this.replica.authorOf(log)
-      if (author === '') return ''
-      name = nodeIdOf(bytesOf(author))
-      this.#names.set(log, name)
-    }
-    return name
   }
 
   async *list(path: string): AsyncIterable<EntryLine> {
     const { reader } = this.replica
     if (path === '') {
-      for await (const { path: at, entry } of reader.walk(ROOT_ID, '')) yield this.line(at, entry)
+      for await (const each of reader.walk(ROOT_ID, '')) yield this.lines.of(each)
       return
     }
     const found = this.find(path)
     const at = reader.pathOf(found.id) ?? path
-    yield this.line(at, found)
-    for await (const each of reader.walk(found.id, at)) yield this.line(each.path, each.entry)
+    yield this.lines.of({ path: at, entry: found })
+    for await (const each of reader.walk(found.id, at)) yield this.lines.of(each)
+  }
+
+  /** All that is listed, or of these ids what is: each with its bytes where it is a small file. */
+  read(ids?: Iterable<string>): AsyncIterable<EntryWithBody> {
+    const { reader } = this.replica
+    return withBodies(this.lines, ids === undefined ? reader.walk(ROOT_ID, '') : listedOf(reader, ids))
   }
 
   /** An entry as listings have it; undefined when it is in none. */
   lineOf(id: string): EntryLine | undefined {
-    const { reader } = this.replica
-    const entry = reader.entry(id)
-    const path = entry && reader.pathOfEntry(entry)
-    return path === undefined ? undefined : this.line(path, entry!)
+    const entry = this.replica.reader.entry(id)
+    const path = entry && this.replica.reader.pathOfEntry(entry)
+    return path === undefined ? undefined : this.lines.of({ path, entry: entry! })
   }
 
   /** Throws `not-found`. */
@@ -109,24 +104,6 @@ export class Views implements ReadTarget {
       next: 'see "grapevine ls"',
       facts: { path }
     })
-  }
-
-  protected line(path: string, entry: Entry): EntryLine {
-    const { meaning } = entry
-    const { newest, body } = meaning
-    const line: EntryLine = {
-      path,
-      id: entry.id,
-      kind: this.replica.reader.isDirectory(entry) ? 'dir' : 'file',
-      size: body?.size ?? 0,
-      exec: meaning.exec,
-      time: isoTime(newest?.time ?? 0),
-      author: newest === undefined ? '' : this.authorName(newest.log),
-      conflict: this.#isConflicting(entry),
-      ...(body && { hash: body.hash })
-    }
-    const object = body && this.contents?.objectAt(path, () => this.replica.reader.inlineBody(body))
-    return object ? { ...line, object } : line
   }
 
   async open(
@@ -149,7 +126,8 @@ export class Views implements ReadTarget {
             facts: { path }
           })
     }
-    return { entry: this.line(this.replica.reader.pathOfEntry(found) ?? path, found), body: this.bytes(ref) }
+    const at = this.replica.reader.pathOfEntry(found) ?? path
+    return { entry: this.lines.of({ path: at, entry: found }), body: this.bytes(ref) }
   }
 
   /** The bytes of a body, small or large. Throws `blob-missing`. */
@@ -164,7 +142,7 @@ export class Views implements ReadTarget {
   }
 
   hasBytes(ref: BodyRef): boolean {
-    return this.replica.reader.inlineBody(ref) !== undefined || this.blobs.sizeOf(ref.hash) === ref.size
+    return this.replica.reader.hasInlineBody(ref) || this.blobs.sizeOf(ref.hash) === ref.size
   }
 
   async history(path: string): Promise<HistoryLine[]> {
@@ -194,7 +172,7 @@ export class Views implements ReadTarget {
         facts: { path }
       })
     return {
-      ...this.line(reader.pathOf(entry.id) ?? path, entry),
+      ...this.lines.of({ path: reader.pathOf(entry.id) ?? path, entry }),
       parent: entry.parent,
       order: entry.order,
       deleted: !entry.listed,
@@ -205,13 +183,7 @@ export class Views implements ReadTarget {
   }
 
   #tuples(entry: Entry): TupleView[] {
-    return tupleViews(entry.state.tuples, this.replica, (log) => this.authorName(log))
-  }
-
-  #isConflicting(entry: Entry): boolean {
-    const { meaning, state, listed } = entry
-    if (meaning.conflicts.length > 0 || meaning.editDelete || state.level > 0) return true
-    return listed && this.replica.reader.isNameShared(entry)
+    return tupleViews(entry.state.tuples, this.replica, (log) => this.lines.authorName(log))
   }
 
   #conflictsOf(entry: Entry): ConflictView[] {
@@ -245,7 +217,7 @@ export class Views implements ReadTarget {
       stateVector: Object.fromEntries([...doc.stateVector].map(([client, clock]) => [String(client), clock])),
       clients: entry.state.clients.map((row) => ({
         client: String(row.client),
-        author: this.authorName(row.log),
+        author: this.lines.authorName(row.log),
         epoch: log.get(row.log)?.epoch ?? '',
         clock: row.clock
       })),
@@ -276,7 +248,7 @@ export class Views implements ReadTarget {
     switch (topic) {
       case 'heads':
         return [CATALOG_SPACE, MEMBERS_SPACE].flatMap((space) =>
-          this.replica.heads(space).map((head) => ({ space, ...head, author: this.authorName(head.log) }))
+          this.replica.heads(space).map((head) => ({ space, ...head, author: this.lines.authorName(head.log) }))
         )
       case 'vector':
         return this.logs()
