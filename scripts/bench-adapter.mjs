@@ -40,30 +40,23 @@ export async function open({ i, dir, ctx, onVisible }) {
     return Buffer.concat(parts).toString()
   }
   const read = async (at) => text((await control.open(at)).body)
-  /** Directories have no body, and what is gone is not found. */
-  const show = async (id) => {
-    const found = await control.open(`id:${id}`).catch(() => undefined)
-    if (found !== undefined && found.entry.path !== BLOB) onVisible(found.entry.path, await text(found.body))
+  /** What became of entries, or of all: directories have no body, and what is gone is not read. */
+  async function* shown(ids) {
+    for await (const { entry, body } of node.read(ids))
+      if (body !== undefined && entry.path !== BLOB)
+        yield [entry.path, Buffer.from(body.buffer, body.byteOffset, body.length).toString()]
   }
-  let arrived
-  const blobArrived = new Promise((resolve) => (arrived = resolve))
-  let shown = Promise.resolve()
-  node.onEntriesChanged((ids, local) => {
-    if (local) return
-    shown = shown.then(async () => {
-      for (const id of ids) await show(id)
-    })
-  })
-  async function* entries() {
-    for await (const line of control.list(''))
-      if (line.kind === 'file' && line.path !== BLOB) yield [line.path, await read(`id:${line.id}`)]
-  }
-  for await (const [key, value] of entries()) onVisible(key, value)
-
   const watching = new AbortController()
-  void (async () => {
-    for await (const event of control.events(watching.signal)) if (event.event === 'blob-completed') arrived(event)
-  })()
+  let showing = Promise.resolve()
+  const show = (ids) =>
+    (showing = showing.then(async () => {
+      for await (const [key, value] of shown(ids)) onVisible(key, value)
+    }))
+  node.onEntriesChanged((ids, local) => {
+    if (!local) void show(ids)
+  })
+  await show()
+
   const invitation = token ?? (await control.invite({ role: 'author', expiresMs: 86_400_000, uses: 1_000 })).token
   return {
     info: { address: node.multiaddrs[0], token: invitation, folder },
@@ -71,10 +64,10 @@ export async function open({ i, dir, ctx, onVisible }) {
     putMany: (pairs) => control.putMany(pairs.map(([key, value]) => ({ path: key, body: Buffer.from(value) }))),
     del: (key) => control.remove(key),
     get: (key) => read(key),
-    entries,
+    entries: () => shown(),
     putBlob: (file) => control.put(BLOB, fs.createReadStream(file, { highWaterMark: 1 << 20 })),
     async blobWait(file) {
-      await blobArrived
+      for await (const { event } of control.events(watching.signal)) if (event === 'blob-completed') break
       const { body } = await control.open(BLOB)
       const out = fs.openSync(file, 'w')
       for await (const part of body) fs.writeSync(out, part)
