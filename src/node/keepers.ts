@@ -26,6 +26,7 @@ import { Systems } from './systems.js'
 import { TwinWatch } from './twin.js'
 import { Upkeep } from './upkeep.js'
 import type { Views } from './views.js'
+import { processYoungSpace, YoungHeap } from './young-heap.js'
 
 export interface KeepersDeps {
   readonly home: Home
@@ -165,7 +166,8 @@ export function makeKeepers(
   })
   const collector = new Collector({ home: home.path, replica, blobs, clock, logger }, options)
   const idleMemory = new IdleMemory({ clock, logger, memory: processMemory() })
-  const changing = [secrets, returning, keyRotation, checkpointing, collector, systems, idleMemory]
+  const youngHeap = new YoungHeap(processYoungSpace())
+  const changing = [secrets, returning, keyRotation, checkpointing, collector, systems, idleMemory, youngHeap]
   return {
     secrets,
     keyRotation,
