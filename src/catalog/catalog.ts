@@ -3,9 +3,10 @@
  * applied whole or rejected whole, with the same verdict on every node.
  */
 import { GrapevineError } from '../errors.js'
+import { atOnce } from '../steps.js'
 import { prefixRange, type Overlay, type Store } from '../store/index.js'
 import { sha256Hex, type Op, type SignedRecord } from '../wire/index.js'
-import { Buckets } from './buckets.js'
+import { Buckets, MAX_OPEN } from './buckets.js'
 import { compactIfLong } from './doc.js'
 import { applyUpdate, emptyEntry, type EntryState, type UpdateContext } from './entry.js'
 import { EntryRow } from './entry-row.js'
@@ -58,6 +59,12 @@ interface Committed {
 
 /** An entry as it counts in the sums, before and after. */
 type Recount = readonly [id: string, before: EntryRow | undefined, after: EntryRow]
+
+/** What a settled stage comes to: all of it worked out, and nothing of it in the index yet. */
+export interface Ready extends CatalogDelta {
+  readonly stage: Stage
+  readonly recounts: readonly Recount[]
+}
 
 const BODY_ROWS = 'b/'
 const CONFLICT_ROWS = 'x/'
@@ -125,12 +132,18 @@ export class Catalog {
     return new Stage({ ...NO_ROWS, entry }, authorOf)
   }
 
-  /** Folds one record; throws `record-malformed` and changes nothing when any of its ops does not hold. */
-  apply(record: SignedRecord, knows: (log: string, seq: number) => boolean): CatalogDelta {
+  /**
+   * Folds one record, in steps between which others may run; what it comes to is committed later, unless it is given up.
+   * Nothing may change the catalog meanwhile. Throws `record-malformed` when any of its ops does not hold.
+   */
+  *fold(record: SignedRecord, knows: (log: string, seq: number) => boolean): Generator<void, Ready> {
     const stage = this.stage()
-    for (const op of record.body.ops) this.#stageOp(stage, op, record, knows)
-    new Tree(stage).settle([...stage.cells.values()].filter((cell) => cell.written))
-    return this.commit(stage, record)
+    for (const op of record.body.ops) {
+      this.#stageOp(stage, op, record, knows)
+      yield
+    }
+    yield* settle(stage)
+    return yield* this.ready(stage, record)
   }
 
   #stageOp(stage: Stage, op: Op, record: SignedRecord, knows: (log: string, seq: number) => boolean): void {
@@ -159,7 +172,7 @@ export class Catalog {
       keepBody(stage, op)
       if (op.k === 'edit') stage.cell(op.entry).written = true
     }
-    return this.commit(stage, record)
+    return this.commit(atOnce(this.ready(stage, record)))
   }
 
   /** Whether a record would have been taken where its author had written `own`, its earlier records by entry. */
@@ -207,8 +220,8 @@ export class Catalog {
           if (op.k === 'body' || (op.k === 'edit' && op.entry === id)) this.#stageOp(stage, op, record, knows)
         }
     }
-    new Tree(stage).settle([...stage.cells.values()].filter((cell) => cell.written))
-    return this.commit(stage)
+    atOnce(settle(stage))
+    return this.commit(atOnce(this.ready(stage)))
   }
 
   /** Takes entries as a checkpoint has them into a catalog that has none of them. */
@@ -219,8 +232,8 @@ export class Catalog {
       cell.written = true
       Object.assign(cell.state, { clients: state.clients, tuples: state.tuples, doc: state.doc })
     }
-    new Tree(stage).settle([...stage.cells.values()].filter((cell) => cell.written))
-    this.commit(stage)
+    atOnce(settle(stage))
+    this.commit(atOnce(this.ready(stage)))
   }
 
   /** A small body that came with a checkpoint. */
@@ -228,19 +241,29 @@ export class Catalog {
     this.#deps.rows.put(bodyKey(sha256Hex(bytes)), bytes)
   }
 
-  /** Moves what a settled stage holds into the index: all of it, or nothing when anything throws. */
-  commit(stage: Stage, record?: Committed): CatalogDelta {
+  /** Works out what a settled stage changes, as `fold` does. */
+  *ready(stage: Stage, record?: Committed): Generator<void, Ready> {
     const conflicts: ConflictChange[] = []
     const recounts: Recount[] = []
-    for (const cell of stage.cells.values()) this.#stageCell(stage, cell, record, conflicts, recounts)
+    for (const cell of stage.cells.values()) {
+      this.#stageCell(stage, cell, record, conflicts, recounts)
+      yield
+    }
     const entries = changedEntries(stage)
     for (const name of stage.delta.names) {
       const claimants = stage.claimants(name)
       this.#setConflict(stage, name, claimants.length > 1 ? { kind: 'name', id: claimants[0]! } : undefined, conflicts)
       // who owns a name decides how the others show
       for (const id of claimants) entries.add(id)
+      yield
     }
-    // only from here on anything changes
+    // so many are hashed when they are put into the sums; of fewer, one that is written again soon is hashed once
+    if (recounts.length >= MAX_OPEN) yield* hashes(recounts)
+    return { stage, recounts, entries, conflicts }
+  }
+
+  /** Moves it into the index: all of it in one piece, whoever reads or writes the index meanwhile. */
+  commit({ stage, recounts, entries, conflicts }: Ready): CatalogDelta {
     for (const [id, before, after] of recounts) this.buckets.replace(id, before, after)
     for (const { open } of conflicts) this.#conflicts += open ? 1 : -1
     this.#entries += stage.delta.listed
@@ -310,6 +333,18 @@ export class Catalog {
     if (now !== undefined) return void changes.push({ ...now, open: true })
     const [kind, id] = Buffer.from(row!).toString().split(' ') as [ConflictChange['kind'], string]
     changes.push({ kind, id, open: false })
+  }
+}
+
+function settle(stage: Stage): Generator<void> {
+  return new Tree(stage).settleInSteps([...stage.cells.values()].filter((cell) => cell.written))
+}
+
+/** Has them hashed: a row remembers. */
+function* hashes(recounts: readonly Recount[]): Generator<void> {
+  for (const [, before, after] of recounts) {
+    void [before?.hash, after.hash]
+    yield
   }
 }
 

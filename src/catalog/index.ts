@@ -7,6 +7,7 @@ export {
   type CatalogDelta,
   type ConflictChange,
   type History,
+  type Ready,
   type Touch
 } from './catalog.js'
 export { IndexRows } from './rows.js'

@@ -5,6 +5,7 @@
  * A move that makes a cycle is set aside: of each cycle the entry moved last (time, author, id) goes back to where it
  * came from, and to the root if that makes a cycle again.
  */
+import { atOnce } from '../steps.js'
 import { nameKey, ROOT_ID } from './ids.js'
 import { NameRow } from './rows.js'
 import type { Cell, Placement, Stage } from './stage.js'
@@ -22,9 +23,21 @@ export class Tree {
 
   /** Brings the rows in step with cells that were written. */
   settle(written: readonly Cell[]): void {
-    const holders = new Set(written.map((cell) => cell.meaning.place?.parent))
+    atOnce(this.settleInSteps(written))
+  }
+
+  /** The same in steps, between which others may run. */
+  *settleInSteps(written: readonly Cell[]): Generator<void> {
+    const holders = new Set<string | undefined>()
+    for (const cell of written) {
+      holders.add(cell.meaning.place?.parent)
+      yield
+    }
     const raised = this.#breakCycles(written.filter((cell) => this.#moved(cell, holders)))
-    for (const cell of [...written, ...raised]) this.#place(cell)
+    for (const cell of [...written, ...raised]) {
+      this.#place(cell)
+      yield
+    }
   }
 
   #moved(cell: Cell, holders: ReadonlySet<string | undefined>): boolean {

@@ -1,14 +1,16 @@
 /** Applies held records in causal order: to the members' fold or the catalog's, whole or not at all. */
-import type { Catalog, CatalogDelta, ConflictChange } from '../catalog/index.js'
+import type { Catalog } from '../catalog/index.js'
 import { GrapevineError, isFault } from '../errors.js'
 import { MEMBERS_SPACE, type Knows, type Member, type Members, type Verdict } from '../identity/index.js'
 import { decodeKnowledge, type LogHead, type Outcome, type RecordLog } from '../log/index.js'
 import type { Clock, Logger } from '../runtime.js'
 import type { Overlay } from '../store/index.js'
 import { hexOf, ROLES, type BorderRecord, type Role, type SignedRecord } from '../wire/index.js'
+import { collect, nothingApplied, type Applied } from './applied.js'
 import { Breath } from './breath.js'
 import type { Base } from './checkpoint/base.js'
 import type { Ledger } from './checkpoint/ledger.js'
+import { Folding, type Folded } from './folding.js'
 import type { Heads } from './heads.js'
 import type { Quarantine } from './quarantine.js'
 import type { Removals } from './removals.js'
@@ -32,17 +34,6 @@ export interface ApplierDeps {
   readonly clock: Clock
 }
 
-/** What a run of applied records did. */
-export interface Applied {
-  readonly entries: Set<string>
-  readonly admitted: Uint8Array[]
-  /** Keys that were members and are no more. */
-  readonly removed: Uint8Array[]
-  readonly rejected: Array<{ record: SignedRecord; reason: string }>
-  readonly conflicts: ConflictChange[]
-  records: number
-}
-
 /** As `NO_RIGHT`, whatever becomes known of removals. */
 const NEVER = `${NO_RIGHT}, nor was it ever admitted to`
 /** Why a record is rejected that its author wrote before it knew of the checkpoint in force. */
@@ -54,11 +45,13 @@ const PROGRESS_MS = 5_000
 
 export class Applier {
   readonly #deps: ApplierDeps
+  readonly #folding: Folding
   #toldAt: number
   #breath: Breath
 
   constructor(deps: ApplierDeps) {
     this.#deps = deps
+    this.#folding = new Folding(deps)
     this.#toldAt = deps.clock.monotonic()
     this.#breath = new Breath(deps.clock)
   }
@@ -68,14 +61,7 @@ export class Applier {
     this.#toldAt = this.#deps.clock.monotonic()
     this.#breath = new Breath(this.#deps.clock)
     const { log, quarantine } = this.#deps
-    const result: Applied = {
-      entries: new Set(),
-      admitted: [],
-      removed: [],
-      rejected: [],
-      conflicts: [],
-      records: 0
-    }
+    const result = nothingApplied()
     if (this.#deps.removals.isPending) await this.#carryThrough(result)
     const work = new Set(logs)
     for (const next of work) {
@@ -147,8 +133,12 @@ export class Applier {
         border === undefined
           ? await this.#foresee(record, past.depth, knows, result)
           : await this.#foreseen(record, border, knows, result)
+      const folded =
+        foreseen.state !== 'fold' || foreseen.madeRoom
+          ? undefined
+          : await this.#folding.inSteps(record, knows, this.#breath)
       // from here on without a pause: a flush in between would part what was folded from the word that it was
-      outcome = this.#outcome(record, foreseen, knows, result)
+      outcome = this.#outcome(record, foreseen, folded, knows, result)
     } catch (error) {
       return this.#waitsForDamaged(record, error) ? false : this.#held(record, error, result)
     }
@@ -261,6 +251,7 @@ export class Applier {
   #outcome(
     record: SignedRecord,
     foreseen: Outcome | { state: 'fold'; madeRoom: boolean },
+    folded: Folded | undefined,
     knows: Knows,
     result: Applied
   ): Outcome {
@@ -269,7 +260,7 @@ export class Applier {
       if (dependsOnRemovals(foreseen)) this.#takeVoid(record, foreseen, knows, result)
       return foreseen.state === 'void' ? foreseen : this.#told(record, foreseen)
     }
-    const reason = this.#fold(record, knows, result)
+    const reason = this.#folding.take(record, folded ?? this.#folding.atOnce(record, knows), knows, result)
     if (reason === undefined) return { state: 'applied', reason: '' }
     // a record that is refused builds on nothing
     if (foreseen.madeRoom) removals.begin()
@@ -290,22 +281,6 @@ export class Applier {
     const { id, log, body } = record
     this.#deps.logger.warn('A record was rejected.', { id, log, seq: body.seq, reason: outcome.reason })
     return outcome
-  }
-
-  /** Why the record counts for nothing, or undefined. */
-  #fold(record: SignedRecord, knows: Knows, result: Applied): string | undefined {
-    const { members, catalog, rows, removals } = this.#deps
-    try {
-      if (record.body.space === CATALOG_SPACE) collect(result, catalog.apply(record, knows))
-      if (record.body.space !== MEMBERS_SPACE) return undefined
-      result.admitted.push(...members.apply(record, knows, rows))
-      if (members.needsRefold(record)) removals.begin()
-      return undefined
-    } catch (error) {
-      // only what follows from the record itself is the same verdict everywhere
-      if (!(error instanceof GrapevineError) || error.code !== 'record-malformed') throw error
-      return error.message
-    }
   }
 
   /**
@@ -359,9 +334,4 @@ function rejected(reason: string): Outcome {
 function unlike(some: readonly Member[], others: readonly Member[]): Uint8Array[] {
   const known = new Set(others.map(({ key }) => hexOf(key)))
   return some.map(({ key }) => key).filter((key) => !known.has(hexOf(key)))
-}
-
-function collect(result: Applied, delta: CatalogDelta): void {
-  for (const id of delta.entries) result.entries.add(id)
-  result.conflicts.push(...delta.conflicts)
 }

@@ -2,14 +2,14 @@
  * Local changes on their way out: validate, append, fsync, index, acknowledge; gossip follows. Changes that arrive
  * together are packed into one record, so that one signature and one fsync serve many of them.
  */
-import { Draft, type Catalog, type CatalogDelta } from '../catalog/index.js'
+import { Draft, type Catalog, type CatalogDelta, type Ready } from '../catalog/index.js'
 import { GrapevineError } from '../errors.js'
 import { MEMBERS_SPACE, type KeyPair, type Members } from '../identity/index.js'
 import type { RecordLog } from '../log/index.js'
 import type { Clock } from '../runtime.js'
 import { logIdOf, MAX_RECORD_DEPS, sealRecord, type Dep, type Op, type SignedRecord } from '../wire/index.js'
 import { CATALOG_SPACE } from './applier.js'
-import { Breath } from './breath.js'
+import { Breath, breathing } from './breath.js'
 import type { HybridClock } from './clock.js'
 import type { Heads } from './heads.js'
 import type { Turns } from './turns.js'
@@ -109,10 +109,11 @@ export class Writer {
       const start = this.#start(CATALOG_SPACE, batch[from]!.time)
       const { draft, done, end } = await this.#draftSome(batch, from, start)
       at = end
+      const ready = draft.empty ? undefined : await this.#ready(draft, start)
       // others ran meanwhile: writing may have ended, and under another epoch it is another log
       this.#deps.checkMayWrite()
       if (this.#start(CATALOG_SPACE, start.time).log !== start.log) return from
-      const record = draft.empty ? null : await this.#write(start, CATALOG_SPACE, draft.ops, draft)
+      const record = draft.empty ? null : await this.#write(start, CATALOG_SPACE, draft.ops, ready)
       for (const { pending, result, wrote } of done) {
         pending.resolve({
           result,
@@ -187,7 +188,7 @@ export class Writer {
   writeMembers(make: () => readonly Op[]): Promise<SignedRecord> {
     return this.#deps.turns.take(async () => {
       const ops = make()
-      return this.#write(this.#start(MEMBERS_SPACE), MEMBERS_SPACE, ops, undefined)
+      return this.#write(this.#start(MEMBERS_SPACE), MEMBERS_SPACE, ops)
     })
   }
 
@@ -195,7 +196,7 @@ export class Writer {
   writeOps(ops: readonly Op[], check: () => void): Promise<SignedRecord> {
     return this.#deps.turns.take(async () => {
       check()
-      return this.#write(this.#start(CATALOG_SPACE), CATALOG_SPACE, ops, undefined)
+      return this.#write(this.#start(CATALOG_SPACE), CATALOG_SPACE, ops)
     })
   }
 
@@ -206,7 +207,7 @@ export class Writer {
   open(): Promise<SignedRecord | undefined> {
     return this.#deps.turns.take(async () => {
       const start = this.#start(CATALOG_SPACE)
-      return start.seq > 1 ? undefined : this.#write(start, CATALOG_SPACE, [], undefined)
+      return start.seq > 1 ? undefined : this.#write(start, CATALOG_SPACE, [])
     })
   }
 
@@ -219,7 +220,7 @@ export class Writer {
     start: { log: string; seq: number; time: number },
     space: string,
     ops: readonly Op[],
-    draft: Draft | undefined
+    ready?: Ready
   ): Promise<SignedRecord> {
     const { log, keys, cluster } = this.#deps
     const deps = this.#newDeps(start.log, space)
@@ -242,7 +243,7 @@ export class Writer {
       keys.sign
     )
     await log.append([record])
-    const delta = draft === undefined ? undefined : this.#commit(draft, record)
+    const delta = ready === undefined ? undefined : this.#commit(ready)
     // what is in the log and not in the fold is held and named like anybody's
     if (delta === undefined) return this.#deps.fold(record)
     log.setApplied(record, past)
@@ -252,10 +253,23 @@ export class Writer {
     return record
   }
 
-  /** Undefined when it cannot be indexed, and nothing is changed then: folded from the log it is told why. */
-  #commit(draft: Draft, record: SignedRecord): CatalogDelta | undefined {
+  /** Undefined when it cannot be indexed: folded from the log it is told why. */
+  async #ready(
+    draft: Draft,
+    { log, seq, time }: { log: string; seq: number; time: number }
+  ): Promise<Ready | undefined> {
+    const { catalog, pace } = this.#deps
     try {
-      return this.#deps.catalog.commit(draft.stage, record)
+      return await breathing(catalog.ready(draft.stage, { log, body: { seq, time } }), pace)
+    } catch {
+      return undefined
+    }
+  }
+
+  /** As `#ready`; nothing is changed then. */
+  #commit(ready: Ready): CatalogDelta | undefined {
+    try {
+      return this.#deps.catalog.commit(ready)
     } catch {
       return undefined
     }

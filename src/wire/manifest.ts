@@ -2,6 +2,7 @@
  * What a checkpoint is made of. Every node that holds the same records writes the same manifest, so that its hash is what
  * they attest. SPEC.md, "Checkpoint".
  */
+import { atOnce } from '../steps.js'
 import type { BodyRef } from './body.js'
 import { decodeMessageInSteps, encodeCbor, malformed } from './cbor.js'
 import { bytesOf, Fields, type Fail } from './fields.js'
@@ -83,14 +84,6 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 
 /** Rows read in one step: far less than a millisecond. */
 const ROWS_A_STEP = 64
-
-/** What a decoder that goes in steps comes to, in one go. */
-function atOnce<T>(steps: Generator<void, T>): T {
-  for (;;) {
-    const { done, value } = steps.next()
-    if (done === true) return value
-  }
-}
 
 /** Throws `message-malformed`. */
 export function decodeManifest(bytes: Uint8Array): Manifest {

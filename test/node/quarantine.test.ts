@@ -63,9 +63,9 @@ test('a daemon that cannot fold a record says so, goes on with everything else, 
   let b2!: RunningNode
   await withMethod(
     Catalog.prototype,
-    'apply',
+    'fold',
     (original) =>
-      function apply(this: Catalog, record, knows) {
+      function fold(this: Catalog, record, knows) {
         if (record.body.ops.some((op) => op.k === 'body' && Buffer.from(op.bytes).toString() === 'poison'))
           throw new TypeError('boom')
         return original.call(this, record, knows)
@@ -176,7 +176,7 @@ test('the paths of a held record are told as far as it says them, whatever is in
   })
   await withMethod(
     Catalog.prototype,
-    'apply',
+    'fold',
     () => () => {
       throw new TypeError('boom')
     },

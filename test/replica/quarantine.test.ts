@@ -34,9 +34,9 @@ async function scene(): Promise<Scene> {
 function poisoned<R>(bad: { id: string }, work: () => Promise<R>, error: Error = new TypeError('boom')): Promise<R> {
   return withMethod(
     Catalog.prototype,
-    'apply',
+    'fold',
     (original) =>
-      function apply(this: Catalog, record, knows) {
+      function fold(this: Catalog, record, knows) {
         if (record.id === bad.id) throw error
         return original.call(this, record, knows)
       },
@@ -128,9 +128,9 @@ describe('a record whose folding throws what no rule foresees', () => {
     let tries = 0
     await withMethod(
       Catalog.prototype,
-      'apply',
+      'fold',
       (original) =>
-        function apply(this: Catalog, record, knows) {
+        function fold(this: Catalog, record, knows) {
           if (record.id === bad.id) {
             tries += 1
             throw new TypeError('boom')
@@ -247,9 +247,9 @@ describe('a record whose folding throws what no rule foresees', () => {
     const { a, b, c } = await scene()
     await withMethod(
       Catalog.prototype,
-      'commit',
+      'ready',
       (original) =>
-        function commit(this: Catalog, stage, record) {
+        function ready(this: Catalog, stage, record) {
           if (record !== undefined) throw new TypeError('boom')
           return original.call(this, stage)
         },

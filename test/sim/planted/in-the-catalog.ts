@@ -91,12 +91,15 @@ export const IN_THE_CATALOG: readonly PlantedBug[] = [
     edits: [
       {
         file: CATALOG,
-        before: 'for (const op of record.body.ops) this.#stageOp(stage, op, record, knows)',
+        before: `for (const op of record.body.ops) {
+      this.#stageOp(stage, op, record, knows)
+      yield
+    }`,
         after: `try {
       for (const op of record.body.ops) this.#stageOp(stage, op, record, knows)
     } catch (error) {
-      new Tree(stage).settle([...stage.cells.values()].filter((cell) => cell.written))
-      this.commit(stage, record)
+      atOnce(settle(stage))
+      this.commit(atOnce(this.ready(stage, record)))
       throw error
     }`
       }
