@@ -9,7 +9,8 @@ import { RecordLog, SegmentLog, type DamagedRange, type Scanned } from '../log/i
 import { seldom, type Logger, type NodeId, type PeerInfo } from '../runtime.js'
 import { Overlay, prefixRange } from '../store/index.js'
 import { SyncEngine, type SyncEffect } from '../sync/index.js'
-import { decodeNotice, encodeNotice, type Beside, type Op, type SignedRecord, type SyncNotice } from '../wire/index.js'
+import { decodeNotice, encodeNotice, type Beside, type Op, type SignedRecord } from '../wire/index.js'
+import { withAdvice } from './advice.js'
 import { answerRequest } from './answers.js'
 import { Asking } from './asking.js'
 import { Agreement } from './agreement.js'
@@ -369,11 +370,16 @@ export class Replica {
    * the caller wait.
    */
   async #flushSoon(): Promise<void> {
-    if (this.#rows.size > MAX_PENDING_ROWS) return this.#rows.flush()
+    if (this.#rows.size > MAX_PENDING_ROWS) return this.#flush()
     this.#flushing ??= this.#deps.clock.timer(FLUSH_DELAY_MS, () => {
       this.#flushing = undefined
-      this.#rows.flush().catch((error: unknown) => this.#fail(error))
+      this.#flush().catch(() => undefined)
     })
+  }
+
+  /** What is in the log by then, and nobody was told of, is told by `recover`. */
+  #flush(): Promise<void> {
+    return this.#rows.flush().catch((error: unknown) => Promise.reject(this.#fail(error)))
   }
 
   // --- writing ----------------------------------------------------------------------------------------------------
@@ -439,7 +445,7 @@ export class Replica {
   async #foldOwn(record: SignedRecord): Promise<SignedRecord> {
     this.#own.wrote(record)
     const applied = await this.#applier.drain([record.log], new Map([[`${record.log}/${record.body.seq}`, record]]))
-    await this.#rows.flush()
+    await this.#flush()
     this.#follow(applied)
     this.#announce([record])
     this.quarantine.check(record)
@@ -512,7 +518,7 @@ export class Replica {
     try {
       if (!this.#holds.failed) await this.#takeIn(offers)
     } catch (error) {
-      this.#fail(error)
+      if (!this.#holds.failed) this.#fail(error)
     } finally {
       if (this.#holds.failed) this.#giveBack(offers)
       this.#perform(this.engine.evaluate(this.#deps.clock.monotonic()))
@@ -588,13 +594,11 @@ export class Replica {
   }
 
   /** The store failed: nothing is acknowledged any more, reading goes on. */
-  #fail(error: unknown): void {
-    const { code } = this.#holds.fail(error)
-    this.#deps.logger.error('Records cannot be stored; this node is read-only.', {
-      code,
-      reason: reasonOf(error),
-      stack: error instanceof Error ? error.stack : undefined
-    })
+  #fail(error: unknown): GrapevineError {
+    const failure = this.#holds.fail(error)
+    const facts = { code: failure.code, reason: reasonOf(error), stack: (error as Error | undefined)?.stack }
+    this.#deps.logger.error('Records cannot be stored; this node is read-only.', facts)
+    return failure
   }
 
   /** Tries to store again after a failure: throws while the cause lasts. */
@@ -652,18 +656,12 @@ export class Replica {
 
   #perform(effects: readonly SyncEffect[]): void {
     for (const effect of effects) {
-      if (effect.do === 'notify') this.#deps.transport.notify(effect.to, encodeNotice(this.#withAdvice(effect.message)))
+      if (effect.do === 'notify')
+        this.#deps.transport.notify(effect.to, encodeNotice(withAdvice(effect.message, this.#deps.clock, this.beside)))
       else if (effect.do === 'hang-up') this.#deps.transport.hangUp(effect.to, effect.reason)
       else void this.#pull(effect)
     }
     this.#schedule()
-  }
-
-  /** Digests tell what our clock says, see `Clocks`, and what runs beside us, see `Systems`. */
-  #withAdvice(message: SyncNotice): SyncNotice {
-    if (message.t !== 'digest') return message
-    const { beside } = this
-    return { ...message, clock: Math.max(0, Math.floor(this.#deps.clock.now())), ...(beside && { beside }) }
   }
 
   /** Tells every peer what we hold, what our clock says and what runs beside us. */

@@ -22,6 +22,21 @@ async function written(): Promise<{ a: LabNode; log: string }> {
 }
 
 describe('an index that cannot be written', () => {
+  test('keeps nobody from hearing of a record that was durable by then', async () => {
+    const { a } = await written()
+    const isTold = (): boolean => a.replica.engine.vector().every(({ log, seq }) => seq === a.replica.log.get(log)!.seq)
+    await withMethod(a.store as MemoryStore, 'write', refuses('store-failed'), async () => {
+      await assert.rejects(
+        a.replica.writeMembers(() => [{ k: 'uninvite', invite: 'ab'.repeat(16) }]),
+        { code: 'store-failed' }
+      )
+      assert.equal(isTold(), false)
+      assert.equal(a.replica.failure?.code, 'store-failed')
+    })
+    await a.replica.recover()
+    assert.equal(isTold(), true)
+  })
+
   test('stops writing when its turn comes, while listings go on', async () => {
     const { a } = await written()
     a.clock.advance(60_000)
