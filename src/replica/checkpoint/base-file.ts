@@ -58,7 +58,7 @@ export class BaseFile {
       this.#number = numbers[0]!
       return found
     }
-    if (numbers.length === 0) return undefined
+    if (numbers.length === 0 || (await this.#isEmpty(numbers.at(-1)!))) return undefined
     throw new GrapevineError('store-damaged', 'what checkpoint took the place of older records cannot be read', {
       next: 'restore a backup, or move the home away and join the cluster again',
       facts: { file: fileName(numbers[0]!) }
@@ -70,6 +70,7 @@ export class BaseFile {
     const before = await this.#numbers()
     this.#number = Math.max(this.#number, before[0] ?? 0) + 1
     try {
+      if (before.length === 0) before.push(await this.#putEmpty())
       const file = await this.#disk.open(fileName(this.#number))
       try {
         const body = encode(inForce)
@@ -82,6 +83,20 @@ export class BaseFile {
     } catch (error) {
       throw diskError(error, 'store-failed', 'A checkpoint cannot be put in force')
     }
+  }
+
+  /** Says that nothing was in force before: else the first, cut off by a crash, would look like one that was damaged since. */
+  async #putEmpty(): Promise<number> {
+    const empty = this.#number
+    await (await this.#disk.open(fileName(empty))).close()
+    this.#number += 1
+    return empty
+  }
+
+  async #isEmpty(number: number): Promise<boolean> {
+    const file = await this.#disk.open(fileName(number))
+    await file.close()
+    return file.size === 0
   }
 
   /** Has the same in force where another log is made out of this one. */
