@@ -290,7 +290,11 @@ export class Faults {
     const held = [...replica.log.logs()].filter((head) => hexOf(head.author) === hexOf(liar.keys.publicKey))
     const since = random.chance(0.7) ? 1 + random.below(Math.max(1, ...held.map((head) => head.applied))) : undefined
     this.#world.happened(`remove the liar since ${since}`)
-    const written = replica.writeMembers(() => [removalOf(replica.log, liar.keys.publicKey, since)])
+    const written = replica.writeMembers(() => {
+      // as members.ts: a node that lost its index and whose oldest records have rotted knows of nobody for a while
+      if (replica.members.get(founder.keys.publicKey)?.role !== 'admin') throw new Error('it may not')
+      return [removalOf(replica.log, liar.keys.publicKey, since)]
+    })
     this.#world.track(
       founder,
       written.then(

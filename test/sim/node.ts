@@ -96,10 +96,10 @@ export class SimNode {
     const life = ++this.life
     this.heal()
     const transport = network.join(this.id)
-    const clock = this.world.time.clock(
-      () => this.life === life,
-      () => this.wall()
-    )
+    const alive = (): boolean => this.life === life
+    const wall = (): number => this.wall()
+    const { time, slow } = this.world
+    const clock = slow ? time.slowClock(alive, wall) : time.clock(alive, wall)
     const replica = await this.#open(transport, clock, this.home.newLife !== undefined)
     transport.handle({
       peerUp: (peer) => replica.peerUp(peer),
@@ -167,6 +167,7 @@ export class SimNode {
     const peer = world.nodes.find(({ id }) => id === from)
     if (this.#adopting || replica === undefined || peer === undefined) return
     this.#adopting = true
+    const release = replica.checkpoints?.hold()
     const take = async (): Promise<void> => {
       const answer = await this.transport!.request(from, 'sync', encodeRequest({ t: 'checkpoint' }))
       const took = await adopt(decodeAnswer(answer, 'checkpoint-is'), {
@@ -192,7 +193,10 @@ export class SimNode {
       .catch((error: unknown) => {
         if (this.life === life && !(error instanceof GrapevineError)) world.failed(error)
       })
-      .finally(() => (this.#adopting = false))
+      .finally(() => {
+        release?.()
+        this.#adopting = false
+      })
   }
 
   /** As beginning.ts: ask the peers first, then say durably that another life began, then write. */

@@ -3,7 +3,6 @@
  * Finally: what they came to is looked at closely.
  */
 import assert from 'node:assert/strict'
-import type { Replica } from '../../src/replica/index.js'
 import { comeIntoForce } from './checkpoints.js'
 import { askAgain, checkKeys, describeKeys, keysSettled } from './key-changes.js'
 import { checkDocs, checkLogs, checkNothingLost, listing } from './finally.js'
@@ -148,7 +147,8 @@ function waitForLost(nodes: readonly SimNode[]): boolean {
 }
 
 function settled(world: World): boolean {
-  return world.quiet() && agree(world.nodes) && mayWrite(world.nodes)
+  // one that takes a checkpoint over begins another life for it
+  return world.quiet() && world.nodes.every(({ up }) => up) && agree(world.nodes) && mayWrite(world.nodes)
 }
 
 function mayWrite(nodes: readonly SimNode[]): boolean {
@@ -167,7 +167,8 @@ function agree(nodes: readonly SimNode[]): boolean {
 }
 
 function describe({ index, replica, failing }: SimNode): unknown {
-  const { catalog, waiting, log, failures } = replica as Replica
+  if (replica === undefined) return { node: index, up: false }
+  const { catalog, waiting, log, failures } = replica
   const vector = [...log.logs()].map(({ log: of, seq, id }) => `${of.slice(0, 6)}:${seq}:${id.slice(0, 6)}`).toSorted()
   return {
     node: index,

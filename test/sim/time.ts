@@ -10,6 +10,10 @@ interface Event {
 /** Everything an event sets off is microtasks; one turn of the real loop lets all of them end. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
+/** On a slow machine: what lies between two looks at the clock takes so long, and an event no longer than that, ms. */
+const LOOK_MS = 2
+const MAX_AHEAD_MS = 20
+
 /** Virtual time for the whole world: events run one after the other, each to the end of what it set off. */
 export class SimTime {
   now = 0
@@ -62,6 +66,20 @@ export class SimTime {
       monotonic: () => this.now,
       timer: (ms, fn) => this.after(ms, () => alive() && fn()),
       pause: () => Promise.resolve()
+    }
+  }
+
+  /**
+   * The same on a slow machine: work takes time, so that whatever is long pauses often, and what happens next in the world
+   * happens in the middle of it. A process that ends in a pause never comes back from it.
+   */
+  slowClock(alive: () => boolean, wall: () => number): Clock {
+    let at = 0
+    return {
+      ...this.clock(alive, wall),
+      // never far ahead of the world, where timers are
+      monotonic: () => (at = Math.min(this.now + MAX_AHEAD_MS, Math.max(this.now, at) + LOOK_MS)),
+      pause: () => new Promise((resolve) => setImmediate(() => alive() && resolve()))
     }
   }
 }

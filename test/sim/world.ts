@@ -27,6 +27,12 @@ export const CHECKPOINTS_FROM = 2_000_000
 /** In worlds of seeds from here on keys and secrets change, thieves use old keys, and no home is replaced. */
 export const KEYS_FROM = 3_000_000
 
+/**
+ * In worlds of seeds from here on machines are slow: long work pauses, and the world goes on meanwhile. Of each four such
+ * worlds three are besides as those above are.
+ */
+export const SLOW_FROM = 4_000_000
+
 const KINDS = [
   { from: REMOVALS_FROM, name: 'removals' },
   { from: CHECKPOINTS_FROM, name: 'checkpoints' },
@@ -57,6 +63,8 @@ export class World {
   #groups: readonly number[] = []
   readonly #writing = new Set<{ node: SimNode; life: number }>()
   #failure: unknown
+  /** Whether long work pauses, and the world goes on meanwhile. */
+  readonly slow: boolean
   /** Whether the liar is removed sooner or later. */
   readonly removals: boolean
   /** Whether checkpoints are made. */
@@ -70,7 +78,9 @@ export class World {
   constructor(options: WorldOptions) {
     this.seed = options.seed
     this.random = new SeededRandom(options.seed)
-    const kind = KINDS.findLast((each) => options.seed >= each.from)?.name
+    this.slow = options.seed >= SLOW_FROM
+    const place = this.slow ? (options.seed % (KINDS.length + 1)) * REMOVALS_FROM : options.seed
+    const kind = KINDS.findLast((each) => place >= each.from)?.name
     this.checkpoints = kind === 'checkpoints'
     this.removals = kind === 'removals'
     this.network = new SimNetwork(this.time, this.random)

@@ -114,5 +114,19 @@ export const ON_THE_WAY: readonly PlantedBug[] = [
     edits: [{ file: 'replica/replica.ts', before: 'this.#heads.load(this.log)', after: 'void this.#heads' }],
     seed: 5,
     said: /is rejected where it should be applied/
+  },
+  {
+    name: 'folded-before-it-is-said',
+    is: 'the index is written between a record being folded and the word that it was: after a crash it is folded twice',
+    edits: [
+      {
+        file: 'replica/applier.ts',
+        before: 'log.setApplied(record, past, outcome)',
+        after: 'await this.#deps.clock.pause()\n    log.setApplied(record, past, outcome)'
+      }
+    ],
+    from: 4_000_000,
+    seed: 4_000_025,
+    said: /judges \w+\/\d+ differently/
   }
 ]
