@@ -241,3 +241,15 @@ describe('a record of many edits', () => {
     for (const node of [b, slow]) assert.deepEqual(seen(node), seen(a))
   })
 })
+
+test('a checkpoint of many logs lets others run while it is written down what each of them knows', async () => {
+  const { a, b, slow, clock } = await three(true)
+  const LOGS = 100
+  for (let at = 0; at < LOGS; at++) await a.receive([forge(a, b.keys, { epoch: at.toString(16).padStart(16, '0') })])
+  await a.replica.checkpoints!.propose()
+  await meet([a, b, slow])
+  const proposal = slow.replica.checkpoints!.due(Number.POSITIVE_INFINITY)!
+  clock.pauses = 0
+  await slow.replica.checkpoints!.attest(proposal)
+  assert.ok(clock.pauses * STEPS_AT_ONCE >= LOGS, `${clock.pauses} pauses`)
+})

@@ -70,8 +70,8 @@ export class CheckpointMaker {
         proposal: { log: proposal.log, seq: proposal.seq, id: proposal.id },
         before,
         entries,
-        logs: this.#logs(cut),
-        border: this.#border(cut, before),
+        logs: await this.#logs(cut),
+        border: await this.#border(cut, before),
         chunks
       })
       return { proposal, manifest: await contents.put(encoded), packs, encoded }
@@ -156,14 +156,17 @@ export class CheckpointMaker {
     return !cut.covers(removal.log, removal.seq)
   }
 
-  #logs(cut: Cut): FrozenLog[] {
-    const { log } = this.#deps
-    return [...cut.seqs]
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([of, seq]) => {
-        const { author, epoch } = log.get(of)!
-        return { ...this.#frozen(of, seq), author, epoch }
-      })
+  /** What each log knows names all others: with many logs that takes a while. */
+  async #logs(cut: Cut): Promise<FrozenLog[]> {
+    const { log, clock } = this.#deps
+    const breath = new Breath(clock)
+    const logs: FrozenLog[] = []
+    for (const [of, seq] of sorted(cut)) {
+      const { author, epoch } = log.get(of)!
+      logs.push({ ...this.#frozen(of, seq), author, epoch })
+      await breath.draw()
+    }
+    return logs
   }
 
   #frozen(log: string, seq: number): FrozenRecord {
@@ -172,13 +175,15 @@ export class CheckpointMaker {
   }
 
   /** What a log knows only grows, so that of each the first few alone can be ignorant of the checkpoint before. */
-  #border(cut: Cut, before: CheckpointRef | undefined): BorderRecord[] {
+  async #border(cut: Cut, before: CheckpointRef | undefined): Promise<BorderRecord[]> {
     if (before === undefined) return []
-    const { log } = this.#deps
+    const { log, clock } = this.#deps
+    const breath = new Breath(clock)
     const covered = cutOf(log, before.proposal).seqs
     const border: BorderRecord[] = []
-    for (const [of, end] of [...cut.seqs].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    for (const [of, end] of sorted(cut))
       for (let seq = (covered.get(of) ?? 0) + 1; seq <= end; seq++) {
+        await breath.draw()
         if (log.knowledgeOf(of, seq)(before.proposal.log, before.proposal.seq)) break
         const { state, reason } = log.row(of, seq)!
         const verdict = state !== 'rejected' ? 'counts' : reason === NO_RIGHT ? 'rightless' : 'rejected'
@@ -186,4 +191,9 @@ export class CheckpointMaker {
       }
     return border
   }
+}
+
+/** By log id, which is the same on every node. */
+function sorted({ seqs }: Cut): Array<[log: string, seq: number]> {
+  return [...seqs].toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
