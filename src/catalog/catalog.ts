@@ -224,16 +224,20 @@ export class Catalog {
     return this.commit(atOnce(this.ready(stage)))
   }
 
-  /** Takes entries as a checkpoint has them into a catalog that has none of them. */
-  thaw(entries: Iterable<FrozenEntry>): void {
+  /** Takes entries as a checkpoint has them into a catalog that has none of them, in steps as `fold`; returns how many. */
+  *thaw(entries: Iterable<FrozenEntry>): Generator<void, number> {
     const stage = this.stage()
+    let count = 0
     for (const { id, state } of entries) {
       const cell = stage.cell(id)
       cell.written = true
       Object.assign(cell.state, { clients: state.clients, tuples: state.tuples, doc: state.doc })
+      count += 1
+      yield
     }
-    atOnce(settle(stage))
-    this.commit(atOnce(this.ready(stage)))
+    yield* settle(stage)
+    this.commit(yield* this.ready(stage))
+    return count
   }
 
   /** A small body that came with a checkpoint. */

@@ -253,3 +253,17 @@ test('a checkpoint of many logs lets others run while it is written down what ea
   await slow.replica.checkpoints!.attest(proposal)
   assert.ok(clock.pauses * STEPS_AT_ONCE >= LOGS, `${clock.pauses} pauses`)
 })
+
+test('a checkpoint that is taken over lets others run within each of its pieces', async () => {
+  const { a, b, slow, clock } = await three(true)
+  await Promise.all(Array.from({ length: EDITS }, (_, at) => a.put(`dir/f${at}`, 'x')))
+  await meet([a, b, slow])
+  // the second takes the place of what the first covers
+  for (let round = 0; round < 2; round++) await checkpoint([a, b, slow])
+  const pieces = slow.replica.checkpoints!.manifests.floor!.chunks.length
+  clock.pauses = 0
+  await slow.restart({ loseIndex: true })
+  // of each entry: put, placed, made into rows
+  assert.ok(clock.pauses * STEPS_AT_ONCE >= 2 * EDITS, `${clock.pauses} pauses in ${pieces} pieces`)
+  assert.deepEqual(seen(slow), seen(a))
+})

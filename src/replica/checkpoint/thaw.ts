@@ -6,7 +6,7 @@ import type { Clock, Logger } from '../../runtime.js'
 import type { Overlay } from '../../store/index.js'
 import type { Manifest } from '../../wire/index.js'
 import { MAX_PENDING_ROWS } from '../applier.js'
-import { Breath } from '../breath.js'
+import { Breath, breathing } from '../breath.js'
 import { refOf } from './base.js'
 import type { KeptCheckpoint } from './base-file.js'
 import type { Contents } from './contents.js'
@@ -42,10 +42,7 @@ export async function thaw(kept: KeptCheckpoint, manifest: Manifest, deps: ThawD
     if (rows.size > MAX_PENDING_ROWS) await rows.flush()
   }
   for (const chunk of manifest.chunks) {
-    const frozen = [...readChunk(await contents.get(refOf(chunk)))]
-    catalog.thaw(frozen)
-    entries += frozen.length
-    await breath.draw()
+    entries += await breathing(catalog.thaw(readChunk(await contents.get(refOf(chunk)))), clock, breath)
     if (rows.size > MAX_PENDING_ROWS) await rows.flush()
     if (clock.monotonic() - told < PROGRESS_MS) continue
     told = clock.monotonic()
