@@ -31,8 +31,8 @@ import type { LastScan, TargetSyncDeps, TargetSyncEvents, TargetSyncOptions } fr
 import { dropUnknown } from './unknown.js'
 import { WaitingRoom } from './waiting-room.js'
 
-/** Entries applied in one set: bounds memory and the time until the next import. */
-const MAX_SET = 2_000
+/** Entries applied in one set: bounds memory, the time until the next import, and how long planning, 20 us each, lasts. */
+const MAX_SET = 1_000
 /** Entries that wait and are tried along with every change. */
 const MAX_TRIED_ALONG = 256
 /** Times an entry is tried at once when the target held something unexpected. */
