@@ -4,8 +4,10 @@ import type { EntryState } from './entry.js'
 import { frozenDoc } from './frozen.js'
 import { ARRAY_NAME, type TupleContent } from './update.js'
 
-/** Updates after which an entry's doc is merged into one state, */
-const MAX_TAIL_UPDATES = 16
+/**
+ * Updates after which an entry's doc is merged into one state (with 16 an overwrite costs as much, because the row is longer
+ * each time it is written, and an index whose entries were overwritten often is a third larger), */
+const MAX_TAIL_UPDATES = 4
 /** and one more for so many who wrote to it: merging costs what they all wrote, so that each update costs the same. */
 const CLIENTS_PER_UPDATE = 16
 /**
