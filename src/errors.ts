@@ -121,6 +121,7 @@ export const ERRORS = {
     httpStatus: 409,
     exitCode: 5
   },
+  starting: { meaning: 'the node makes its index anew, and answers when it is done', httpStatus: 503, exitCode: 13 },
   stopped: { meaning: 'the node is stopping', httpStatus: 503, exitCode: 13 },
   internal: { meaning: 'a fault in grapevine itself', httpStatus: 500, exitCode: 1 }
 } as const satisfies Record<string, { meaning: string; httpStatus: number; exitCode: number }>

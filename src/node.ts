@@ -20,6 +20,7 @@ export interface RunningNode {
   /** Resolves when the node has stopped, whoever asked for it; rejects when it failed. */
   readonly stopped: Promise<void>
   readonly multiaddrs: string[]
+  /** Its id, which another key changes. */
   readonly node: string
   /**
    * All entries with the bytes of small files, or of these ids those that are listed, in this order: what `control.list` and
@@ -38,8 +39,13 @@ export async function startNode(config: Config, hooks: { logger: Logger }): Prom
     control: daemon.control,
     stop: () => daemon.stop(),
     stopped: daemon.stopped,
-    multiaddrs: daemon.multiaddrs,
-    node: daemon.node,
+    // both change with its key
+    get multiaddrs() {
+      return daemon.multiaddrs
+    },
+    get node() {
+      return daemon.node
+    },
     read: (ids) => daemon.control.read(ids),
     onEntriesChanged: (listener) => daemon.onEntriesChanged(listener)
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { createNode, GrapevineError, type NodeOptions, type RunningNode } from '../src/index.js'
 import { until } from './e2e/until.js'
+import { watchCalls } from './faults/files.js'
 
 async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
@@ -101,6 +102,41 @@ describe('the library', () => {
       assert.equal(first.entry.path, all[0]?.entry.path)
       break
     }
+  })
+
+  it('says that it is starting while its index is made anew, as for another key, and answers as before when it is done', async () => {
+    const node = await start('a', { adapter: 'none' })
+    const { control } = node
+    await control.put('a/b.txt', bytes('b'))
+    const answers = new Set<string>()
+    let asking: Promise<void> | undefined
+    const code = (error: unknown): string => (error as GrapevineError).code
+    const ask = async (): Promise<void> => {
+      answers.add(await control.status().then(({ state, spaces }) => `${state} ${spaces[0]?.entries}`, code))
+      answers.add(await collected(node.read()).then(({ length }) => `read ${length}`, code))
+      answers.add(await control.entry('a/b.txt').then(({ path }) => path, code))
+      asking = undefined
+    }
+    const before = node.node
+    await watchCalls(
+      (call) => {
+        if (call.includes(place)) asking ??= new Promise(setImmediate).then(ask)
+      },
+      async () => {
+        await control.rotateKey()
+        await until(
+          'it has its new key',
+          async () => node.node !== before && (await control.status()).state === 'running'
+        )
+      }
+    )
+    await asking
+    assert.ok(answers.has('starting 2'), [...answers].join())
+    const expected = ['running 2', 'starting 2', 'read 2', 'a/b.txt', 'starting']
+    assert.deepEqual(
+      [...answers].filter((each) => !expected.includes(each)),
+      []
+    )
   })
 
   it('refuses a setting out of its range with a typed error', async () => {

@@ -20,6 +20,7 @@ import { handlerOf } from './handler.js'
 import { HOME_DIRS, homeLived, readHome, writeSums, type Home } from './home.js'
 import { JoinService } from './join-service.js'
 import { makeKeepers, type Keepers } from './keepers.js'
+import { meanwhile } from './meanwhile.js'
 import { listenAgain } from './listen-again.js'
 import { contentsFor } from './make-adapter.js'
 import { membershipOf } from './membership.js'
@@ -282,6 +283,7 @@ export class Daemon {
     this.#state = 'starting'
     this.#listen = listenAgain(this.#config.listen, this.multiaddrs)
     try {
+      this.#control &&= await meanwhile(this.#control)
       await this.#end(parts)
       await between(parts.home.path)
       this.#parts = await this.#build(await readHome(parts.home.path))
