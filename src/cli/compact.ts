@@ -16,6 +16,6 @@ export async function run(_options: object, context: Context): Promise<void> {
 
 export const definition: CommandDefinition = {
   name: 'compact',
-  about: 'propose a checkpoint now; it comes into force when every member vouches for it',
+  about: 'propose a checkpoint now; once every member vouches for it, the history that the one before it covers goes',
   run
 }
