@@ -46,7 +46,7 @@ export class Overlay {
 
   get(key: string): Uint8Array | undefined {
     const found = this.#lookUp(key)
-    return found === undefined || found instanceof Uint8Array ? found : found.bytes()
+    return found && asBytes(found)
   }
 
   /** Whether there is such a row. Of what was written last it is known without reading it. */
@@ -72,7 +72,7 @@ export class Overlay {
     let next = 0
     return found.map((change) => {
       if (change === undefined) return read[next++]
-      return change === null || change instanceof Uint8Array ? (change ?? undefined) : change.bytes()
+      return change === null ? undefined : asBytes(change)
     })
   }
 
@@ -132,8 +132,7 @@ export class Overlay {
   take(): Map<string, Uint8Array | null> {
     if (this.#flight !== undefined) throw new TypeError('the batch taken before is neither committed nor restored')
     const batch = new Map<string, Uint8Array | null>()
-    for (const [key, change] of this.#pending)
-      batch.set(key, change === null || change instanceof Uint8Array ? change : change.bytes())
+    for (const [key, change] of this.#pending) batch.set(key, change && asBytes(change))
     this.#flight = this.#pending
     this.#pending = new Map()
     return batch
@@ -178,3 +177,5 @@ export class Overlay {
     this.commit()
   }
 }
+
+const asBytes = (row: Uint8Array | HeldRow): Uint8Array => (row instanceof Uint8Array ? row : row.bytes())
