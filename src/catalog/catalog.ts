@@ -341,7 +341,7 @@ export class Catalog {
 }
 
 function settle(stage: Stage): Generator<void> {
-  return new Tree(stage).settleInSteps([...stage.cells.values()].filter((cell) => cell.written))
+  return new Tree(stage).settle([...stage.cells.values()].filter((cell) => cell.written))
 }
 
 /** Has them hashed: a row remembers. */

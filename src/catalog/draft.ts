@@ -3,6 +3,7 @@
  * everybody else's, so that the next change in the same record sees it.
  */
 import { GrapevineError } from '../errors.js'
+import { atOnce } from '../steps.js'
 import {
   bodyRefOf,
   MAX_INLINE_BODY_BYTES,
@@ -222,7 +223,7 @@ export class Draft {
       })
     this.#reserve(bytes.length)
     stageEdit(this.stage, cell.id, update, bytes, { log, seq, time, client, knows: () => true })
-    new Tree(this.stage).settle([cell])
+    atOnce(new Tree(this.stage).settle([cell]))
     this.ops.push({ k: 'edit', entry: cell.id, update: bytes })
   }
 

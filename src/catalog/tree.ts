@@ -5,7 +5,6 @@
  * A move that makes a cycle is set aside: of each cycle the entry moved last (time, author, id) goes back to where it
  * came from, and to the root if that makes a cycle again.
  */
-import { atOnce } from '../steps.js'
 import { nameKey, ROOT_ID } from './ids.js'
 import { NameRow } from './rows.js'
 import type { Cell, Placement, Stage } from './stage.js'
@@ -21,13 +20,8 @@ export class Tree {
     this.#stage = stage
   }
 
-  /** Brings the rows in step with cells that were written. */
-  settle(written: readonly Cell[]): void {
-    atOnce(this.settleInSteps(written))
-  }
-
-  /** The same in steps, between which others may run. */
-  *settleInSteps(written: readonly Cell[]): Generator<void> {
+  /** Brings the rows in step with cells that were written, in steps between which others may run. */
+  *settle(written: readonly Cell[]): Generator<void> {
     const holders = new Set<string | undefined>()
     for (const cell of written) {
       holders.add(cell.meaning.place?.parent)
