@@ -34,7 +34,7 @@ export interface Listed {
 /** Deeper paths cannot exist in a file system; also ends a walk over damaged rows. */
 const MAX_DEPTH = 2_048
 /** Entries read ahead at once: few beside those that are kept at hand, and many beside what one reading costs. */
-export const PREFETCHED = 256
+const PREFETCHED = 256
 /** Longer paths are not remembered, characters. */
 const MAX_KEPT_PATH = 512
 
@@ -211,33 +211,23 @@ export class CatalogReader {
   /** Listed children, by order key and then by name. */
   async children(parent: string): Promise<Entry[]> {
     const found: Entry[] = []
-    const take = (named: readonly string[]): void => {
+    const take = async (named: readonly string[]): Promise<void> => {
+      await this.prefetch(named)
       for (const id of named) {
         const entry = this.entry(id)
         // the iterator shows the index as written; what is newer still is in the entry itself
         if (entry !== undefined && entry.listed && entry.parent === parent) found.push(entry)
       }
     }
-    let named: string[] = []
-    let coming = { named: [] as string[], read: Promise.resolve() }
-    /** One part is read while the part before it is looked at. */
-    const next = async (): Promise<void> => {
-      const before = coming
-      coming = { named, read: this.prefetch(named) }
-      coming.read.catch(() => undefined)
-      named = []
-      await before.read
-      take(before.named)
-    }
     const asOf = (await this.#rows.flush?.()) ?? 0
+    const named: string[] = []
     for await (const [key, row] of this.#store.iterate(prefixRange(nameKey(parent, '')))) {
       const ids = decodeIds(row)
       this.#rows.noteName?.(key, ids, asOf)
       named.push(...ids)
-      if (named.length >= PREFETCHED) await next()
+      if (named.length >= PREFETCHED) await take(named.splice(0))
     }
-    await next()
-    await next()
+    await take(named)
     return found.toSorted(
       (a, b) => compareOrder(a.order, b.order) || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1)
     )
