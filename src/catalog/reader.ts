@@ -116,8 +116,14 @@ export class CatalogReader {
 
   /** The path of a listed entry; undefined when it, or what holds it, is not listed. */
   pathOf(id: string): string | undefined {
+    return this.listed(id)?.path
+  }
+
+  /** An entry and its path, on the same condition. */
+  listed(id: string): Listed | undefined {
     const entry = this.entry(id)
-    return entry && this.pathOfEntry(entry)
+    const path = entry && this.pathOfEntry(entry)
+    return path === undefined ? undefined : { path, entry: entry! }
   }
 
   pathOfEntry(entry: Entry): string | undefined {

@@ -1,4 +1,4 @@
-/** What the local API answers while the index of a running node is made anew: how far it is, and to all else, to wait. */
+/** What the local API answers while the index of a running node is made anew: status says that, and all else to wait. */
 import { GrapevineError } from '../errors.js'
 import type { NodeControl } from './control.js'
 

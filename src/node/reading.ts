@@ -5,7 +5,7 @@ import { MAX_INLINE_BODY_BYTES, type BodyRef } from '../wire/index.js'
 import type { EntryLines } from './lines.js'
 
 /** Entries of a page. */
-export const PAGE_ENTRIES = 128
+const PAGE_ENTRIES = 128
 /** Pages read while one is looked at: with bodies of at most `MAX_INLINE_BODY_BYTES` some 8 MiB. */
 const PAGES_AHEAD = 3
 
@@ -14,9 +14,8 @@ export async function* listedOf(reader: CatalogReader, ids: Iterable<string>): A
   for (const page of pagesOf([...ids])) {
     await reader.prefetch(page)
     for (const id of page) {
-      const entry = reader.entry(id)
-      const path = entry && reader.pathOfEntry(entry)
-      if (path !== undefined) yield { path, entry: entry! }
+      const listed = reader.listed(id)
+      if (listed !== undefined) yield listed
     }
   }
 }

@@ -61,6 +61,7 @@ export class Views implements ReadTarget {
   readonly #custody: Custody | undefined
   readonly contents: ViewDeps['contents']
   protected readonly lines: EntryLines
+
   constructor(deps: ViewDeps) {
     this.replica = deps.replica
     this.blobs = deps.blobs
@@ -91,9 +92,8 @@ export class Views implements ReadTarget {
 
   /** An entry as listings have it; undefined when it is in none. */
   lineOf(id: string): EntryLine | undefined {
-    const entry = this.replica.reader.entry(id)
-    const path = entry && this.replica.reader.pathOfEntry(entry)
-    return path === undefined ? undefined : this.lines.of({ path, entry: entry! })
+    const listed = this.replica.reader.listed(id)
+    return listed && this.lines.of(listed)
   }
 
   /** Throws `not-found`. */
